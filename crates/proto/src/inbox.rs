@@ -1,0 +1,181 @@
+//! What needs a person, and what a person can say to it.
+
+use crate::ids::{InboxId, RunId, TaskId};
+use crate::task::OnTimeout;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Why a person is needed, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// The agent asks a question.
+    Question,
+    /// The agent asks whether it may use a tool.
+    Permission,
+    /// The agent wants its plan approved.
+    Plan,
+    /// The agent was interrupted and waits to be told how to go on.
+    Interrupted,
+    /// The provider's quota is used up.
+    Quota,
+    /// A person drives.
+    Takeover,
+    /// A need this build does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One question with its options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The question, which is also its key in [`Answer::Choose`].
+    pub question: String,
+    /// A short label.
+    #[serde(default)]
+    pub header: String,
+    /// Choices offered; free text is always allowed as well.
+    #[serde(default)]
+    pub options: Vec<Choice>,
+    /// More than one choice may be given.
+    #[serde(default)]
+    pub multiple: bool,
+}
+
+/// One choice of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What to answer.
+    pub label: String,
+    /// What it means.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Ask {
+    /// Questions, one or several at once.
+    Question {
+        /// The questions.
+        questions: Vec<Question>,
+    },
+    /// May the agent use this tool on this input?
+    Permission {
+        /// The agent's name for the tool.
+        tool: String,
+        /// What it would be given.
+        input: Value,
+        /// One line a person can decide on: the command, the path.
+        #[serde(default)]
+        summary: String,
+    },
+    /// Is this plan good?
+    Plan {
+        /// The plan (Markdown).
+        plan: String,
+    },
+    /// The agent was interrupted; say something, or let it end.
+    Interrupted,
+    /// An ask this build does not know yet, kept as it came.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+impl Ask {
+    /// The need in one word.
+    pub fn need(&self) -> Need {
+        match self {
+            Self::Question { .. } => Need::Question,
+            Self::Permission { .. } => Need::Permission,
+            Self::Plan { .. } => Need::Plan,
+            Self::Interrupted => Need::Interrupted,
+            Self::Unknown(_) => Need::Unknown,
+        }
+    }
+}
+
+/// What a person (or the default on timeout) says to an [`Ask`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// Permission: yes. Plan: approved.
+    Allow {
+        /// Permission: the input to use instead of the asked one.
+        #[serde(default)]
+        input: Option<Value>,
+        /// Permission: also every later ask of this run for the same tool.
+        #[serde(default)]
+        for_run: bool,
+    },
+    /// Permission: no. Plan: not like this. The agent is told the reason and goes on.
+    Deny {
+        /// Told to the agent.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Question: the answers by question. Several choices are joined by `, `.
+    Choose {
+        /// Question → answer.
+        answers: BTreeMap<String, String>,
+    },
+    /// Interrupted: go on with this. Question: free text to the only question.
+    Say {
+        /// What to tell the agent.
+        text: String,
+    },
+    /// Interrupted: nothing more; collect what is there.
+    End,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Decider {
+    /// A person.
+    Person {
+        /// Their name.
+        name: String,
+    },
+    /// Nobody answered in time.
+    Timeout,
+    /// The task's mode or an earlier `for_run` said so.
+    Policy,
+}
+
+/// Something that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxItem {
+    /// Its id.
+    pub id: InboxId,
+    /// The task.
+    pub task: TaskId,
+    /// The run that waits.
+    pub run: RunId,
+    /// What is asked.
+    pub ask: Ask,
+    /// Since when.
+    pub asked_at: Timestamp,
+    /// When `on_timeout` decides; none: it waits for ever.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    /// What it will decide.
+    pub on_timeout: OnTimeout,
+    /// The answer, once there is one.
+    #[serde(default)]
+    pub answered: Option<Answered>,
+}
+
+/// An answer that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What was said.
+    pub answer: Answer,
+    /// By whom.
+    pub decider: Decider,
+    /// When.
+    pub at: Timestamp,
+}

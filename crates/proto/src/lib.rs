@@ -1,0 +1,32 @@
+//! The vocabulary of Pilothouse: what every room means when it says *task*,
+//! *run* or *journal*, and what travels between hub, runner and console.
+//!
+//! Types and their serialised shapes only. **Invariant:** nothing here opens a
+//! socket, a file or a database, and nothing here reads a clock or a random
+//! source; ids and times are always passed in.
+#![deny(missing_docs)]
+
+pub mod code;
+pub mod console;
+pub mod event;
+pub mod ids;
+pub mod inbox;
+pub mod log;
+pub mod project;
+pub mod run;
+pub mod runner;
+pub mod secret;
+pub mod snapshot;
+pub mod task;
+pub mod time;
+
+pub use code::{Code, Problem};
+pub use event::{Cursor, Event, Record, Stream};
+pub use ids::{BlobId, InboxId, OrderId, RunId, RunnerId, TaskId};
+pub use inbox::{Answer, InboxItem, Need};
+pub use project::{Forge, ForgeKind, Project, Provider, ProviderKind};
+pub use run::{Outcome, Phase, Run, RunSpec};
+pub use secret::Secret;
+pub use snapshot::{ChangedFile, Snapshot, SnapshotDelta};
+pub use task::{Mode, OnTimeout, Task, TaskState};
+pub use time::Timestamp;

@@ -1,0 +1,108 @@
+//! The log: the journal folded to lines of text, the way a person reads it.
+//!
+//! **Invariant:** [`line_count`] is the length of [`lines`]; the hub's line
+//! index and every reader stand on that.
+
+use crate::event::{Event, Stream};
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine<'a> {
+    /// Where it came from.
+    pub stream: Stream,
+    /// The line, without its end.
+    pub text: std::borrow::Cow<'a, str>,
+}
+
+/// How many lines an event adds to the log.
+pub fn line_count(event: &Event) -> u64 {
+    match event {
+        // The hot path: no allocation for output.
+        Event::Output { stream, text, .. } => match stream {
+            Stream::Protocol => 0,
+            Stream::Pilot | Stream::Setup | Stream::Stdout | Stream::Stderr | Stream::Unknown => {
+                text.bytes().filter(|byte| *byte == b'\n').count() as u64 + 1
+            }
+        },
+        other => lines(other).len() as u64,
+    }
+}
+
+/// The lines an event adds to the log.
+pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
+    fn pilot(text: &str) -> Vec<LogLine<'static>> {
+        text.split('\n')
+            .map(|line| LogLine { stream: Stream::Pilot, text: line.to_owned().into() })
+            .collect()
+    }
+    fn agent(text: &str) -> Vec<LogLine<'_>> {
+        text.split('\n').map(|line| LogLine { stream: Stream::Stdout, text: line.into() }).collect()
+    }
+    match event {
+        Event::Output { stream: Stream::Protocol, .. } => Vec::new(),
+        Event::Output { stream, text, .. } => {
+            text.split('\n').map(|line| LogLine { stream: *stream, text: line.into() }).collect()
+        }
+        Event::Text { text, .. } => agent(text),
+        Event::TurnStarted { turn, prompt } => pilot(&format!("> turn {turn}: {prompt}")),
+        Event::ToolStarted { tool, summary, .. } => pilot(&format!("* {tool} {summary}")),
+        Event::ToolEnded { ok: false, output, .. } => pilot(&format!("! refused: {output}")),
+        Event::Asked { ask, .. } => pilot(&format!("? needs you: {}", word(ask.need()))),
+        Event::Retrying { attempt, wait_ms, reason } => {
+            pilot(&format!("~ try {attempt} failed, next in {wait_ms} ms: {reason}"))
+        }
+        Event::LimitHit { reason, .. } => pilot(&format!("~ limit: {reason}")),
+        Event::Phase { .. }
+        | Event::SessionStarted { .. }
+        | Event::SessionSaved { .. }
+        | Event::Thinking { .. }
+        | Event::ToolEnded { .. }
+        | Event::Todos { .. }
+        | Event::Decided { .. }
+        | Event::Withdrawn { .. }
+        | Event::Activity { .. }
+        | Event::TurnEnded { .. }
+        | Event::AgentExited { .. }
+        | Event::Snapshot(_)
+        | Event::OrderDone { .. }
+        | Event::PushWanted { .. }
+        | Event::Pushed { .. }
+        | Event::Rescued { .. }
+        | Event::Cleaned { .. }
+        | Event::Finished(_)
+        | Event::Unknown(_) => Vec::new(),
+    }
+}
+
+fn word(need: crate::inbox::Need) -> &'static str {
+    use crate::inbox::Need;
+    match need {
+        Need::Question => "a question",
+        Need::Permission => "a permission",
+        Need::Plan => "a plan to approve",
+        Need::Interrupted => "interrupted, waiting for a word",
+        Need::Quota => "the quota is used up",
+        Need::Takeover => "a person drives",
+        Need::Unknown => "something this version does not know",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_lines_is_the_number_of_lines() {
+        let events = [
+            Event::Output { stream: Stream::Stdout, text: "a\n\nb".into(), open: false },
+            Event::Output { stream: Stream::Protocol, text: "{}\n{}".into(), open: false },
+            Event::Output { stream: Stream::Setup, text: String::new(), open: false },
+            Event::Text { text: "x\ny".into(), parent: None },
+            Event::TurnStarted { turn: 1, prompt: "two\nlines".into() },
+            Event::Cleaned { left: vec![] },
+        ];
+        for event in events {
+            assert_eq!(line_count(&event), lines(&event).len() as u64, "{event:?}");
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The wire between a hub and its runners.
+//!
+//! One WebSocket, dialled by the runner. Text frames are JSON messages
+//! ([`ToHub`], [`ToRunner`]); binary frames are bulk bytes whose meaning their
+//! one-line JSON head says ([`BulkHead`]). A connection begins:
+//!
+//! ```text
+//! runner                                hub
+//!   |  <------------------- Challenge   |   nonce, hub's version range
+//!   |  Hello -------------------------> |   signed over the nonce
+//!   |  <--------------- Welcome | Refused
+//! ```
+//!
+//! On the primary connection the runner then says what it has
+//! ([`ToHub::Hello`]'s `runs`), the hub says how far it has each journal
+//! ([`ToRunner::Welcome`]), and both go on from there: everything the hub
+//! wants is re-sent until the journal shows that it was done, so a lost
+//! connection loses nothing and repeats nothing.
+//!
+//! # History
+//!
+//! | version | date | what |
+//! |--:|---|---|
+//! | 1 | 2026-11-21 | first |
+
+use crate::event::{Cursor, Record};
+use crate::ids::{BlobId, OrderId, RunId, RunnerId};
+use crate::inbox::Answer;
+use crate::run::RunSpec;
+use crate::secret::{self, Secret};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version this build speaks.
+pub const VERSION: u32 = 1;
+/// The oldest version this build still understands.
+pub const OLDEST: u32 = 1;
+
+/// Path of the WebSocket on the hub.
+pub const LINK_PATH: &str = "/runner/link";
+/// Path to which a join code is posted ([`Join`] → [`Joined`]).
+pub const JOIN_PATH: &str = "/runner/join";
+
+/// Largest text or binary frame. A journal batch is cut to a quarter of it; a
+/// peer that sends more is faulty or hostile and is disconnected by name.
+pub const MAX_FRAME: usize = 4 * 1024 * 1024;
+/// Largest journal batch or blob piece, before encoding.
+pub const MAX_BATCH: usize = 1024 * 1024;
+const _: () = assert!(MAX_BATCH * 4 <= MAX_FRAME, "JSON escaping must still fit the frame");
+
+/// Seconds between heartbeats of the runner.
+pub const HEARTBEAT_SECS: u64 = 10;
+/// Seconds without a sign after which the peer counts as offline: two lost
+/// heartbeats and the time of a slow network.
+pub const OFFLINE_SECS: u64 = 30;
+const _: () = assert!(OFFLINE_SECS >= 2 * HEARTBEAT_SECS + 5, "one lost beat is not an outage");
+
+/// What a connection is for. Only the primary one decides presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Orders and journals.
+    Primary,
+    /// Blobs.
+    Bulk,
+    /// A role this build does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a join code holds: where the hub is and how to know it. Encoded as
+/// `pilot1.` + base64url(JSON), so that it can be pasted as one word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinCode {
+    /// Base URL of the hub.
+    pub hub: String,
+    /// SHA-256 of the hub's certificate, hex; none for plain HTTP on loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Single-use.
+    #[serde(with = "secret::in_clear")]
+    pub code: Secret,
+}
+
+/// Asks to be enrolled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Join {
+    /// The single-use code.
+    #[serde(with = "secret::in_clear")]
+    pub code: Secret,
+    /// What the runner calls itself.
+    pub name: String,
+    /// Its Ed25519 public key, 64 hex digits.
+    pub public_key: String,
+}
+
+/// The runner is enrolled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its id from now on.
+    pub runner: RunnerId,
+    /// The hub's name, for the runner's log.
+    pub hub: String,
+}
+
+/// An agent found on a runner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentFound {
+    /// `claude`, `scripted`, ….
+    pub name: String,
+    /// Its version, if it told.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// What keeps it from working, with the mend; none if nothing does.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// A run that a runner has on its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The run.
+    pub run: RunId,
+    /// The token it was assigned with.
+    pub fence: u64,
+    /// End of its journal on the runner's disk.
+    pub end: Cursor,
+    /// Its journal ends with `Finished`.
+    pub finished: bool,
+}
+
+/// What the signature of a hello covers: `pilothouse-hello` and these fields,
+/// each followed by a newline.
+pub fn hello_text(nonce: &str, runner: RunnerId, role: Role, version: u32) -> String {
+    format!("pilothouse-hello\n{nonce}\n{runner}\n{role:?}\n{version}\n")
+}
+
+/// From the runner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToHub {
+    /// Answer to the challenge.
+    Hello {
+        /// Version the runner speaks.
+        version: u32,
+        /// Who it is.
+        runner: RunnerId,
+        /// What the connection is for.
+        role: Role,
+        /// Ed25519 signature over [`hello_text`], 128 hex digits.
+        signature: String,
+        /// How it is set up; on the primary connection.
+        #[serde(default)]
+        about: Option<About>,
+        /// What it has; on the primary connection.
+        #[serde(default)]
+        runs: Vec<Held>,
+    },
+    /// I am here. Renews the leases of the runs held.
+    Beat {
+        /// Runs not finished yet.
+        runs: Vec<RunId>,
+    },
+    /// The assignment was taken; its ledger is on disk.
+    Taken {
+        /// Which.
+        run: RunId,
+        /// With which token.
+        fence: u64,
+    },
+    /// The assignment cannot be taken (full, draining, unknown agent).
+    Declined {
+        /// Which.
+        run: RunId,
+        /// With which token.
+        fence: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Which of these blobs do you not have? Bulk connection.
+    BlobsMissing {
+        /// Candidates, at most 1000.
+        blobs: Vec<BlobId>,
+    },
+    /// Send me this blob. Bulk connection.
+    BlobGet {
+        /// Which.
+        blob: BlobId,
+    },
+    /// A message this build does not know yet.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+/// How a runner is set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What it calls itself.
+    pub name: String,
+    /// Version of its `pilot`.
+    pub build: String,
+    /// `linux x86_64`, ….
+    pub platform: String,
+    /// How many runs at once.
+    pub workers: u32,
+    /// It takes nothing new.
+    #[serde(default)]
+    pub draining: bool,
+    /// Agents found.
+    #[serde(default)]
+    pub agents: Vec<AgentFound>,
+}
+
+/// What becomes of a run that the runner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Go on.
+    Keep,
+    /// Another run holds the lease, or the task is over: stop, rescue, clean.
+    Fenced,
+    /// The hub has the whole journal: its files may go.
+    Forget,
+    /// A verdict this build does not know yet: keep the run, touch nothing.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How far the hub has a run's journal, and what becomes of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The run.
+    pub run: RunId,
+    /// Last durable record; send from the one after it.
+    pub acked: Cursor,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// Why a connection is refused. Final: dialling again will not help until a
+/// person has done something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// No version in common.
+    Version {
+        /// Oldest the hub understands.
+        oldest: u32,
+        /// Newest the hub speaks.
+        newest: u32,
+        /// What the runner said.
+        yours: u32,
+    },
+    /// The hub does not know this runner, or its key does not match.
+    NotEnrolled,
+    /// A person revoked it.
+    Revoked,
+    /// The first frame was not a hello.
+    Malformed,
+    /// A refusal this build does not know yet.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+/// To the runner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToRunner {
+    /// First frame of every connection.
+    Challenge {
+        /// 32 random bytes, hex.
+        nonce: String,
+        /// Oldest version the hub understands.
+        oldest: u32,
+        /// Newest version the hub speaks.
+        newest: u32,
+    },
+    /// The hello was accepted.
+    Welcome {
+        /// Version to speak.
+        version: u32,
+        /// Answer to the runs held.
+        #[serde(default)]
+        runs: Vec<Known>,
+    },
+    /// The hello was refused.
+    Refused(Refusal),
+    /// I heard you; these leases are renewed.
+    BeatHeard {
+        /// The hub's time, for showing a clock that is off.
+        at: Timestamp,
+    },
+    /// Run this. Re-sent until `Taken` or `Declined`.
+    Assign {
+        /// What.
+        spec: Box<RunSpec>,
+    },
+    /// Do this in a run. Re-sent until the journal shows `OrderDone`.
+    Order {
+        /// Its id; a run carries out each at most once.
+        order: OrderId,
+        /// In which run.
+        run: RunId,
+        /// What.
+        act: Act,
+    },
+    /// The journal is durable up to here.
+    Acked {
+        /// Whose.
+        run: RunId,
+        /// Up to and including this.
+        cursor: Cursor,
+    },
+    /// As at [`Verdict`], any time later.
+    Verdict {
+        /// Which run.
+        run: RunId,
+        /// What becomes of it.
+        verdict: Verdict,
+    },
+    /// Answer to `BlobsMissing`. Bulk connection.
+    Missing {
+        /// Those the hub does not have.
+        blobs: Vec<BlobId>,
+    },
+    /// A blob is durable. Bulk connection.
+    BlobStored {
+        /// Which.
+        blob: BlobId,
+    },
+    /// No such blob. Bulk connection.
+    BlobUnknown {
+        /// Which.
+        blob: BlobId,
+    },
+    /// A message this build does not know yet.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+/// What a run can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// A follow-up: queued until the turn ends.
+    Say {
+        /// What to tell the agent.
+        text: String,
+    },
+    /// Stop the turn, keep the session.
+    Interrupt,
+    /// An answer to an inbox item.
+    Answer {
+        /// Which.
+        item: crate::ids::InboxId,
+        /// What.
+        answer: Answer,
+        /// Who said it.
+        who: String,
+    },
+    /// End the run: the agent is stopped, work is rescued, nothing is published.
+    Stop,
+    /// The push may go ahead; the token is still the current one.
+    PermitPush {
+        /// The token the permit is for.
+        fence: u64,
+    },
+    /// An act this build does not know yet; it is journalled as not done.
+    #[serde(untagged)]
+    Unknown(Value),
+}
+
+/// The first line of a binary frame; the bytes follow after its `\n`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "bulk", rename_all = "snake_case")]
+pub enum BulkHead {
+    /// Whole records of a journal, one JSON line each, in order, from `first` on.
+    Journal {
+        /// Whose.
+        run: RunId,
+        /// Position of the first record.
+        first: Cursor,
+    },
+    /// A piece of a blob, zstd-compressed as a whole before it was cut.
+    Blob {
+        /// Which.
+        blob: BlobId,
+        /// Offset of the piece in the compressed bytes.
+        offset: u64,
+        /// Compressed size of the whole.
+        total: u64,
+    },
+}
+
+/// A journal batch, decoded.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Whose.
+    pub run: RunId,
+    /// The records.
+    pub records: Vec<Record>,
+}

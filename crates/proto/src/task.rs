@@ -1,0 +1,239 @@
+//! Tasks: what a person asked for, and where it stands.
+
+use crate::code::Problem;
+use crate::ids::{InboxId, RunId, RunnerId, TaskId};
+use crate::inbox::Need;
+use crate::run::{Phase, Usage};
+use crate::snapshot::DiffSize;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How much an agent may do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Never asks for a permission.
+    #[default]
+    Auto,
+    /// Questions and permissions go to the inbox.
+    Ask,
+    /// The plan is approved by a person before anything is changed.
+    Plan,
+}
+
+/// What happens when nobody answers in time. The decision is journalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTimeout {
+    /// The agent is told that nobody answered and goes on by itself.
+    #[default]
+    Proceed,
+    /// It keeps waiting, without a deadline.
+    Pause,
+    /// The run is stopped and the task fails as unanswered.
+    Cancel,
+}
+
+/// Bounds of one run. Every wait of a run has one of these as its deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Seconds from the start of the agent to its end, waits for people left out.
+    pub agent_secs: u64,
+    /// Seconds that all setup steps together may take.
+    pub setup_secs: u64,
+    /// Seconds a person has to answer before `on_timeout` decides.
+    pub answer_secs: u64,
+    /// Seconds without a sign of the agent after which a run is called stalled.
+    pub stall_secs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A working day: an agent that needs longer has lost its way.
+            agent_secs: 8 * 3600,
+            // A cold build of a large workspace.
+            setup_secs: 3600,
+            // Lunch. Over it the agent goes on by itself.
+            answer_secs: 3600,
+            // Longer than a model thinks, shorter than patience.
+            stall_secs: 180,
+        }
+    }
+}
+
+/// A pull request on a forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// Its number in the repository.
+    pub number: u64,
+    /// Its page.
+    pub url: String,
+    /// The commit it showed when we last looked.
+    pub head: String,
+}
+
+/// Where a task stands. The ends are the variants of [`TaskState::is_end`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TaskState {
+    /// Waits for a runner.
+    Queued,
+    /// Given to a runner that has not begun yet.
+    Leased {
+        /// Which runner.
+        runner: RunnerId,
+    },
+    /// A run is under way.
+    Working {
+        /// What it is doing.
+        phase: Phase,
+    },
+    /// A run waits for a person.
+    NeedsYou {
+        /// For what.
+        need: Need,
+        /// Where to answer.
+        item: InboxId,
+    },
+    /// The branch is pushed; the pull request is being made and read back.
+    Publishing,
+    /// The pull request is open.
+    InReview {
+        /// The pull request.
+        pull_request: PullRequest,
+    },
+    /// The pull request was merged.
+    Merged {
+        /// The pull request.
+        pull_request: PullRequest,
+    },
+    /// The pull request was closed without a merge.
+    Closed {
+        /// The pull request.
+        pull_request: PullRequest,
+    },
+    /// The branch was pushed to a remote without a forge.
+    Published {
+        /// Branch in the remote.
+        branch: String,
+        /// Its commit.
+        commit: String,
+    },
+    /// The agent ended and changed nothing. An end of its own, never success.
+    NoChange,
+    /// It did not work out.
+    Failed {
+        /// Why, and what to do.
+        problem: Problem,
+    },
+    /// A person stopped it.
+    Cancelled,
+}
+
+impl TaskState {
+    /// True where nothing more happens by itself. `InReview` is not an end.
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Merged { .. }
+            | Self::Closed { .. }
+            | Self::Published { .. }
+            | Self::NoChange
+            | Self::Failed { .. }
+            | Self::Cancelled => true,
+            Self::Queued
+            | Self::Leased { .. }
+            | Self::Working { .. }
+            | Self::NeedsYou { .. }
+            | Self::Publishing
+            | Self::InReview { .. } => false,
+        }
+    }
+
+    /// The state's name as the wire and the `--json` output spell it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased { .. } => "leased",
+            Self::Working { .. } => "working",
+            Self::NeedsYou { .. } => "needs_you",
+            Self::Publishing => "publishing",
+            Self::InReview { .. } => "in_review",
+            Self::Merged { .. } => "merged",
+            Self::Closed { .. } => "closed",
+            Self::Published { .. } => "published",
+            Self::NoChange => "no_change",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A task as everybody sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its id.
+    pub id: TaskId,
+    /// First line of the prompt, or what the person said; for lists and pull requests.
+    pub title: String,
+    /// What the agent is asked to do (Markdown).
+    pub prompt: String,
+    /// Project it belongs to.
+    pub project: String,
+    /// Branch it starts from; none: the project's.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// Which agent does it.
+    pub agent: String,
+    /// Which model; none: the agent's default.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How much the agent may do by itself.
+    pub mode: Mode,
+    /// What happens when nobody answers.
+    pub on_timeout: OnTimeout,
+    /// Bounds of each run.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Issue of the project's forge that this task closes.
+    #[serde(default)]
+    pub issue: Option<u64>,
+    /// Branch that its work is pushed to.
+    pub branch: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: TaskState,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// In a person's words, why: `runner offline`, `agent is thinking`, ….
+    #[serde(default)]
+    pub reason: String,
+    /// When it was filed.
+    pub created_at: Timestamp,
+    /// Latest run, if there was one.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// How many runs there were.
+    #[serde(default)]
+    pub attempts: u32,
+    /// The fencing token of the latest lease; grows with every lease.
+    #[serde(default)]
+    pub fence: u64,
+    /// Size of its change so far.
+    #[serde(default)]
+    pub diff: DiffSize,
+    /// What it used so far, over all runs.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The pull request, once there is one.
+    #[serde(default)]
+    pub pull_request: Option<PullRequest>,
+    /// The last commit that we pushed to `branch`.
+    #[serde(default)]
+    pub pushed: Option<String>,
+    /// What a reviewer must know although work was published: denied
+    /// permissions, automatic decisions.
+    #[serde(default)]
+    pub reservations: Vec<String>,
+}

@@ -1,0 +1,10 @@
+//! What tests stand on: git worlds, a forge double, a scripted model server, a
+//! manual clock, and links with faults. Follows the measured facts about the
+//! real things; knows neither hub nor runner.
+
+pub mod clock;
+pub mod faults;
+pub mod forge;
+pub mod git_http;
+pub mod model;
+pub mod repo;
