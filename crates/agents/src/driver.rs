@@ -1,0 +1,150 @@
+//! What every agent's driver is given and what it gives back.
+
+use pilot_proto::event::TurnEnd;
+use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::project::ProviderGrant;
+use pilot_proto::run::Usage;
+use pilot_proto::{Event, Mode, Problem, RunId, Stream};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Everything a driver needs to start its agent.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The run; also the session's id where the agent lets us choose one.
+    pub run: RunId,
+    /// The first prompt. On a resume: what the old session is told next.
+    pub prompt: String,
+    /// Which model; none: the agent's default.
+    pub model: Option<String>,
+    /// How much the agent may do by itself.
+    pub mode: Mode,
+    /// The agent's own id of a session to go on with. Its file, if it has one
+    /// ([`crate::session_file`]), must be in place.
+    pub resume: Option<String>,
+    /// The run's private HOME.
+    pub home: PathBuf,
+    /// The working tree, as a real path without symbolic links.
+    pub tree: PathBuf,
+    /// The run's private directory for temporary files.
+    pub tmp: PathBuf,
+    /// The agent's program. For `scripted`: the `pilot` binary.
+    pub program: PathBuf,
+    /// Login for the model.
+    pub provider: Option<ProviderGrant>,
+}
+
+/// How to start the agent's process. Its working directory is the tree.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// What to execute.
+    pub program: PathBuf,
+    /// With which arguments.
+    pub args: Vec<String>,
+    /// Additions to an environment from nothing. Never an empty value: to many
+    /// programs an empty variable is a set one.
+    pub env: Vec<(String, String)>,
+    /// Files to put into the private HOME before the start.
+    pub files: Vec<HomeFile>,
+}
+
+impl fmt::Debug for Launch {
+    /// Shows the names of the variables only: a value may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Launch")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("env", &names)
+            .field("files", &self.files)
+            .finish()
+    }
+}
+
+/// A file of the private HOME.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HomeFile {
+    /// Relative to the HOME; parent directories are made.
+    pub path: PathBuf,
+    /// What stands in it. Never a secret.
+    pub contents: String,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+/// What a driver wants done, in the order given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Write this to the agent's standard input, as it is (line ends included).
+    Write(String),
+    /// Journal this.
+    Event(Event),
+    /// A person is needed; answer with [`Driver::answer`] under the same key.
+    Ask {
+        /// The agent's name for the ask.
+        key: String,
+        /// What is asked.
+        ask: Ask,
+    },
+    /// The ask needs no answer any more.
+    Withdraw {
+        /// Which.
+        key: String,
+    },
+    /// The turn is over. Which turn it was, the run knows.
+    TurnEnded {
+        /// Why.
+        end: TurnEnd,
+        /// What the turn used.
+        usage: Usage,
+        /// How many tool calls were refused in it.
+        denials: u32,
+        /// The agent's own last words on it.
+        summary: String,
+        /// Where it is an error: which.
+        problem: Option<Problem>,
+    },
+    /// Close the agent's standard input; it then ends by itself.
+    CloseInput,
+}
+
+/// A conversation with one agent process.
+///
+/// More than six methods, because these are the verbs of one protocol and
+/// every agent has them all.
+pub trait Driver: Send {
+    /// How to start the process.
+    fn launch(&self) -> Launch;
+
+    /// The process runs: greets it and gives it the first prompt. Called once.
+    fn begin(&mut self) -> Vec<Step>;
+
+    /// Under which stream the journal keeps a line of the process' standard
+    /// output. `Protocol` lines also go to [`Driver::line`]; any other is plain
+    /// output for people. Cheap: it is asked for every line.
+    fn stream(&self, line: &[u8]) -> Stream;
+
+    /// The process wrote this protocol line (without its end). A line that
+    /// makes no sense is no error: it gives no steps.
+    fn line(&mut self, line: &str) -> Vec<Step>;
+
+    /// Begins the next turn. To be called between turns.
+    fn say(&mut self, text: &str) -> Vec<Step>;
+
+    /// Stops the turn and keeps the session. A `TurnEnded` follows from
+    /// [`Driver::line`]; between turns nothing happens.
+    fn interrupt(&mut self) -> Vec<Step>;
+
+    /// Answers an open ask; nothing happens if it is not open any more. An
+    /// [`Answer`] that does not fit the ask is told to the agent as a refusal.
+    /// `for_run` is not the driver's: whoever decides remembers it.
+    fn answer(&mut self, key: &str, ask: &Ask, answer: &Answer) -> Vec<Step>;
+
+    /// No further turn will come: lets the process end.
+    fn end(&mut self) -> Vec<Step>;
+
+    /// The process is gone (`code` none: a signal) and its output read to the
+    /// end. Closes open tools and asks, and ends the turn if one was under way.
+    /// `stderr` is the tail of its standard error, for the message.
+    fn exited(&mut self, code: Option<i32>, stderr: &str) -> Vec<Step>;
+}

@@ -1,0 +1,98 @@
+//! What a doctor runs to see which agents a machine has, and how to read it.
+
+use crate::{claude, scripted};
+use pilot_proto::runner::AgentFound;
+
+/// How to look for one agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The agent.
+    pub agent: &'static str,
+    /// Its program's name on the `PATH`; none for one that is built in.
+    pub program: Option<&'static str>,
+    /// Arguments that make the program tell its version.
+    pub args: &'static [&'static str],
+    /// Command line that installs it.
+    pub mend: &'static str,
+}
+
+/// What came of running a probe's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeResult<'a> {
+    /// It exited with 0 and printed this.
+    Printed(&'a str),
+    /// It is not there, or nothing had to be run ([`Probe::program`] is none).
+    NotFound,
+    /// It could not be run, or failed: in these words.
+    Broken(&'a str),
+}
+
+/// One probe for each agent.
+pub fn probes() -> [Probe; 2] {
+    [claude::PROBE, scripted::PROBE]
+}
+
+impl Probe {
+    /// What the outcome says about the agent.
+    pub fn found(&self, result: ProbeResult<'_>) -> AgentFound {
+        let found = |version: Option<String>, problem: Option<String>| AgentFound {
+            name: self.agent.to_owned(),
+            version,
+            problem,
+        };
+        let Some(program) = self.program else {
+            return found(Some(env!("CARGO_PKG_VERSION").to_owned()), None);
+        };
+        match result {
+            ProbeResult::Printed(output) => match version(output) {
+                Some(version) => found(Some(version.to_owned()), None),
+                None => found(
+                    None,
+                    Some(format!("`{program}` does not tell its version; `{}`", self.mend)),
+                ),
+            },
+            ProbeResult::NotFound => {
+                found(None, Some(format!("`{program}` is not on the PATH; `{}`", self.mend)))
+            }
+            ProbeResult::Broken(why) => {
+                found(None, Some(format!("`{program}` does not start: {why}; `{}`", self.mend)))
+            }
+        }
+    }
+}
+
+/// The first word that looks like a version: `2.1.329 (Claude Code)`, `codex-cli 0.169.0`.
+fn version(output: &str) -> Option<&str> {
+    output
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_named_with_its_mend() {
+        let found = claude::PROBE.found(ProbeResult::NotFound);
+        let problem = found.problem.expect("a missing program is a problem");
+        assert!(problem.contains("npm install -g @anthropic-ai/claude-code"), "{problem}");
+        assert_eq!(found.version, None);
+    }
+
+    #[test]
+    fn a_version_is_read_from_what_the_program_prints() {
+        let found = claude::PROBE.found(ProbeResult::Printed("2.1.329 (Claude Code)\n"));
+        assert_eq!(found.version.as_deref(), Some("2.1.329"));
+        assert_eq!(found.problem, None);
+        let odd = claude::PROBE.found(ProbeResult::Printed("hello"));
+        assert!(odd.problem.is_some(), "a program of the same name may be something else");
+    }
+
+    #[test]
+    fn the_built_in_agent_is_always_there() {
+        let found = scripted::PROBE.found(ProbeResult::NotFound);
+        assert_eq!(found.problem, None);
+        assert!(found.version.is_some());
+    }
+}
