@@ -1,0 +1,29 @@
+//! The hub's memory: tasks, runs, inbox, runners, orders and the journals of
+//! all runs, in SQLite or PostgreSQL, through one set of portable SQL.
+//!
+//! Every change goes through [`Store::commit`], which writes journal records
+//! and state together, in one transaction, and returns once it is durable.
+//! Rows never leave this crate; what it hands out are `proto` types.
+//!
+//! **Invariant:** nothing here decides what a task becomes, and nothing here
+//! reads a clock; whoever commits has decided, and says when.
+#![deny(missing_docs)]
+
+mod changes;
+mod commit;
+mod database;
+mod documents;
+mod error;
+mod journal;
+mod log;
+mod schema;
+mod snapshot;
+mod store;
+
+pub use commit::{
+    Appended, Change, Commit, Committed, EnrolledRunner, JournalBatch, PendingOrder, StoredRecord,
+};
+pub use error::StoreError;
+pub use journal::end::{Admission, JournalEnd};
+pub use log::{MAX_PAGE_BYTES, Search};
+pub use store::Store;

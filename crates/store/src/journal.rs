@@ -1,0 +1,3 @@
+//! Journals: compressed chunks, never a row per line.
+
+pub(crate) mod end;
