@@ -1,1 +1,50 @@
-fn main() {}
+//! `pilot`: one binary for hub, runner, shim and console.
+//!
+//! Thin: it reads the command line, starts a room or asks a hub, and prints.
+//! **Invariant:** only this crate prints to the terminal, reads the process's
+//! environment, and decides an exit code.
+
+mod args;
+mod commands;
+mod output;
+
+use args::{Arguments, Command};
+use clap::{CommandFactory, Parser};
+use commands::Done;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(done) => done.exit_code(),
+        Err(error) => {
+            output::problem(&error);
+            output::exit_code_of(&error)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<Done> {
+    let Arguments { globals, command } = arguments;
+    match command {
+        Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
+        Command::AgentScripted => commands::daemons::agent_scripted(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "pilot", &mut std::io::stdout());
+            Ok(Done::Well)
+        }
+        Command::Up(up) => commands::daemons::up(&globals, &up),
+        Command::Hub(hub) => commands::daemons::hub(&globals, hub),
+        Command::Runner(args::Runner { command: None, start }) => {
+            commands::daemons::runner(&globals, start)
+        }
+        Command::Runner(args::Runner { command: Some(command), .. }) => {
+            commands::runner::run(&globals, &command)
+        }
+        Command::Forge(command) => commands::forge::run(&globals, command),
+        Command::Provider(command) => commands::provider::run(&globals, command),
+        Command::Project(command) => commands::project::run(&globals, command),
+        Command::Task(command) => commands::task::run(&globals, command),
+        Command::Inbox { all } => commands::inbox::list(&globals, all),
+    }
+}

@@ -1,0 +1,74 @@
+//! `pilot inbox`.
+
+use super::{Done, connect};
+use crate::args::Globals;
+use crate::output;
+use pilot_proto::console::{InboxList, InboxQuery};
+use pilot_proto::inbox::Ask;
+use pilot_proto::{Answer, InboxItem};
+
+pub(crate) fn list(globals: &Globals, all: bool) -> anyhow::Result<Done> {
+    connect::with_hub(globals, async |hub| {
+        let query = InboxQuery { task: None, all: all.then_some(true) };
+        let items = hub.call::<InboxList>(query).await?;
+        output::table(
+            globals,
+            &items,
+            &["ITEM", "TASK", "WHAT", "DEFAULT", "ASKED"],
+            "nothing needs you",
+            |item| {
+                vec![
+                    item.id.short(),
+                    item.task.short(),
+                    what(item),
+                    default(item),
+                    output::ago(item.asked_at),
+                ]
+            },
+        )?;
+        Ok(Done::Well)
+    })
+}
+
+/// One line that a person can decide on.
+pub(crate) fn what(item: &InboxItem) -> String {
+    let asked = match &item.ask {
+        Ask::Question { questions } => {
+            let texts: Vec<_> = questions
+                .iter()
+                .map(|question| {
+                    let options: Vec<_> =
+                        question.options.iter().map(|option| option.label.as_str()).collect();
+                    format!("{} [{}]", question.question, options.join(" | "))
+                })
+                .collect();
+            texts.join("; ")
+        }
+        Ask::Permission { tool, summary, .. } => format!("may it use {tool}: {summary}"),
+        Ask::Plan { plan } => {
+            format!("is this plan good: {}", plan.lines().next().unwrap_or_default())
+        }
+        Ask::Interrupted => "interrupted: how does it go on?".to_owned(),
+        Ask::Unknown(_) => "asked by a newer version".to_owned(),
+    };
+    match &item.answered {
+        None => asked,
+        Some(answered) => {
+            let answer = match &answered.answer {
+                Answer::Allow { .. } => "allowed",
+                Answer::Deny { .. } => "denied",
+                Answer::Choose { .. } => "chosen",
+                Answer::Say { .. } => "told",
+                Answer::End => "ended",
+            };
+            format!("{asked} ({answer})")
+        }
+    }
+}
+
+fn default(item: &InboxItem) -> String {
+    match item.deadline {
+        None => "waits".to_owned(),
+        Some(deadline) => format!("{} {}", output::word(&item.on_timeout), output::until(deadline)),
+    }
+}

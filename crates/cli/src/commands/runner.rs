@@ -1,0 +1,73 @@
+//! `pilot runner list|join-code|revoke|doctor`: looking after runners.
+
+use super::{Done, connect, daemons};
+use crate::args::{Globals, RunnerCommand};
+use crate::output;
+use pilot_proto::console::{
+    JoinCodeNew, NewJoinCode, Nothing, OneRunner, RunnerList, RunnerRevoke, RunnerSeen,
+};
+
+pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<Done> {
+    match command {
+        RunnerCommand::Doctor => daemons::doctor(globals),
+        RunnerCommand::JoinCode { valid_secs } => connect::with_hub(globals, async |hub| {
+            let new = NewJoinCode { valid_secs: Some(*valid_secs) };
+            let made = hub.call::<JoinCodeNew>(new).await?;
+            // Alone on standard output, so that it can be piped to the runner's machine.
+            output::show(globals, &made, || made.code.expose().to_owned())?;
+            Ok(Done::Well)
+        }),
+        RunnerCommand::Revoke { runner } => connect::with_hub(globals, async |hub| {
+            let gone = hub.call::<RunnerRevoke>(OneRunner { runner: *runner }).await?;
+            output::show(globals, &gone, || format!("runner {} is revoked", runner.short()))?;
+            Ok(Done::Well)
+        }),
+        RunnerCommand::List => connect::with_hub(globals, async |hub| {
+            let runners = hub.call::<RunnerList>(Nothing {}).await?;
+            output::table(
+                globals,
+                &runners,
+                &["RUNNER", "NAME", "STATE", "RUNS", "AGENTS", "BUILD"],
+                "no runners: `pilot runner` on this machine, or `pilot runner join-code` for another",
+                |runner| {
+                    vec![
+                        runner.id.short(),
+                        runner.about.name.clone(),
+                        presence(runner),
+                        format!("{}/{}", runner.runs.len(), runner.about.workers),
+                        agents(runner),
+                        runner.about.build.clone(),
+                    ]
+                },
+            )?;
+            Ok(Done::Well)
+        }),
+    }
+}
+
+fn presence(runner: &RunnerSeen) -> String {
+    if runner.revoked {
+        return "revoked".to_owned();
+    }
+    if runner.online {
+        return if runner.about.draining { "draining" } else { "online" }.to_owned();
+    }
+    runner.seen_at.map_or_else(
+        || "never seen".to_owned(),
+        |at| format!("offline, seen {}", output::ago(at)),
+    )
+}
+
+fn agents(runner: &RunnerSeen) -> String {
+    let agents: Vec<String> = runner
+        .about
+        .agents
+        .iter()
+        .map(|agent| match (&agent.problem, &agent.version) {
+            (Some(_), _) => format!("{} (not usable)", agent.name),
+            (None, Some(version)) => format!("{} {version}", agent.name),
+            (None, None) => agent.name.clone(),
+        })
+        .collect();
+    agents.join(", ")
+}

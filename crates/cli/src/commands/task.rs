@@ -1,0 +1,119 @@
+//! `pilot task`.
+
+mod answer;
+mod diff;
+mod log;
+mod new;
+mod show;
+mod wait;
+
+use super::{Done, connect};
+use crate::args::{Globals, Task, TaskName};
+use crate::output;
+use anyhow::Context;
+use pilot_client::Client;
+use pilot_proto::console::{
+    OneTask, Resume, Say, TaskInterrupt, TaskList, TaskQuery, TaskResume, TaskRetry, TaskSay,
+    TaskStop,
+};
+use pilot_proto::{Code, Problem, TaskId};
+use std::path::PathBuf;
+
+pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
+    connect::with_hub(globals, async |hub| match command {
+        Task::New(new) => new::run(globals, hub, *new).await,
+        Task::List { project, state, limit } => {
+            show::list(globals, hub, TaskQuery { project, state, limit: Some(limit), before: None })
+                .await
+        }
+        Task::Show(task) => show::one(globals, hub, find(hub, &task).await?).await,
+        Task::Log(arguments) => log::run(globals, hub, &arguments).await,
+        Task::Diff(arguments) => diff::run(globals, hub, &arguments).await,
+        Task::Answer(arguments) => answer::run(globals, hub, arguments).await,
+        Task::Wait(task) => wait::run(globals, hub, find(hub, &task).await?).await,
+        Task::Rescue { task, output } => rescue(globals, hub, &task, output).await,
+        Task::Say { task, text } => {
+            let task = find(hub, &task).await?;
+            told(globals, &hub.call::<TaskSay>(Say { task, text }).await?)
+        }
+        Task::Resume { task, text } => {
+            let task = find(hub, &task).await?;
+            told(globals, &hub.call::<TaskResume>(Resume { task, text }).await?)
+        }
+        Task::Interrupt(task) => {
+            let one = OneTask { task: find(hub, &task).await? };
+            told(globals, &hub.call::<TaskInterrupt>(one).await?)
+        }
+        Task::Stop(task) => {
+            let one = OneTask { task: find(hub, &task).await? };
+            told(globals, &hub.call::<TaskStop>(one).await?)
+        }
+        Task::Retry(task) => {
+            let one = OneTask { task: find(hub, &task).await? };
+            told(globals, &hub.call::<TaskRetry>(one).await?)
+        }
+    })
+}
+
+/// What every steering command says: where the task stands now.
+fn told(globals: &Globals, task: &pilot_proto::Task) -> anyhow::Result<Done> {
+    output::show(globals, task, || format!("{} is {}", task.id.short(), show::state(task)))?;
+    Ok(Done::Well)
+}
+
+/// A task by its whole id, or by the last digits of it among the newest 10,000.
+pub(crate) async fn find(hub: &Client, name: &TaskName) -> anyhow::Result<TaskId> {
+    if let Ok(id) = name.task.parse() {
+        return Ok(id);
+    }
+    let digits = name.task.to_lowercase();
+    let usable = digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !usable {
+        let message = format!("`{}` is not a task", name.task);
+        let hint = "name a task by its id, or by at least its last 4 hex digits";
+        return Err(Problem::new(Code::Invalid, message).hint(hint).into());
+    }
+    let query = TaskQuery { limit: Some(10_000), ..TaskQuery::default() };
+    let tasks = hub.call::<TaskList>(query).await?;
+    let mut found = tasks
+        .iter()
+        .map(|task| task.id)
+        .filter(|id| id.0.simple().to_string().ends_with(&digits));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            let message = format!("more than one task ends in `{digits}`");
+            Err(Problem::new(Code::Invalid, message).hint("give more digits").into())
+        }
+        (None, _) => {
+            let message = format!("no task ends in `{digits}`");
+            Err(Problem::new(Code::NotFound, message).hint("`pilot task list` shows them").into())
+        }
+    }
+}
+
+async fn rescue(
+    globals: &Globals,
+    hub: &Client,
+    name: &TaskName,
+    output: Option<PathBuf>,
+) -> anyhow::Result<Done> {
+    let task = find(hub, name).await?;
+    let path = output.unwrap_or_else(|| PathBuf::from(format!("{}.bundle", task.short())));
+    let partial = path.with_extension("bundle.part");
+    let mut file = tokio::fs::File::create(&partial)
+        .await
+        .with_context(|| format!("cannot write `{}`", partial.display()))?;
+    let fetched = hub.rescue(task, &mut file).await;
+    if fetched.is_err() {
+        tokio::fs::remove_file(&partial).await.context("removing the partial bundle")?;
+    }
+    fetched?;
+    file.sync_all().await?;
+    tokio::fs::rename(&partial, &path).await?;
+    let shown = path.display().to_string();
+    output::show(globals, &serde_json::json!({ "task": task, "bundle": shown }), || {
+        format!("{shown}: look with `git bundle list-heads {shown}`, fetch with `git fetch {shown} '+refs/*:refs/rescued/*'`")
+    })?;
+    Ok(Done::Well)
+}

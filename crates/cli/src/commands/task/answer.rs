@@ -1,0 +1,93 @@
+//! `pilot task answer`.
+
+use super::find;
+use crate::args::{AnswerWords, Globals, TaskAnswer, TaskName};
+use crate::commands::Done;
+use crate::commands::inbox::what;
+use crate::output;
+use pilot_client::Client;
+use pilot_proto::console::{AnswerItem, InboxAnswer, InboxList, InboxQuery};
+use pilot_proto::inbox::Ask;
+use pilot_proto::{Answer, Code, InboxItem, Problem};
+use std::collections::BTreeMap;
+
+pub(crate) async fn run(
+    globals: &Globals,
+    hub: &Client,
+    arguments: TaskAnswer,
+) -> anyhow::Result<Done> {
+    let item = item(hub, &arguments.task).await?;
+    let answer = answer(arguments.answer, &item)?;
+    let item = hub.call::<InboxAnswer>(AnswerItem { item: item.id, answer }).await?;
+    output::show(globals, &item, || format!("answered: {}", what(&item)))?;
+    Ok(Done::Well)
+}
+
+/// The item meant: by its own id or last digits, or the only one its task waits for.
+async fn item(hub: &Client, name: &str) -> anyhow::Result<InboxItem> {
+    let open = hub.call::<InboxList>(InboxQuery::default()).await?;
+    let digits = name.to_lowercase();
+    let named = |id: uuid::Uuid| {
+        id.hyphenated().to_string() == digits
+            || (digits.len() >= 4 && id.simple().to_string().ends_with(&digits))
+    };
+    if let Some(item) = open.iter().find(|item| named(item.id.0)) {
+        return Ok(item.clone());
+    }
+    let task = find(hub, &TaskName { task: name.to_owned() }).await?;
+    let mut of_task = open.into_iter().filter(|item| item.task == task);
+    match (of_task.next(), of_task.next()) {
+        (Some(item), None) => Ok(item),
+        (Some(_), Some(_)) => {
+            let message = "the task waits for several answers".to_owned();
+            let hint = "`pilot inbox` lists them; answer one by its item";
+            Err(Problem::new(Code::Invalid, message).hint(hint).into())
+        }
+        (None, _) => {
+            let message = "the task waits for nothing".to_owned();
+            let hint = "`pilot inbox` lists what needs you";
+            Err(Problem::new(Code::Precondition, message).hint(hint).into())
+        }
+    }
+}
+
+fn answer(words: AnswerWords, item: &InboxItem) -> anyhow::Result<Answer> {
+    if words.allow || words.allow_for_run {
+        return Ok(Answer::Allow { input: None, for_run: words.allow_for_run });
+    }
+    if let Some(reason) = words.deny {
+        return Ok(Answer::Deny { reason });
+    }
+    if let Some(text) = words.say {
+        return Ok(Answer::Say { text });
+    }
+    if words.end {
+        return Ok(Answer::End);
+    }
+    let Ask::Question { questions } = &item.ask else {
+        let message = "`--choose` answers a question, and this is none".to_owned();
+        return Err(Problem::new(Code::Invalid, message).hint(what(item)).into());
+    };
+    let mut answers: BTreeMap<String, String> = BTreeMap::new();
+    for words in words.choose {
+        let named = questions.iter().find_map(|question| {
+            let rest = words.strip_prefix(question.question.as_str())?;
+            Some((question.question.clone(), rest.strip_prefix('=')?.to_owned()))
+        });
+        let (question, answer) = match (named, questions.as_slice()) {
+            (Some(named), _) => named,
+            (None, [only]) => (only.question.clone(), words),
+            (None, _) => {
+                let message = format!("`{words}` does not say which question it answers");
+                let hint = "with several questions, say --choose 'QUESTION=ANSWER'";
+                return Err(Problem::new(Code::Invalid, message).hint(hint).into());
+            }
+        };
+        let joined = answers.entry(question).or_default();
+        if !joined.is_empty() {
+            joined.push_str(", ");
+        }
+        joined.push_str(&answer);
+    }
+    Ok(Answer::Choose { answers })
+}

@@ -1,0 +1,153 @@
+//! Lists of tasks, and one task with its runs.
+
+use crate::args::Globals;
+use crate::commands::Done;
+use crate::commands::inbox::what;
+use crate::output;
+use pilot_client::Client;
+use pilot_proto::console::{OneTask, TaskDetail, TaskList, TaskQuery, TaskShow};
+use pilot_proto::run::Usage;
+use pilot_proto::{Outcome, Task, TaskId, TaskState};
+
+pub(crate) async fn list(
+    globals: &Globals,
+    hub: &Client,
+    query: TaskQuery,
+) -> anyhow::Result<Done> {
+    let tasks = hub.call::<TaskList>(query).await?;
+    output::table(
+        globals,
+        &tasks,
+        &["TASK", "STATE", "FOR", "PROJECT", "AGENT", "DIFF", "TITLE"],
+        "no tasks: `pilot task new --project demo` files a first one",
+        |task| {
+            vec![
+                task.id.short(),
+                state(task),
+                output::ago(task.since).trim_end_matches(" ago").to_owned(),
+                task.project.clone(),
+                task.agent.clone(),
+                size(task),
+                task.title.clone(),
+            ]
+        },
+    )?;
+    Ok(Done::Well)
+}
+
+pub(crate) async fn one(globals: &Globals, hub: &Client, task: TaskId) -> anyhow::Result<Done> {
+    let detail = hub.call::<TaskShow>(OneTask { task }).await?;
+    if globals.json {
+        output::json(&detail)?;
+    } else {
+        output::write(|out| {
+            for (name, value) in lines(&detail) {
+                for (number, line) in value.lines().enumerate() {
+                    let name = if number == 0 { name.as_str() } else { "" };
+                    writeln!(out, "{name:<12} {}", output::tame(line))?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(Done::Well)
+}
+
+fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
+    let task = &detail.task;
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push((name.to_owned(), value));
+        }
+    };
+    add("task", task.id.to_string());
+    add("title", task.title.clone());
+    add("state", format!("{} ({})", state(task), output::ago(task.since)));
+    if let TaskState::Failed { problem } = &task.state {
+        add("why", problem.message.clone());
+        add("hint", problem.hint.clone());
+    }
+    add("reason", task.reason.clone());
+    add("project", task.project.clone());
+    let model = task.model.as_deref().map(|model| format!(" ({model})")).unwrap_or_default();
+    add("agent", format!("{}{model}, mode {}", task.agent, output::word(&task.mode)));
+    add("branch", task.branch.clone());
+    if let Some(pull_request) = &task.pull_request {
+        add("pull request", pull_request.url.clone());
+    }
+    add("diff", size(task));
+    add("usage", usage(&task.usage));
+    for reservation in &task.reservations {
+        add("mind", reservation.clone());
+    }
+    for item in &detail.inbox {
+        if item.answered.is_none() {
+            let how = format!("pilot task answer {} …", item.id.short());
+            add("needs you", format!("{}\n{how}", what(item)));
+        }
+    }
+    for run in &detail.runs {
+        let outcome = match &run.outcome {
+            None => output::word(&run.phase),
+            Some(Outcome::Pushed { commit, .. }) => format!("pushed {}", &commit[..12.min(commit.len())]),
+            Some(Outcome::Failed { problem }) => format!("failed: {}", problem.message),
+            Some(Outcome::NoChange) => "changed nothing".to_owned(),
+            Some(Outcome::Cancelled) => "cancelled".to_owned(),
+            Some(Outcome::Fenced) => "gave way to another run".to_owned(),
+        };
+        let queued = run.started_at.map_or_else(String::new, |started| {
+            let ran = run.ended_at.map_or_else(
+                || "running".to_owned(),
+                |ended| format!("ran {:.1} s", ended.since(started).as_secs_f64()),
+            );
+            let waited = run.leased_at.since(task.created_at).as_secs_f64();
+            format!(", {ran}, leased {waited:.1} s after the task was filed")
+        });
+        let rescue = if run.rescue.is_some() { ", work rescued" } else { "" };
+        add(&format!("run {}", run.attempt), format!("{outcome}{queued}{rescue}"));
+    }
+    add("prompt", task.prompt.clone());
+    lines
+}
+
+/// State with what distinguishes it.
+pub(crate) fn state(task: &Task) -> String {
+    let name = task.state.name().replace('_', " ");
+    match &task.state {
+        TaskState::Working { phase } => format!("{name}: {}", output::word(phase).replace('_', " ")),
+        TaskState::NeedsYou { need, .. } => format!("{name}: {}", output::word(need)),
+        TaskState::Failed { problem } => format!("{name}: {}", output::word(&problem.code)),
+        TaskState::InReview { pull_request } => format!("{name}: #{}", pull_request.number),
+        TaskState::Queued
+        | TaskState::Leased { .. }
+        | TaskState::Publishing
+        | TaskState::Merged { .. }
+        | TaskState::Closed { .. }
+        | TaskState::Published { .. }
+        | TaskState::NoChange
+        | TaskState::Cancelled => name,
+    }
+}
+
+fn size(task: &Task) -> String {
+    let diff = task.diff;
+    if diff.files == 0 {
+        return String::new();
+    }
+    format!("{} files +{} -{}", diff.files, diff.added, diff.removed)
+}
+
+fn usage(usage: &Usage) -> String {
+    if *usage == Usage::default() {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "money for showing")]
+    let cost = usage.cost_micros.map_or_else(String::new, |micros| {
+        format!(", ${:.4}", micros as f64 / 1_000_000.0)
+    });
+    format!(
+        "{} tokens in, {} out, {} from cache{cost}",
+        usage.input_tokens, usage.output_tokens, usage.cache_read_tokens
+    )
+}

@@ -1,0 +1,79 @@
+//! Waiting until a task is done, with what it does meanwhile on a terminal.
+
+use super::show::state;
+use crate::args::Globals;
+use crate::commands::Done;
+use crate::output;
+use indicatif::{ProgressBar, ProgressStyle};
+use pilot_client::Client;
+use pilot_proto::console::{FromConsole, OneTask, TaskShow, ToConsole};
+use pilot_proto::{Task, TaskId, TaskState};
+use std::time::Duration;
+
+/// The only watch of the connection.
+const WATCH: u32 = 1;
+
+pub(crate) async fn run(globals: &Globals, hub: &Client, task: TaskId) -> anyhow::Result<Done> {
+    let bar = spinner(globals);
+    let mut live = hub.live();
+    live.send(FromConsole::WatchAll { watch: WATCH }).await?;
+    let mut task = hub.call::<TaskShow>(OneTask { task }).await?.task;
+    while !is_done(&task.state) {
+        bar.set_message(format!("{} {} {}", task.id.short(), state(&task), task.reason));
+        match live.recv().await? {
+            ToConsole::Task { task: now, .. } if now.id == task.id => task = *now,
+            ToConsole::Task { .. }
+            | ToConsole::Watching { .. }
+            | ToConsole::Runner { .. }
+            | ToConsole::Inbox { .. }
+            | ToConsole::Records { .. }
+            | ToConsole::Behind { .. }
+            | ToConsole::Ended { .. } => {}
+        }
+    }
+    bar.finish_and_clear();
+    let done = Done::of(&task.state);
+    output::show(globals, &task, || sentence(&task))?;
+    Ok(done)
+}
+
+/// For whoever waits, an open pull request is the end: the next move is theirs.
+fn is_done(state: &TaskState) -> bool {
+    state.is_end() || matches!(state, TaskState::InReview { .. })
+}
+
+fn sentence(task: &Task) -> String {
+    let id = task.id.short();
+    match &task.state {
+        TaskState::Published { branch, commit } => {
+            format!("{id} is published: branch `{branch}` at {}", &commit[..12.min(commit.len())])
+        }
+        TaskState::InReview { pull_request } => format!("{id} is in review: {}", pull_request.url),
+        TaskState::Failed { problem } => {
+            let hint = if problem.hint.is_empty() { String::new() } else { format!("\nhint: {}", problem.hint) };
+            format!("{id} failed: {}{hint}", problem.message)
+        }
+        TaskState::NoChange => format!("{id} ended: the agent changed nothing"),
+        TaskState::Queued
+        | TaskState::Leased { .. }
+        | TaskState::Working { .. }
+        | TaskState::NeedsYou { .. }
+        | TaskState::Publishing
+        | TaskState::Merged { .. }
+        | TaskState::Closed { .. }
+        | TaskState::Cancelled => format!("{id} is {}", state(task)),
+    }
+}
+
+fn spinner(globals: &Globals) -> ProgressBar {
+    if globals.json {
+        return ProgressBar::hidden();
+    }
+    // Drawn to standard error, and only where that is a terminal.
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

@@ -1,0 +1,189 @@
+//! The arrows of docs/ARCHITECTURE.md, read from `cargo metadata`: who may use
+//! whom, which third-party crate lives where, which licences and which
+//! duplicate versions are accepted, and that every declared dependency is used.
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The flat middle layer: none of these uses another.
+const MIDDLE: &[&str] =
+    &["lifecycle", "link", "git", "forge", "agents", "sandbox", "secrets", "store"];
+
+/// Which of our rooms a room may use, besides `proto`.
+fn allowed(room: &str) -> Vec<&'static str> {
+    match room {
+        "proto" | "client" | "testkit" => vec![],
+        room if MIDDLE.contains(&room) => vec![],
+        "hub" | "runner" => MIDDLE.to_vec(),
+        "cli" => [MIDDLE, &["hub", "runner", "client"]].concat(),
+        other => panic!("the room `{other}` has no arrows yet: decide them here and in docs"),
+    }
+}
+
+/// Third-party crates with a home: nobody else may name them.
+const HOMES: &[(&str, &[&str])] = &[
+    ("sqlx", &["store"]),
+    ("git2", &["git"]),
+    ("similar", &["git"]),
+    ("notify", &["runner"]),
+    ("axum", &["hub", "testkit"]),
+    ("reqwest", &["forge", "client"]),
+    ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("aho-corasick", &["secrets"]),
+    ("rcgen", &["hub"]),
+];
+
+/// What `proto` and `lifecycle` must not know: sockets, files, clocks.
+const PURE: &[&str] = &["proto", "lifecycle", "agents"];
+const IMPURE: &[&str] = &["tokio", "rustix", "sqlx", "reqwest", "axum", "git2", "getrandom"];
+
+/// Versions that stand twice in the lock file, each with who holds them apart.
+const DUPLICATES: &[&str] = &[];
+
+const LICENCES: &[&str] = &[
+    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "Unlicense",
+    "CC0-1.0", "Unicode-3.0", "CDLA-Permissive-2.0", "MPL-2.0", "BSL-1.0", "MIT-0",
+    "AGPL-3.0-or-later", "Apache-2.0 WITH LLVM-exception",
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml"))
+        .other_options(vec!["--locked".to_owned(), "--offline".to_owned()])
+        .exec()
+        .expect("cargo describes the workspace")
+}
+
+fn room(package: &Package) -> String {
+    package.name.strip_prefix("pilot-").expect("our crates are called pilot-<noun>").to_owned()
+}
+
+#[test]
+fn rooms_use_only_the_rooms_they_may() {
+    for package in metadata().workspace_packages() {
+        let room = room(package);
+        let allowed = allowed(&room);
+        for dependency in &package.dependencies {
+            let Some(used) = dependency.name.strip_prefix("pilot-") else { continue };
+            let fine = used == "proto"
+                || allowed.contains(&used)
+                || (dependency.kind == DependencyKind::Development
+                    && (used == "testkit" || (room == "hub" && used == "client")));
+            assert!(fine, "{room} must not use {used}: the concept is in the wrong room");
+        }
+    }
+}
+
+#[test]
+fn third_party_crates_stay_in_their_homes() {
+    for package in metadata().workspace_packages() {
+        let room = room(package);
+        for dependency in &package.dependencies {
+            if dependency.kind == DependencyKind::Development {
+                continue;
+            }
+            let name = dependency.name.as_str();
+            if let Some((_, homes)) = HOMES.iter().find(|(home, _)| *home == name) {
+                assert!(homes.contains(&room.as_str()), "{name} lives in {homes:?}, not in {room}");
+            }
+            let pure = PURE.contains(&room.as_str());
+            assert!(!(pure && IMPURE.contains(&name)), "{room} is pure and must not know {name}");
+        }
+    }
+}
+
+#[test]
+fn no_crate_stands_twice_without_a_reason() {
+    let metadata = metadata();
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in linux_packages(&metadata) {
+        versions.entry(package.name.to_string()).or_default().insert(package.version.to_string());
+    }
+    let twice: Vec<String> = versions
+        .into_iter()
+        .filter(|(name, versions)| versions.len() > 1 && !DUPLICATES.contains(&name.as_str()))
+        .map(|(name, versions)| format!("{name} {versions:?}"))
+        .collect();
+    assert!(twice.is_empty(), "several versions of one crate are built: {twice:#?}");
+}
+
+#[test]
+fn every_licence_is_one_we_accept() {
+    let metadata = metadata();
+    for package in linux_packages(&metadata) {
+        let licence = package.license.clone().unwrap_or_default();
+        let any_accepted = licence.split(" OR ").flat_map(|part| part.split('/')).any(|part| {
+            part.split(" AND ").all(|one| LICENCES.contains(&one.trim_matches(['(', ')', ' '])))
+        });
+        assert!(any_accepted, "{} {} has the licence `{licence}`", package.name, package.version);
+    }
+}
+
+#[test]
+fn every_declared_dependency_is_used() {
+    for package in metadata().workspace_packages() {
+        let folder = package.manifest_path.parent().expect("a manifest is in a folder");
+        let mut source = String::new();
+        for part in ["src", "tests", "benches"] {
+            read_all(folder.join(part).as_std_path(), &mut source);
+        }
+        for dependency in &package.dependencies {
+            let name = dependency.rename.as_ref().unwrap_or(&dependency.name).replace('-', "_");
+            assert!(
+                source.contains(&format!("{name}::"))
+                    || source.contains(&format!("use {name}"))
+                    || source.contains(&format!("extern crate {name}")),
+                "{} declares `{}` and never uses it",
+                package.name,
+                dependency.name
+            );
+        }
+    }
+}
+
+/// The packages that a Linux build of ours really contains.
+fn linux_packages(metadata: &Metadata) -> Vec<&Package> {
+    let resolve = metadata.resolve.as_ref().expect("metadata with a resolve");
+    let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let mut wanted: Vec<_> = metadata.workspace_members.iter().collect();
+    let mut seen = BTreeSet::new();
+    while let Some(id) = wanted.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for dependency in &nodes[id].deps {
+            let built = dependency.dep_kinds.iter().any(|kind| {
+                kind.kind != DependencyKind::Development
+                    && kind.target.as_ref().is_none_or(|target| is_for_linux(&target.to_string()))
+            });
+            if built {
+                wanted.push(&dependency.pkg);
+            }
+        }
+    }
+    metadata.packages.iter().filter(|package| seen.contains(&package.id)).collect()
+}
+
+/// A rough reading of `cfg(…)`: leaves out what is plainly for other systems.
+fn is_for_linux(target: &str) -> bool {
+    let others = [
+        "windows", "macos", "apple", "wasm", "wasi", "ios", "android", "redox", "hermit", "uefi",
+        "netbsd", "freebsd", "openbsd", "solaris", "illumos", "fuchsia", "vxworks", "haiku",
+        "miri", "loom", "emscripten", "aix", "cygwin", "dragonfly", "sgx", "tokio_unstable",
+    ];
+    target.contains("not(") || !others.iter().any(|other| target.contains(other))
+}
+
+fn read_all(folder: &Path, into: &mut String) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            read_all(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).expect("our sources are readable"));
+        }
+    }
+}
