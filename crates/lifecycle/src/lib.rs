@@ -1,0 +1,17 @@
+//! The machines that decide: [`task`] and [`queue`] in the hub, [`run`] in the
+//! shim.
+//!
+//! Each is a value with one `handle(now, event) -> effects`: what happened goes
+//! in, what has to be done comes out as data, in the order in which it has to
+//! be done. **Invariant:** nothing here is async, does IO, reads a clock or
+//! draws a random number; the same events give the same effects, so a whole
+//! house of hubs, links and runners can be played in one thread (`tests/it`).
+#![deny(missing_docs)]
+
+pub mod queue;
+pub mod run;
+pub mod task;
+
+pub use queue::{Lease, Queue, QueueEffect, QueueEvent, Terms};
+pub use run::{Past, RunEffect, RunEvent, RunMachine, Step};
+pub use task::{Memory, TaskEffect, TaskEvent, TaskMachine};
