@@ -1,0 +1,212 @@
+//! What can go wrong at a forge, by what a caller can do about it.
+
+use pilot_proto::{Code, Problem};
+use std::time::Duration;
+
+/// The scopes a token needs for everything we do (comments on pull requests
+/// go through issues).
+pub(crate) const SCOPES: [&str; 3] = ["write:repository", "write:issue", "read:user"];
+
+/// A forge did not do what was asked. No variant holds a token.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+    /// The forge's own address makes no sense.
+    #[error("`{url}` is not the address of a forge: {why}")]
+    Address {
+        /// What was given, without credentials.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The repository's URL does not name a repository of this forge.
+    #[error("`{url}` does not name a repository of the forge at `{forge}`: {why}")]
+    Elsewhere {
+        /// The repository's URL, without credentials.
+        url: String,
+        /// The forge.
+        forge: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No answer at all. Trying later may help.
+    #[error("the forge at `{forge}` cannot be reached ({doing})")]
+    Unreachable {
+        /// The forge.
+        forge: String,
+        /// What we were doing.
+        doing: &'static str,
+        /// How the connection failed; its URL was taken off.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// It answers, but with `429` or `5xx`, also after several tries.
+    #[error("the forge at `{forge}` answered {status} to each of {tries} tries ({doing})")]
+    Busy {
+        /// The forge.
+        forge: String,
+        /// What we were doing.
+        doing: &'static str,
+        /// The last status.
+        status: u16,
+        /// How often we asked.
+        tries: u32,
+        /// How long it asked us to wait, if it did.
+        wait: Option<Duration>,
+    },
+    /// It does not know the token.
+    #[error("the forge at `{forge}` does not accept the token: it says `{said}`")]
+    Unauthorized {
+        /// The forge.
+        forge: String,
+        /// In its words.
+        said: String,
+    },
+    /// The token is good but may too little.
+    #[error("the token for the forge at `{forge}` lacks {}", quoted(.missing))]
+    Scopes {
+        /// The forge.
+        forge: String,
+        /// The scopes it asked for, by name.
+        missing: Vec<String>,
+    },
+    /// It says no, or there is no such thing (for us).
+    #[error("the forge at `{forge}` answered {status} ({doing}): it says `{said}`")]
+    Refused {
+        /// The forge.
+        forge: String,
+        /// What we were doing.
+        doing: &'static str,
+        /// The status.
+        status: u16,
+        /// In its words.
+        said: String,
+    },
+    /// It answers, but not as a Gitea or Forgejo does.
+    #[error("what answers at `{forge}` is not a Gitea or Forgejo ({doing}): {why}")]
+    Strange {
+        /// The forge.
+        forge: String,
+        /// What we were doing.
+        doing: &'static str,
+        /// What was strange.
+        why: String,
+    },
+    /// The pull request, read back, is not the one we made.
+    #[error("pull request {number} at `{forge}` has {what} `{seen}` where `{wanted}` was expected")]
+    Mismatch {
+        /// The forge.
+        forge: String,
+        /// The pull request.
+        number: u64,
+        /// `head`, `base` or `state`.
+        what: &'static str,
+        /// As it should be.
+        wanted: String,
+        /// As it is.
+        seen: String,
+    },
+}
+
+impl ForgeError {
+    /// True where the same call may work later without anybody doing something.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Mismatch { .. } => true,
+            Self::Address { .. }
+            | Self::Elsewhere { .. }
+            | Self::Unauthorized { .. }
+            | Self::Scopes { .. }
+            | Self::Refused { .. }
+            | Self::Strange { .. } => false,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Address { .. } | Self::Elsewhere { .. } => Code::Invalid,
+            Self::Unreachable { .. } | Self::Busy { .. } => Code::ForgeUnreachable,
+            Self::Unauthorized { .. }
+            | Self::Scopes { .. }
+            | Self::Refused { .. }
+            | Self::Strange { .. } => Code::ForgeRefused,
+            Self::Mismatch { .. } => Code::ForgeMismatch,
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::Address { .. } => {
+                "Give the address of its web interface, e.g. `https://git.example.org`, with its \
+                 base path if it has one."
+                    .to_owned()
+            }
+            Self::Elsewhere { .. } => {
+                "Give the project a clone URL that begins with the forge's address, or another forge."
+                    .to_owned()
+            }
+            Self::Unreachable { forge, .. } => {
+                format!("Check that `{forge}` is up and can be reached from the hub's machine.")
+            }
+            Self::Busy { wait: Some(wait), .. } => {
+                format!("It asks to wait {} seconds; try again after that.", wait.as_secs())
+            }
+            Self::Busy { wait: None, .. } => "Try again later.".to_owned(),
+            Self::Unauthorized { .. } => format!(
+                "Make a new token in the forge's settings under Applications, with the scopes {}, \
+                 and add the forge again.",
+                quoted(&SCOPES.map(str::to_owned))
+            ),
+            Self::Scopes { .. } => format!(
+                "A token needs at least the scopes {}: make one in the forge's settings under \
+                 Applications, and add the forge again.",
+                quoted(&SCOPES.map(str::to_owned))
+            ),
+            Self::Refused { status: 404, .. } => {
+                "Check the name, and that the token's owner may see and write the repository."
+                    .to_owned()
+            }
+            Self::Refused { .. } => "Check the rights of the token's owner.".to_owned(),
+            Self::Strange { .. } => {
+                "Check the address, and whether something in front of the forge (a proxy, a login \
+                 page) answers for it."
+                    .to_owned()
+            }
+            Self::Mismatch { .. } => {
+                "Somebody else may have pushed to the branch or changed the pull request; look at \
+                 it, then retry the task."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl From<ForgeError> for Problem {
+    fn from(error: ForgeError) -> Self {
+        // What the connection failed with is worth a word: "connection refused"
+        // and "unknown host" are mended in different places.
+        let message = match &error {
+            ForgeError::Unreachable { source, .. } => format!("{error}: {}", innermost(source)),
+            ForgeError::Address { .. }
+            | ForgeError::Elsewhere { .. }
+            | ForgeError::Busy { .. }
+            | ForgeError::Unauthorized { .. }
+            | ForgeError::Scopes { .. }
+            | ForgeError::Refused { .. }
+            | ForgeError::Strange { .. }
+            | ForgeError::Mismatch { .. } => error.to_string(),
+        };
+        Self::new(error.code(), message).hint(error.hint())
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
