@@ -1,10 +1,30 @@
 //! Claude Code over its bidirectional stream-json protocol.
+//!
+//! What is said here about the program was measured on 2.1.197 and 2.1.329.
+//! Vendors change such things often, so every line is read leniently: what is
+//! not known is not an error, and the raw lines stay in the journal anyway.
+//!
+//! When a turn is over is not guessed. `CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS`
+//! makes the program say `session_state_changed: idle` once every result of a
+//! turn is out (there may be several); a program that never says it is taken
+//! by its first `result`.
+
+mod ask;
+mod launch;
+mod session;
+mod tools;
+mod turn;
+
+pub use session::session_file;
 
 use crate::driver::{Driver, Launch, Start, Step};
 use crate::probe::Probe;
-use pilot_proto::Stream;
+use pilot_proto::event::{Activity, Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
-use std::path::{Path, PathBuf};
+use pilot_proto::{Code, Event, Problem, Stream, Timestamp};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use turn::Turn;
 
 /// Its name in tasks and projects.
 pub const NAME: &str = "claude";
@@ -17,59 +37,332 @@ pub const PROBE: Probe = Probe {
     mend: "npm install -g @anthropic-ai/claude-code",
 };
 
-/// See [`crate::session_file`].
-pub fn session_file(home: &Path, tree: &Path, session: &str) -> PathBuf {
-    let project: String = tree
-        .to_string_lossy()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    home.join(".claude/projects").join(project).join(format!("{session}.jsonl"))
-}
+/// The program tries a refused key ten times over more than a minute. The
+/// first refusal may be a key that is being rotated; the second is an answer.
+const REFUSALS_BELIEVED: u64 = 2;
 
 /// The driver.
 pub struct Claude {
     start: Start,
+    requests: u32,
+    session: Option<String>,
+    /// The program tells its state, so a `result` is not yet the turn's end.
+    tells_state: bool,
+    activity: Option<Activity>,
+    turn: Option<Turn>,
+    /// Total cost that earlier turns of this process reported.
+    cost: turn::CostSeen,
+    open_tools: BTreeSet<String>,
+    /// Open asks, with the input that the tool would be given.
+    open_asks: BTreeMap<String, Value>,
 }
 
 impl Claude {
     /// A driver that has not begun yet.
     pub fn new(start: Start) -> Self {
-        Self { start }
+        let cost = turn::CostSeen::new(start.resume.is_some());
+        Self {
+            start,
+            requests: 0,
+            session: None,
+            tells_state: false,
+            activity: None,
+            turn: None,
+            cost,
+            open_tools: BTreeSet::new(),
+            open_asks: BTreeMap::new(),
+        }
+    }
+
+    fn request(&mut self, request: &Value) -> Step {
+        self.requests += 1;
+        let id = format!("pilot-{}", self.requests);
+        write(&json!({"type": "control_request", "request_id": id, "request": request}))
+    }
+
+    fn prompt(&mut self, text: &str) -> Step {
+        self.turn = Some(Turn::default());
+        write(&json!({
+            "type": "user",
+            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+            "parent_tool_use_id": null,
+            "session_id": "",
+        }))
+    }
+
+    fn is_now(&mut self, activity: Activity, reason: &str, steps: &mut Vec<Step>) {
+        if self.activity != Some(activity) {
+            self.activity = Some(activity);
+            steps.push(Step::Event(Event::Activity { activity, reason: reason.to_owned() }));
+        }
+    }
+
+    fn system(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        match text(message, "subtype") {
+            "init" => self.session_started(message, steps),
+            "session_state_changed" => {
+                self.tells_state = true;
+                match text(message, "state") {
+                    "running" => self.is_now(Activity::Running, "", steps),
+                    "requires_action" => self.is_now(Activity::Waiting, "", steps),
+                    "idle" => self.turn_over(steps),
+                    _ => {}
+                }
+            }
+            "api_retry" => self.retrying(message, steps),
+            _ => {}
+        }
+    }
+
+    /// `init` comes with every turn; the session begins once.
+    fn session_started(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        let session = text(message, "session_id");
+        if session.is_empty() || self.session.as_deref() == Some(session) {
+            return;
+        }
+        self.session = Some(session.to_owned());
+        steps.push(Step::Event(Event::SessionStarted {
+            session: session.to_owned(),
+            model: some_text(message, "model"),
+            version: some_text(message, "claude_code_version"),
+        }));
+    }
+
+    fn retrying(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        let attempt = message["attempt"].as_u64().unwrap_or(0);
+        let status = message["error_status"].as_u64();
+        let reason = match (status, text(message, "error")) {
+            (Some(status), "" | "unknown") => format!("status {status}"),
+            (Some(status), error) => format!("status {status} ({error})"),
+            (None, "" | "unknown") => "the connection broke".to_owned(),
+            (None, error) => error.to_owned(),
+        };
+        self.is_now(Activity::Retrying, &reason, steps);
+        steps.push(Step::Event(Event::Retrying {
+            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
+            wait_ms: whole(&message["retry_delay_ms"]),
+            reason,
+        }));
+        let refused = matches!(status, Some(401 | 403)) && attempt >= REFUSALS_BELIEVED;
+        if let Some(turn) = self.turn.as_mut().filter(|turn| refused && turn.gave_up.is_none()) {
+            turn.gave_up = Some(turn::refused(text(message, "error")));
+            steps.push(self.request(&json!({"subtype": "interrupt"})));
+        }
+    }
+
+    fn assistant(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        self.is_now(Activity::Running, "", steps);
+        let parent = some_text(message, "parent_tool_use_id");
+        for block in message["message"]["content"].as_array().into_iter().flatten() {
+            match text(block, "type") {
+                "text" => steps.push(Step::Event(Event::Text {
+                    text: text(block, "text").to_owned(),
+                    parent: parent.clone(),
+                })),
+                "thinking" => steps.push(Step::Event(Event::Thinking {
+                    text: text(block, "thinking").to_owned(),
+                })),
+                "tool_use" => self.tool_started(block, parent.clone(), steps),
+                _ => {}
+            }
+        }
+    }
+
+    fn tool_started(&mut self, block: &Value, parent: Option<String>, steps: &mut Vec<Step>) {
+        let (id, tool, input) = (text(block, "id"), text(block, "name"), &block["input"]);
+        self.open_tools.insert(id.to_owned());
+        steps.push(Step::Event(Event::ToolStarted {
+            id: id.to_owned(),
+            tool: tool.to_owned(),
+            input: input.clone(),
+            summary: tools::summary(tool, input, &self.start.tree),
+            parent,
+        }));
+        if let Some(items) = input["todos"].as_array().filter(|_| tool == "TodoWrite") {
+            let items = items
+                .iter()
+                .map(|item| Todo {
+                    text: text(item, "content").to_owned(),
+                    status: text(item, "status").to_owned(),
+                })
+                .collect();
+            steps.push(Step::Event(Event::Todos { items }));
+        }
+    }
+
+    fn user(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        for block in message["message"]["content"].as_array().into_iter().flatten() {
+            let id = text(block, "tool_use_id");
+            if text(block, "type") == "tool_result" && self.open_tools.remove(id) {
+                steps.push(Step::Event(Event::ToolEnded {
+                    id: id.to_owned(),
+                    ok: block["is_error"] != Value::Bool(true),
+                    output: tools::output(&block["content"]),
+                }));
+            }
+        }
+    }
+
+    fn control_request(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        let (id, request) = (text(message, "request_id"), &message["request"]);
+        if text(request, "subtype") != "can_use_tool" {
+            // Nothing else was offered to the program; an answer keeps it from waiting.
+            steps.push(write(&json!({
+                "type": "control_response",
+                "response": {"subtype": "error", "request_id": id, "error": "not supported"},
+            })));
+            return;
+        }
+        self.open_asks.insert(id.to_owned(), request["input"].clone());
+        self.is_now(Activity::Waiting, "", steps);
+        steps.push(Step::Ask { key: id.to_owned(), ask: ask::ask(request, &self.start.tree) });
+    }
+
+    fn rate_limit(message: &Value, steps: &mut Vec<Step>) {
+        let info = &message["rate_limit_info"];
+        if text(info, "status") == "rejected" {
+            let resets_at = info["resetsAt"].as_i64().map(|secs| Timestamp(secs * 1_000_000));
+            let reason = text(info, "rateLimitType").replace('_', "-");
+            steps.push(Step::Event(Event::LimitHit { resets_at, reason }));
+        }
+    }
+
+    fn result(&mut self, message: &Value, steps: &mut Vec<Step>) {
+        let used = self.cost.usage(message);
+        // A result without a prompt of ours: a background task reported back.
+        self.turn.get_or_insert_default().fold(message, used);
+        if !self.tells_state {
+            self.turn_over(steps);
+        }
+    }
+
+    /// The program is idle. Before the first result that means nothing.
+    fn turn_over(&mut self, steps: &mut Vec<Step>) {
+        if let Some(turn) = self.turn.take_if(|turn| turn.has_result()) {
+            self.close_open("the turn ended", steps);
+            self.is_now(Activity::Idle, "", steps);
+            steps.push(turn.ended());
+        }
+    }
+
+    fn close_open(&mut self, why: &str, steps: &mut Vec<Step>) {
+        for key in std::mem::take(&mut self.open_asks).into_keys() {
+            steps.push(Step::Withdraw { key });
+        }
+        for id in std::mem::take(&mut self.open_tools) {
+            let output = format!("({why})");
+            steps.push(Step::Event(Event::ToolEnded { id, ok: false, output }));
+        }
     }
 }
 
 impl Driver for Claude {
     fn launch(&self) -> Launch {
-        Launch {
-            program: self.start.program.clone(),
-            args: Vec::new(),
-            env: Vec::new(),
-            files: Vec::new(),
-        }
+        launch::launch(&self.start)
     }
+
     fn begin(&mut self) -> Vec<Step> {
-        Vec::new()
+        let prompt = self.start.prompt.clone();
+        vec![self.request(&json!({"subtype": "initialize", "hooks": null})), self.prompt(&prompt)]
     }
+
     fn stream(&self, _line: &[u8]) -> Stream {
         Stream::Protocol
     }
-    fn line(&mut self, _line: &str) -> Vec<Step> {
-        Vec::new()
+
+    fn line(&mut self, line: &str) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let Ok(message) = serde_json::from_str::<Value>(line) else {
+            return steps;
+        };
+        match text(&message, "type") {
+            "system" => self.system(&message, &mut steps),
+            "assistant" => self.assistant(&message, &mut steps),
+            "user" => self.user(&message, &mut steps),
+            "result" => self.result(&message, &mut steps),
+            "control_request" => self.control_request(&message, &mut steps),
+            "control_cancel_request" => {
+                let key = text(&message, "request_id").to_owned();
+                if self.open_asks.remove(&key).is_some() {
+                    steps.push(Step::Withdraw { key });
+                }
+            }
+            "rate_limit_event" => Self::rate_limit(&message, &mut steps),
+            _ => {}
+        }
+        steps
     }
-    fn say(&mut self, _text: &str) -> Vec<Step> {
-        Vec::new()
+
+    fn say(&mut self, text: &str) -> Vec<Step> {
+        vec![self.prompt(text)]
     }
+
     fn interrupt(&mut self) -> Vec<Step> {
-        Vec::new()
+        let Some(turn) = self.turn.as_mut() else {
+            return Vec::new();
+        };
+        turn.interrupted = true;
+        vec![self.request(&json!({"subtype": "interrupt"}))]
     }
-    fn answer(&mut self, _key: &str, _ask: &Ask, _answer: &Answer) -> Vec<Step> {
-        Vec::new()
+
+    fn answer(&mut self, key: &str, ask: &Ask, answer: &Answer) -> Vec<Step> {
+        let Some(input) = self.open_asks.remove(key) else {
+            return Vec::new();
+        };
+        let response = ask::response(ask, answer, &input, self.start.mode);
+        if let Some(turn) = self.turn.as_mut().filter(|_| ask::refuses(ask, &response)) {
+            turn.denied += 1;
+        }
+        vec![write(&json!({
+            "type": "control_response",
+            "response": {"subtype": "success", "request_id": key, "response": response},
+        }))]
     }
+
     fn end(&mut self) -> Vec<Step> {
         vec![Step::CloseInput]
     }
-    fn exited(&mut self, _code: Option<i32>, _stderr: &str) -> Vec<Step> {
-        Vec::new()
+
+    fn exited(&mut self, code: Option<i32>, stderr: &str) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.turn_over(&mut steps);
+        self.close_open("the agent's process ended", &mut steps);
+        if let Some(mut turn) = self.turn.take() {
+            let problem = turn.gave_up.take().unwrap_or_else(|| exit_problem(code, stderr));
+            steps.push(turn.cut_off(TurnEnd::Exited, problem));
+        }
+        steps
     }
+}
+
+fn exit_problem(code: Option<i32>, stderr: &str) -> Problem {
+    let how = match code {
+        Some(code) => format!("exited with {code}"),
+        None => "was killed by a signal".to_owned(),
+    };
+    let last = stderr.trim().lines().last().unwrap_or_default();
+    let message = if last.is_empty() {
+        format!("The agent {how} in the middle of its turn.")
+    } else {
+        format!("The agent {how} in the middle of its turn: `{last}`.")
+    };
+    Problem::new(Code::AgentFailed, message).hint("Its last words are in the log.")
+}
+
+fn write(message: &Value) -> Step {
+    Step::Write(format!("{message}\n"))
+}
+
+/// A field's text; empty if there is none.
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+fn some_text(value: &Value, field: &str) -> Option<String> {
+    value[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A count that the program may also write with a fraction.
+fn whole(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| value.as_f64().map_or(0, |number| number as u64))
 }
