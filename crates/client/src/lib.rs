@@ -1,0 +1,25 @@
+//! A console's connection to a hub: commands over HTTP, and what happens over
+//! one WebSocket. Used by the command line, the desktop's Rust side and tests.
+//!
+//! Not a room for decisions: what a console may do is the hub's to say, and
+//! what it shows is the console's. Here is only how the question gets there
+//! and how an answer comes back once, whole and in order.
+//!
+//! **Invariant:** a token goes to the hub it belongs to and nowhere else: plain
+//! HTTP is spoken to this machine only, no proxy stands between a console and
+//! a hub on its own machine, and no redirect is followed.
+
+mod backoff;
+mod client;
+mod endpoint;
+mod error;
+mod journal;
+mod live;
+mod tls;
+mod watches;
+
+pub use client::Client;
+pub use endpoint::{Endpoint, discovered};
+pub use error::ClientError;
+pub use journal::JournalRecords;
+pub use live::{Live, Told};
