@@ -23,6 +23,7 @@ pub mod tls;
 pub mod wire;
 
 mod connector;
+mod hear;
 
 pub use accept::{AcceptError, Accepted, Greeted, Standing, accept, new_nonce};
 pub use backoff::Backoff;

@@ -1,19 +1,44 @@
-//! A greeted connection: a queue out, a queue in, and an end with a reason.
+//! A greeted connection: a bounded queue out, a bounded queue in, and an end
+//! with a reason.
+//!
+//! Two tasks own the halves of the socket. The first thing that goes wrong in
+//! either ends both, and is the reason that everybody is told.
 
 use crate::deadlines::Deadlines;
+use crate::hear::LINGER;
 use crate::wire::{Socket, WireError};
 use bytes::Bytes;
-use pilot_proto::runner::{BulkHead, ToHub, ToRunner};
+use futures_util::StreamExt;
+use pilot_proto::runner::{BulkHead, MAX_FRAME, ToHub, ToRunner};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+mod reader;
+mod sender;
+mod writer;
+
+pub use sender::{SendError, Sender};
 
 /// The runner's end.
 pub type RunnerLive = Live<ToRunner, ToHub>;
 /// The hub's end.
 pub type HubLive = Live<ToHub, ToRunner>;
+
+/// Frames that may wait to be written: the hub's orders for a runner that
+/// comes back after a day.
+const QUEUED_FRAMES: usize = 1024;
+/// Bytes that may wait to be written. One frame of any size fits; two full
+/// ones let the next be encoded while the last is on its way.
+const QUEUED_BYTES: usize = 2 * MAX_FRAME;
+/// Frames read ahead of the caller. Few, because each may be a full one;
+/// behind them TCP's own back-pressure holds the peer.
+const READ_AHEAD: usize = 4;
 
 /// What came in.
 #[derive(Debug, Clone)]
@@ -61,9 +86,19 @@ pub enum Closed {
         /// How long.
         after: Duration,
     },
-    /// The carrier failed, or the peer sent too much.
-    #[error("the connection to `{peer}` failed: {source}")]
-    Wire {
+    /// The peer sent more than a frame may hold: faulty or hostile.
+    #[error("`{peer}` sent a frame of {size} bytes; the limit is {limit}")]
+    TooLarge {
+        /// Who.
+        peer: String,
+        /// Bytes it announced.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The carrier failed.
+    #[error("the connection to `{peer}` broke: {}", crate::connector::chain(source))]
+    Broken {
         /// Who.
         peer: String,
         /// How.
@@ -71,73 +106,37 @@ pub enum Closed {
     },
 }
 
-/// Why a message was not queued.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SendError {
-    /// The connection is over.
-    #[error(transparent)]
-    Closed(#[from] Closed),
-    /// The queue is full (and, in [`Sender::send`], stayed so for the whole
-    /// write deadline).
-    #[error("the queue to `{peer}` is full")]
-    Full {
-        /// To whom.
-        peer: String,
-    },
-    /// The message is larger than a frame. A fault of the caller's.
-    #[error("a message of {size} bytes to `{peer}` is over the limit of {limit}")]
-    TooLarge {
-        /// To whom.
-        peer: String,
-        /// Bytes it has.
-        size: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
-}
-
-/// The way out; clones share one bounded queue, and the order of sends is the
-/// order on the wire.
+/// What both tasks, the senders and the receiver share.
 #[derive(Debug)]
-pub struct Sender<Out> {
-    out: PhantomData<fn(Out)>,
+struct Shared {
+    peer: String,
+    deadlines: Deadlines,
+    room: Arc<Semaphore>,
+    end: OnceLock<Closed>,
+    /// Cancelled when `end` is set.
+    over: CancellationToken,
+    /// Cancelled when the queue is to run empty and then be closed.
+    finish: CancellationToken,
 }
 
-impl<Out> Clone for Sender<Out> {
-    fn clone(&self) -> Self {
-        todo!()
-    }
-}
-
-impl<Out: Serialize> Sender<Out> {
-    /// Queues a message; waits for room, at most the write deadline.
-    pub async fn send(&self, message: &Out) -> Result<(), SendError> {
-        todo!()
+impl Shared {
+    /// Ends the connection. The first reason counts.
+    fn end(&self, reason: Closed) {
+        // The loser of the race has nothing to add.
+        self.end.set(reason).ok();
+        self.over.cancel();
     }
 
-    /// Queues bulk bytes; waits for room, at most the write deadline.
-    pub async fn send_bulk(&self, head: &BulkHead, bytes: &[u8]) -> Result<(), SendError> {
-        todo!()
+    fn broke(&self, error: WireError) {
+        let peer = self.peer.clone();
+        self.end(match error {
+            WireError::TooLarge { size, limit } => Closed::TooLarge { peer, size, limit },
+            WireError::Broken(_) => Closed::Broken { peer, source: Arc::new(error) },
+        });
     }
 
-    /// Queues a message now, or says that the queue is full.
-    pub fn try_send(&self, message: &Out) -> Result<(), SendError> {
-        todo!()
-    }
-
-    /// Waits until the connection is over.
-    pub async fn closed(&self) -> Closed {
-        todo!()
-    }
-
-    /// Ends the connection at once, from anywhere (a revoked runner).
-    pub fn hang_up(&self) {
-        todo!()
-    }
-
-    /// The peer's name.
-    pub fn peer(&self) -> &str {
-        todo!()
+    fn reason(&self) -> Closed {
+        self.end.get().cloned().unwrap_or_else(|| Closed::ByUs { peer: self.peer.clone() })
     }
 }
 
@@ -146,7 +145,10 @@ impl<Out: Serialize> Sender<Out> {
 #[derive(Debug)]
 pub struct Live<In, Out> {
     sender: Sender<Out>,
-    incoming: PhantomData<In>,
+    incoming: mpsc::Receiver<Incoming<In>>,
+    shared: Arc<Shared>,
+    /// Dropping it aborts both.
+    tasks: JoinSet<()>,
 }
 
 impl<In, Out> Live<In, Out>
@@ -156,7 +158,21 @@ where
 {
     /// Takes over a greeted socket. `peer` is a name for logs and errors.
     pub fn start(socket: impl Socket, peer: impl Into<String>, deadlines: Deadlines) -> Self {
-        todo!()
+        let shared = Arc::new(Shared {
+            peer: peer.into(),
+            deadlines,
+            room: Arc::new(Semaphore::new(QUEUED_BYTES)),
+            end: OnceLock::new(),
+            over: CancellationToken::new(),
+            finish: CancellationToken::new(),
+        });
+        let (queue, queued) = mpsc::channel(QUEUED_FRAMES);
+        let (heard, incoming) = mpsc::channel(READ_AHEAD);
+        let (sink, stream) = socket.split();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer::write(sink, queued, Arc::clone(&shared)));
+        tasks.spawn(reader::read(stream, heard, Arc::clone(&shared)));
+        Self { sender: Sender::new(Arc::clone(&shared), queue), incoming, shared, tasks }
     }
 
     /// The way out.
@@ -164,15 +180,40 @@ where
         self.sender.clone()
     }
 
+    /// The peer's name.
+    pub fn peer(&self) -> &str {
+        &self.shared.peer
+    }
+
     /// The next thing that came in. Cancel-safe. After the first `Err` the
     /// connection is over and every further call gives the same reason.
     pub async fn recv(&mut self) -> Result<Incoming<In>, Closed> {
-        todo!()
+        tokio::select! {
+            // What came in before the end is given out before the end.
+            biased;
+            incoming = self.incoming.recv() => incoming.ok_or_else(|| self.shared.reason()),
+            () = self.shared.over.cancelled() => {
+                self.incoming.try_recv().map_err(|_| self.shared.reason())
+            }
+        }
     }
 
     /// Sends what is queued, says good-bye, and ends the tasks. Waits at most
-    /// the write deadline.
-    pub async fn close(self) {
-        todo!()
+    /// the write deadline for the queue and two seconds for the peer.
+    pub async fn close(mut self) {
+        self.incoming.close();
+        self.shared.finish.cancel();
+        // The first to end is the writer, with the queue empty, or the reader,
+        // with the peer gone; who is left then has little to do. A task that
+        // does not end in time is aborted on drop.
+        timeout(self.shared.deadlines.write, self.tasks.join_next()).await.ok();
+        timeout(LINGER, self.tasks.join_next()).await.ok();
+    }
+}
+
+impl<In, Out> Drop for Live<In, Out> {
+    fn drop(&mut self) {
+        // Senders that outlive us must learn that nobody writes any more.
+        self.shared.end(Closed::ByUs { peer: self.shared.peer.clone() });
     }
 }

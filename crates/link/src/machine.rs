@@ -69,18 +69,23 @@ pub enum LinkEffect {
     WakeAt(Timestamp),
 }
 
+/// A hub may ask for patience, but not for more than this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+
 /// The machine.
 #[derive(Debug, Clone)]
 pub struct LinkMachine {
     state: LinkState,
     backoff: Backoff,
-    heard: Timestamp,
+    /// In `Live` and `Missing`: when the hub was last heard. In `Backoff`:
+    /// when it began.
+    since: Timestamp,
 }
 
 impl LinkMachine {
     /// A machine about to dial, and its first effects.
     pub fn start(backoff: Backoff) -> (Self, Vec<LinkEffect>) {
-        let machine = Self { state: LinkState::Dialing, backoff, heard: Timestamp::default() };
+        let machine = Self { state: LinkState::Dialing, backoff, since: Timestamp::default() };
         (machine, vec![LinkEffect::Dial])
     }
 
@@ -89,8 +94,86 @@ impl LinkMachine {
         &self.state
     }
 
-    /// Takes an event in. `random` is any 64 random bits.
+    /// Takes an event in. `random` is any 64 random bits. An event that makes
+    /// no sense in the present state (a late frame, a second refusal) changes
+    /// nothing.
     pub fn handle(&mut self, now: Timestamp, random: u64, event: LinkEvent) -> Vec<LinkEffect> {
-        todo!()
+        match (&self.state, event) {
+            (LinkState::Refused(_), _) => Vec::new(),
+            (LinkState::Backoff { until, .. }, LinkEvent::Tick) => self.wait(now, *until),
+            (LinkState::Backoff { .. }, _) => Vec::new(),
+            (LinkState::Dialing, LinkEvent::Opened) => {
+                self.state = LinkState::Greeting;
+                Vec::new()
+            }
+            (LinkState::Dialing | LinkState::Greeting, LinkEvent::Welcomed) => {
+                self.backoff.reset();
+                self.heard(now);
+                vec![LinkEffect::WakeAt(now.after(BEAT))]
+            }
+            (LinkState::Live | LinkState::Missing(_), LinkEvent::Heard) => {
+                self.heard(now);
+                Vec::new()
+            }
+            (LinkState::Live | LinkState::Missing(_), LinkEvent::Tick) => self.listen(now, random),
+            (_, LinkEvent::Refused(refusal)) => {
+                self.state = LinkState::Refused(refusal);
+                vec![LinkEffect::Hangup]
+            }
+            (_, LinkEvent::Lost { reason, retry_after }) => {
+                self.back_off(now, random, reason, retry_after)
+            }
+            (_, LinkEvent::Opened | LinkEvent::Welcomed | LinkEvent::Heard | LinkEvent::Tick) => {
+                Vec::new()
+            }
+        }
+    }
+
+    fn heard(&mut self, now: Timestamp) {
+        self.since = now;
+        self.state = LinkState::Live;
+    }
+
+    /// Time went by on a connection that is up.
+    fn listen(&mut self, now: Timestamp, random: u64) -> Vec<LinkEffect> {
+        // A clock that jumped back must not make silence look long ahead.
+        self.since = self.since.min(now);
+        let silence = now.since(self.since);
+        if silence >= OFFLINE {
+            let reason = format!("the hub was silent for {} s", silence.as_secs());
+            let mut effects = vec![LinkEffect::Hangup];
+            effects.extend(self.back_off(now, random, reason, None));
+            return effects;
+        }
+        let missed = u32::try_from(silence.as_micros() / BEAT.as_micros()).unwrap_or(u32::MAX);
+        self.state = if missed == 0 { LinkState::Live } else { LinkState::Missing(missed) };
+        vec![LinkEffect::WakeAt(self.since.after(BEAT * (missed + 1)))]
+    }
+
+    fn back_off(
+        &mut self,
+        now: Timestamp,
+        random: u64,
+        reason: String,
+        retry_after: Option<Duration>,
+    ) -> Vec<LinkEffect> {
+        // Jitter also after the hub's own wish: it told all its runners the same.
+        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let until = now.after(asked + self.backoff.next(random));
+        self.since = now;
+        self.state = LinkState::Backoff { until, reason };
+        vec![LinkEffect::WakeAt(until)]
+    }
+
+    fn wait(&mut self, now: Timestamp, until: Timestamp) -> Vec<LinkEffect> {
+        let jumped_back = now < self.since;
+        if now < until && !jumped_back {
+            return vec![LinkEffect::WakeAt(until)];
+        }
+        self.state = LinkState::Dialing;
+        vec![LinkEffect::Dial]
     }
 }
+
+const BEAT: Duration = Duration::from_secs(HEARTBEAT_SECS);
+const OFFLINE: Duration = Duration::from_secs(OFFLINE_SECS);
