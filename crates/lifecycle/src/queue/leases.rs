@@ -1,0 +1,59 @@
+//! The leases that are out, by task and by the time they end.
+
+use super::words::Lease;
+use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All leases. At most one per task.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Leases {
+    by_task: BTreeMap<TaskId, (Lease, Timestamp)>,
+    by_run: BTreeMap<RunId, TaskId>,
+    by_end: BTreeSet<(Timestamp, TaskId)>,
+}
+
+impl Leases {
+    pub(super) fn of(&self, task: TaskId) -> Option<&Lease> {
+        self.by_task.get(&task).map(|(lease, _)| lease)
+    }
+
+    pub(super) fn of_run(&self, run: RunId) -> Option<&Lease> {
+        self.by_run.get(&run).and_then(|task| self.of(*task))
+    }
+
+    pub(super) fn of_runner(&self, runner: RunnerId) -> impl Iterator<Item = &Lease> {
+        self.by_task.values().map(|(lease, _)| lease).filter(move |lease| lease.runner == runner)
+    }
+
+    pub(super) fn give(&mut self, lease: Lease, until: Timestamp) {
+        self.end(lease.task);
+        self.by_run.insert(lease.run, lease.task);
+        self.by_end.insert((until, lease.task));
+        self.by_task.insert(lease.task, (lease, until));
+    }
+
+    pub(super) fn renew(&mut self, run: RunId, runner: RunnerId, until: Timestamp) {
+        let Some(lease) = self.of_run(run).copied() else { return };
+        if lease.runner == runner {
+            self.give(lease, until);
+        }
+    }
+
+    pub(super) fn take(&mut self, run: RunId) -> Option<RunnerId> {
+        let task = self.by_run.get(&run)?;
+        let (lease, _) = self.by_task.get_mut(task)?;
+        lease.taken = true;
+        Some(lease.runner)
+    }
+
+    pub(super) fn end(&mut self, task: TaskId) -> Option<Lease> {
+        let (lease, until) = self.by_task.remove(&task)?;
+        self.by_run.remove(&lease.run);
+        self.by_end.remove(&(until, task));
+        Some(lease)
+    }
+
+    pub(super) fn first_end(&self) -> Option<(Timestamp, TaskId)> {
+        self.by_end.first().copied()
+    }
+}

@@ -1,0 +1,246 @@
+//! The queue itself: who waits in which line, and who is served next.
+
+use super::leases::Leases;
+use super::runners::{Runner, freest, unfinished};
+use super::words::{Lease, QueueEffect, QueueEvent, Terms};
+use pilot_proto::runner::{About, Held};
+use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A task that waits.
+#[derive(Debug, Clone)]
+struct Waiting {
+    run: RunId,
+    fence: u64,
+    agent: String,
+    created_at: Timestamp,
+}
+
+/// The queue.
+///
+/// One line per agent, so that the head of each is all that has to be looked
+/// at: a grant costs the number of agents and runners, never of tasks.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    terms: Terms,
+    runners: BTreeMap<RunnerId, Runner>,
+    leases: Leases,
+    waiting: BTreeMap<TaskId, Waiting>,
+    /// By agent, those of `waiting` that have no lease out.
+    lines: BTreeMap<String, BTreeSet<(Timestamp, TaskId)>>,
+    out: Vec<QueueEffect>,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(terms: Terms) -> Self {
+        Self {
+            terms,
+            runners: BTreeMap::new(),
+            leases: Leases::default(),
+            waiting: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes in what happened and says what has to be done.
+    pub fn handle(&mut self, now: Timestamp, event: QueueEvent<'_>) -> Vec<QueueEffect> {
+        self.take_in(now, event);
+        self.expire(now);
+        self.serve(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When to send [`QueueEvent::Tick`] at the latest.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.leases.first_end().map(|(until, _)| until);
+        let rests = self.runners.values().filter_map(|runner| runner.rests_until);
+        // A pause that is over matters to nobody; `serve` forgets it.
+        expiry.into_iter().chain(rests).min()
+    }
+
+    /// The lease of a task, if one is out.
+    pub fn lease(&self, task: TaskId) -> Option<&Lease> {
+        self.leases.of(task)
+    }
+
+    /// How many tasks wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn take_in(&mut self, now: Timestamp, event: QueueEvent<'_>) {
+        match event {
+            QueueEvent::Wanted { task, run, fence, agent, created_at } => {
+                self.wanted(task, Waiting { run, fence, agent, created_at });
+            }
+            QueueEvent::Withdrawn { task } => self.forget(task),
+            QueueEvent::Restored(lease) => self.give(now, lease),
+            QueueEvent::Online { runner, about, held } => self.online(now, runner, about, held),
+            QueueEvent::Offline { runner } => {
+                if let Some(runner) = self.runners.get_mut(&runner) {
+                    runner.gone();
+                }
+            }
+            QueueEvent::Beat { runner, runs } => {
+                self.renew(now, runner, runs.iter().copied());
+                self.holds(runner, runs.iter().copied());
+            }
+            QueueEvent::Taken { run } => self.taken(run),
+            QueueEvent::Declined { run } => self.declined(now, run),
+            QueueEvent::Released { run } => self.released(run),
+            QueueEvent::Tick => {}
+        }
+    }
+
+    fn wanted(&mut self, task: TaskId, waiting: Waiting) {
+        self.forget(task);
+        self.waiting.insert(task, waiting);
+        self.line_up(task);
+    }
+
+    fn forget(&mut self, task: TaskId) {
+        if let Some(Waiting { agent, created_at, .. }) = self.waiting.remove(&task) {
+            self.leave_line(&agent, (created_at, task));
+        }
+    }
+
+    fn leave_line(&mut self, agent: &str, place: (Timestamp, TaskId)) {
+        if let Some(line) = self.lines.get_mut(agent) {
+            line.remove(&place);
+            if line.is_empty() {
+                self.lines.remove(agent);
+            }
+        }
+    }
+
+    /// A waiting task may be served, unless an earlier run of it may still live.
+    fn line_up(&mut self, task: TaskId) {
+        if self.leases.of(task).is_some() {
+            return;
+        }
+        if let Some(Waiting { agent, created_at, .. }) = self.waiting.get(&task) {
+            self.lines.entry(agent.clone()).or_default().insert((*created_at, task));
+        }
+    }
+
+    fn online(&mut self, now: Timestamp, id: RunnerId, about: &About, held: &[Held]) {
+        self.runners.entry(id).or_default().hello(about);
+        self.renew(now, id, held.iter().map(|held| held.run));
+        let held_runs: BTreeSet<RunId> = held.iter().map(|held| held.run).collect();
+        let lost: Vec<Lease> = self
+            .leases
+            .of_runner(id)
+            .filter(|lease| lease.taken && !held_runs.contains(&lease.run))
+            .copied()
+            .collect();
+        for Lease { task, run, .. } in lost {
+            self.end_lease(task);
+            self.out.push(QueueEffect::Lost { task, run });
+        }
+        self.holds(id, unfinished(held));
+    }
+
+    fn renew(&mut self, now: Timestamp, runner: RunnerId, runs: impl Iterator<Item = RunId>) {
+        let until = self.lease_end(now);
+        for run in runs {
+            self.leases.renew(run, runner, until);
+        }
+    }
+
+    fn holds(&mut self, id: RunnerId, unfinished: impl Iterator<Item = RunId>) {
+        if let Some(runner) = self.runners.get_mut(&id) {
+            runner.holds(unfinished, self.leases.of_runner(id).map(|lease| lease.run));
+        }
+    }
+
+    fn lease_end(&self, now: Timestamp) -> Timestamp {
+        now.after(self.terms.lease).after(self.terms.grace)
+    }
+
+    fn give(&mut self, now: Timestamp, lease: Lease) {
+        let until = self.lease_end(now);
+        self.runners.entry(lease.runner).or_default().occupy(lease.run);
+        self.leases.give(lease, until);
+        let waiting = self
+            .waiting
+            .get(&lease.task)
+            .map(|waiting| (waiting.agent.clone(), (waiting.created_at, lease.task)));
+        if let Some((agent, place)) = waiting {
+            self.leave_line(&agent, place);
+        }
+    }
+
+    fn taken(&mut self, run: RunId) {
+        if let Some(runner) = self.leases.take(run).and_then(|id| self.runners.get_mut(&id)) {
+            runner.trust();
+        }
+    }
+
+    fn declined(&mut self, now: Timestamp, run: RunId) {
+        let Some(lease) = self.leases.of_run(run).copied() else { return };
+        self.end_lease(lease.task);
+        if let Some(runner) = self.runners.get_mut(&lease.runner) {
+            runner.declined(now);
+        }
+    }
+
+    fn released(&mut self, run: RunId) {
+        if let Some(task) = self.leases.of_run(run).map(|lease| lease.task) {
+            self.end_lease(task);
+        }
+        // Also a run whose lease is long over leaves its worker only now.
+        for runner in self.runners.values_mut() {
+            runner.release(run);
+        }
+    }
+
+    fn end_lease(&mut self, task: TaskId) {
+        if let Some(lease) = self.leases.end(task) {
+            if let Some(runner) = self.runners.get_mut(&lease.runner) {
+                runner.release(lease.run);
+            }
+            self.line_up(task);
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((until, task)) = self.leases.first_end() {
+            if now < until {
+                return;
+            }
+            if let Some(Lease { run, .. }) = self.leases.of(task).copied() {
+                self.end_lease(task);
+                self.out.push(QueueEffect::Expire { task, run });
+            }
+        }
+    }
+
+    fn serve(&mut self, now: Timestamp) {
+        for runner in self.runners.values_mut() {
+            if runner.rests_until.is_some_and(|until| now >= until) {
+                runner.rests_until = None;
+            }
+        }
+        while let Some((task, runner)) = self.next_grant(now) {
+            let Some(Waiting { run, fence, .. }) = self.waiting.get(&task).cloned() else { return };
+            self.forget(task);
+            self.give(now, Lease { task, run, runner, fence, taken: false });
+            self.out.push(QueueEffect::Grant { task, run, runner, fence });
+        }
+    }
+
+    /// The task that was filed first among those that some runner can take.
+    fn next_grant(&self, now: Timestamp) -> Option<(TaskId, RunnerId)> {
+        if !self.runners.values().any(|runner| runner.free(now) > 0) {
+            return None;
+        }
+        self.lines
+            .iter()
+            .filter_map(|(agent, line)| Some((line.first()?, agent)))
+            .filter_map(|(place, agent)| Some((place, freest(self.runners.iter(), agent, now)?)))
+            .min_by_key(|(place, _)| **place)
+            .map(|((_, task), runner)| (*task, runner))
+    }
+}

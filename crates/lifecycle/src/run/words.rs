@@ -1,0 +1,225 @@
+//! What a run machine is told and what it says: steps, events and effects.
+
+use pilot_proto::event::Event;
+use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::runner::Act;
+use pilot_proto::{BlobId, OrderId, Problem, Timestamp};
+
+/// A piece of work the shim does for the machine, one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// [`RunEffect::Kill`].
+    Kill,
+    /// [`RunEffect::MakeWorkspace`].
+    Workspace,
+    /// [`RunEffect::Clone`].
+    Clone,
+    /// [`RunEffect::Setup`].
+    Setup,
+    /// [`RunEffect::StartAgent`].
+    Agent,
+    /// [`RunEffect::Collect`].
+    Collect,
+    /// [`RunEffect::Push`].
+    Push,
+    /// [`RunEffect::ReadBack`].
+    ReadBack,
+    /// [`RunEffect::Rescue`].
+    Rescue,
+    /// [`RunEffect::Wipe`].
+    Wipe,
+}
+
+/// What happened to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEvent {
+    /// Begin (fresh or recovering).
+    Start,
+    /// The workspace's directories stand.
+    WorkspaceMade,
+    /// The tree is checked out.
+    Cloned,
+    /// A setup step succeeded.
+    SetupDone {
+        /// Which, from 0.
+        step: usize,
+    },
+    /// A step did not work out, or was aborted.
+    Failed {
+        /// Which.
+        step: Step,
+        /// Why.
+        problem: Problem,
+    },
+    /// The agent's driver read this. `TurnEnded` ends the turn (its `turn` is
+    /// filled in here); what only the machine may say (`TurnStarted`, `Asked`,
+    /// `Phase`, …) is dropped; all else is journalled as it is.
+    AgentSaid(Event),
+    /// The agent gave a sign of life that is not an event.
+    AgentAlive,
+    /// The agent asks.
+    AgentAsked {
+        /// The driver's name for the ask.
+        key: String,
+        /// What.
+        ask: Ask,
+    },
+    /// The agent no longer wants to know.
+    AgentWithdrew {
+        /// The driver's name for the ask.
+        key: String,
+    },
+    /// The agent's process ended, and with it whatever it had started.
+    AgentExited {
+        /// Its exit code; none if a signal ended it.
+        code: Option<i32>,
+        /// The signal.
+        signal: Option<i32>,
+    },
+    /// The last snapshot is journalled, the session is kept, and the tree is
+    /// committed if that was wanted.
+    Collected {
+        /// The commit to push; none if the tree is what it was at the run's
+        /// start, or no commit was wanted.
+        commit: Option<String>,
+    },
+    /// The branch is in the remote, read back.
+    Pushed {
+        /// Its commit.
+        commit: String,
+    },
+    /// The remote was read after a crash in the middle of a push.
+    ReadBack {
+        /// It holds the commit.
+        landed: bool,
+    },
+    /// Unpublished work is safe; none: there was none.
+    Rescued {
+        /// The bundle.
+        bundle: Option<Bundle>,
+    },
+    /// The workspace is gone.
+    Wiped {
+        /// Resources of the ledger that are still there.
+        left: Vec<String>,
+    },
+    /// Nothing of the earlier incarnation runs any more.
+    Killed {
+        /// There is a checked-out tree.
+        tree: bool,
+    },
+    /// An order of the hub. May come more than once, and in any state.
+    Order {
+        /// Its id.
+        order: OrderId,
+        /// What.
+        act: Act,
+    },
+    /// The hub says that another run holds the lease, or the task is over.
+    Fenced,
+    /// The hub was heard: the runner may go on until then, counted from the
+    /// *sending* of the beat that the hub heard, plus `lease_secs`.
+    LeaseRenewed {
+        /// When the lease ends.
+        until: Timestamp,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// A rescue bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    /// Its bytes.
+    pub id: BlobId,
+    /// How many.
+    pub size: u64,
+    /// The ref inside it.
+    pub reference: String,
+}
+
+/// What the shim has to do, in this order. A `Journal` is appended before the
+/// effects after it are begun.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunEffect {
+    /// Append this to the journal.
+    Journal(Event),
+    /// Kill what an earlier incarnation left → `Killed`.
+    Kill,
+    /// Make the directories → `WorkspaceMade`.
+    MakeWorkspace,
+    /// Bring the mirror up to date and check out → `Cloned`.
+    Clone,
+    /// Run a setup step → `SetupDone`.
+    Setup {
+        /// Which, from 0.
+        step: usize,
+    },
+    /// End the step under way soon; it reports as usual, most likely `Failed`.
+    Abort {
+        /// Which.
+        step: Step,
+    },
+    /// Start the agent and tell it this → `AgentSaid`, `AgentExited`, or
+    /// `Failed` if it could not be started.
+    StartAgent {
+        /// What to do.
+        prompt: String,
+    },
+    /// Begin a turn with this.
+    TellAgent {
+        /// What to tell it.
+        text: String,
+    },
+    /// Stop the turn → `TurnEnded` some time.
+    InterruptAgent,
+    /// Give the agent the answer to its ask.
+    AnswerAgent {
+        /// The driver's name for the ask.
+        key: String,
+        /// What was asked.
+        ask: Ask,
+        /// What is answered.
+        answer: Answer,
+    },
+    /// Let the agent end by itself (close its input) → `AgentExited`.
+    EndAgent,
+    /// Make the agent and everything it started end: politely, within seconds
+    /// with force → `AgentExited`.
+    StopAgent,
+    /// Journal the last snapshot, keep the session file → `Collected`.
+    Collect {
+        /// Also commit everything.
+        commit: bool,
+    },
+    /// Push → `Pushed`, or `Failed` with `Code::PushRejected` and others.
+    Push {
+        /// Branch in the remote.
+        branch: String,
+        /// Commit.
+        commit: String,
+        /// What the branch must hold now; none: it must not exist.
+        expected: Option<String>,
+    },
+    /// Look whether the branch holds the commit → `ReadBack`.
+    ReadBack {
+        /// Branch in the remote.
+        branch: String,
+        /// Commit.
+        commit: String,
+    },
+    /// Put work that is not `published` in a safe place → `Rescued`.
+    Rescue {
+        /// The commit that is in the remote.
+        published: Option<String>,
+    },
+    /// Kill and remove everything the ledger names → `Wiped`. The tree is to
+    /// be made unusable first (renamed), so that a crash in the middle does not
+    /// make a later `Rescue` rescue half a tree.
+    Wipe {
+        /// Leave the tree, and name it in `left`: it could not be rescued.
+        keep_tree: bool,
+    },
+    /// The journal is complete; the shim may end once it is synced.
+    Done,
+}

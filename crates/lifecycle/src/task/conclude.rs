@@ -1,0 +1,132 @@
+//! What becomes of a task when its run is over, and of its pull request.
+
+use super::machine::TaskMachine;
+use super::words::TaskEffect;
+use pilot_proto::run::Outcome;
+use pilot_proto::task::{PullRequest, TaskState};
+use pilot_proto::{Code, Problem, Timestamp};
+
+impl TaskMachine {
+    /// The current run's journal has ended.
+    pub(super) fn conclude(&mut self, now: Timestamp, outcome: &Outcome) {
+        self.close_items();
+        if let (true, Outcome::Pushed { branch, .. }) = (self.memory.stop, outcome) {
+            self.reserve(format!(
+                "The task was stopped when its work had already been pushed to `{branch}`."
+            ));
+        }
+        if std::mem::take(&mut self.memory.stop) {
+            return self.become_state(now, TaskState::Cancelled, "stopped by a person");
+        }
+        match outcome {
+            Outcome::Pushed { branch, commit } => self.publish(now, branch, commit),
+            Outcome::NoChange => self.no_change(now),
+            // The hub still counts on the run, so nobody else has the task.
+            Outcome::Failed { problem } if problem.code == Code::LeaseLost => {
+                self.back_to_the_queue(now, "the runner could not reach the hub in time");
+            }
+            Outcome::Fenced => self.back_to_the_queue(now, "the run gave way to another"),
+            Outcome::Failed { problem } => {
+                self.become_state(now, TaskState::Failed { problem: problem.clone() }, "");
+            }
+            Outcome::Cancelled => self.become_state(now, TaskState::Cancelled, ""),
+        }
+    }
+
+    fn publish(&mut self, now: Timestamp, branch: &str, commit: &str) {
+        match self.memory.denials {
+            0 => {}
+            1 => self.reserve("1 tool call of the agent was refused.".into()),
+            denials => self.reserve(format!("{denials} tool calls of the agent were refused.")),
+        }
+        let push = self.memory.push.get_or_insert_with(|| super::machine::Push {
+            branch: branch.to_owned(),
+            commit: commit.to_owned(),
+            summary: String::new(),
+        });
+        commit.clone_into(&mut push.commit);
+        if self.memory.forge {
+            self.become_state(now, TaskState::Publishing, "");
+            self.open_pull_request();
+        } else {
+            let (branch, commit) = (branch.to_owned(), commit.to_owned());
+            self.become_state(now, TaskState::Published { branch, commit }, "");
+            self.go_on_with_unsaid(now);
+        }
+    }
+
+    pub(super) fn open_pull_request(&mut self) {
+        if let Some(push) = self.memory.push.clone() {
+            self.out.push(TaskEffect::OpenPullRequest {
+                branch: push.branch,
+                commit: push.commit,
+                summary: push.summary,
+            });
+        }
+    }
+
+    fn no_change(&mut self, now: Timestamp) {
+        match self.task.pull_request.clone() {
+            // A follow-up that changed nothing does not undo the work in review.
+            Some(pull_request) if self.memory.in_review => {
+                let state = TaskState::InReview { pull_request };
+                self.become_state(now, state, "the last run changed nothing");
+            }
+            Some(_) | None => self.become_state(now, TaskState::NoChange, ""),
+        }
+        self.go_on_with_unsaid(now);
+    }
+
+    pub(super) fn review(&mut self, now: Timestamp, pull_request: PullRequest) {
+        self.task.pull_request = Some(pull_request.clone());
+        self.memory.in_review = true;
+        if self.task.state == TaskState::Publishing {
+            self.become_state(now, TaskState::InReview { pull_request }, "");
+            self.go_on_with_unsaid(now);
+        }
+    }
+
+    pub(super) fn publish_failed(&mut self, now: Timestamp, problem: Problem) {
+        if self.task.state == TaskState::Publishing {
+            self.become_state(now, TaskState::Failed { problem }, "");
+        }
+    }
+
+    /// The pull request was merged or closed. While a run is at work the hub
+    /// learns it again later.
+    pub(super) fn reviewed(&mut self, now: Timestamp, merged: bool) {
+        let idle =
+            self.task.state.is_end() || matches!(self.task.state, TaskState::InReview { .. });
+        if !idle || !self.memory.in_review {
+            return;
+        }
+        let Some(pull_request) = self.task.pull_request.clone() else { return };
+        self.memory.in_review = false;
+        let state = if merged {
+            TaskState::Merged { pull_request }
+        } else {
+            TaskState::Closed { pull_request }
+        };
+        self.become_state(now, state, "");
+    }
+
+    pub(super) fn back_to_the_queue(&mut self, now: Timestamp, reason: &str) {
+        if std::mem::take(&mut self.memory.stop) {
+            self.become_state(now, TaskState::Cancelled, "stopped by a person");
+        } else {
+            let unsaid = std::mem::take(&mut self.memory.unsaid);
+            self.enqueue(now, reason);
+            for text in unsaid {
+                self.say(now, text);
+            }
+        }
+    }
+
+    pub(super) fn fail_or_cancel(&mut self, now: Timestamp, problem: Problem) {
+        if std::mem::take(&mut self.memory.stop) {
+            self.become_state(now, TaskState::Cancelled, "stopped by a person");
+        } else {
+            self.become_state(now, TaskState::Failed { problem }, "");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What a committed record of a run means for its task.
+
+use super::machine::{OFFLINE, Push, TaskMachine};
+use super::words::TaskEffect;
+use pilot_proto::event::{Activity, Event};
+use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
+use pilot_proto::run::{Phase, Session};
+use pilot_proto::runner::Act;
+use pilot_proto::snapshot::{DiffSize, SnapshotDelta};
+use pilot_proto::task::{OnTimeout, TaskState};
+use pilot_proto::{InboxId, RunId, Timestamp};
+
+impl TaskMachine {
+    pub(super) fn journal(&mut self, now: Timestamp, run: RunId, event: &Event) {
+        // Asked before the record is booked: `Finished` itself ends a run's right.
+        let current = self.is_current(run);
+        self.keep_book(now, run, event);
+        if current {
+            self.follow(now, run, event);
+        } else if matches!(event, Event::PushWanted { .. }) {
+            self.out.push(TaskEffect::Fence { run });
+        }
+    }
+
+    /// What is true of a run whether or not it still has its right.
+    fn keep_book(&mut self, now: Timestamp, run: RunId, event: &Event) {
+        let Some(run) = self.runs.iter_mut().find(|held| held.id == run) else { return };
+        match event {
+            Event::Phase { phase } => {
+                run.started_at.get_or_insert(now);
+                // `Finished` proper is the record that holds the outcome.
+                if *phase != Phase::Finished {
+                    run.phase = *phase;
+                }
+            }
+            Event::SessionStarted { session, .. } => {
+                if run.session.as_ref().is_none_or(|known| known.id != *session) {
+                    run.session = Some(Session { id: session.clone(), file: None });
+                }
+            }
+            Event::SessionSaved { session } => run.session = Some(session.clone()),
+            Event::TurnEnded { usage, .. } => self.task.usage = self.task.usage.plus(*usage),
+            Event::Rescued { bundle, .. } => run.rescue = Some(bundle.clone()),
+            // Also from an older run: it tells what the branch holds.
+            Event::Pushed { commit, .. } => self.task.pushed = Some(commit.clone()),
+            Event::Finished(outcome) => {
+                run.phase = Phase::Finished;
+                run.outcome = Some(outcome.clone());
+                run.ended_at = Some(now);
+                let run = run.id;
+                self.out.push(TaskEffect::RunOver { run });
+            }
+            Event::Output { .. }
+            | Event::TurnStarted { .. }
+            | Event::Text { .. }
+            | Event::Thinking { .. }
+            | Event::ToolStarted { .. }
+            | Event::ToolEnded { .. }
+            | Event::Todos { .. }
+            | Event::Asked { .. }
+            | Event::Decided { .. }
+            | Event::Withdrawn { .. }
+            | Event::Activity { .. }
+            | Event::Retrying { .. }
+            | Event::LimitHit { .. }
+            | Event::AgentExited { .. }
+            | Event::Snapshot(_)
+            | Event::OrderDone { .. }
+            | Event::PushWanted { .. }
+            | Event::Cleaned { .. }
+            | Event::Unknown(_) => {}
+        }
+    }
+
+    /// What the current run does to its task.
+    fn follow(&mut self, now: Timestamp, run: RunId, event: &Event) {
+        match event {
+            Event::Phase { phase } => self.show(now, *phase),
+            Event::Asked { item, ask, deadline, on_timeout } => {
+                self.asked(now, run, *item, ask, *deadline, *on_timeout);
+            }
+            Event::Decided { item, answer, decider } => self.decided(now, *item, answer, decider),
+            Event::Withdrawn { item } => {
+                self.take_item(*item);
+                self.out.push(TaskEffect::InboxGone { item: *item });
+                self.show_working(now);
+            }
+            Event::Activity { activity, reason } => {
+                self.because_run(if reason.is_empty() { doing(*activity) } else { reason })
+            }
+            Event::Retrying { reason, .. } => {
+                self.because_run(&format!("waits for its provider: {reason}"));
+            }
+            Event::LimitHit { reason, .. } => {
+                self.because_run(&format!("its provider's limit is reached: {reason}"));
+            }
+            Event::TurnStarted { .. } => self.because_run(doing(Activity::Running)),
+            Event::TurnEnded { denials, .. } => {
+                self.memory.denials = self.memory.denials.saturating_add(*denials);
+            }
+            Event::Snapshot(delta) => self.resize(delta),
+            Event::PushWanted { fence, branch, commit, summary } => {
+                let push = Push {
+                    branch: branch.clone(),
+                    commit: commit.clone(),
+                    summary: summary.clone(),
+                };
+                self.push_wanted(run, *fence, push);
+            }
+            Event::Finished(outcome) => self.conclude(now, outcome),
+            Event::Output { .. }
+            | Event::SessionStarted { .. }
+            | Event::SessionSaved { .. }
+            | Event::Text { .. }
+            | Event::Thinking { .. }
+            | Event::ToolStarted { .. }
+            | Event::ToolEnded { .. }
+            | Event::Todos { .. }
+            | Event::AgentExited { .. }
+            | Event::OrderDone { .. }
+            | Event::Pushed { .. }
+            | Event::Rescued { .. }
+            | Event::Cleaned { .. }
+            | Event::Unknown(_) => {}
+        }
+    }
+
+    /// The gate of the whole product: nothing reaches a remote but through here.
+    fn push_wanted(&mut self, run: RunId, fence: u64, push: Push) {
+        if fence != self.task.fence {
+            self.out.push(TaskEffect::Fence { run });
+        } else if !self.memory.stop {
+            self.memory.push = Some(push);
+            self.out.push(TaskEffect::Order { run, act: Act::PermitPush { fence } });
+        }
+        // Where a stop is wanted its order is on the way; the run ends without a push.
+    }
+
+    fn asked(
+        &mut self,
+        now: Timestamp,
+        run: RunId,
+        id: InboxId,
+        ask: &Ask,
+        deadline: Option<Timestamp>,
+        on_timeout: OnTimeout,
+    ) {
+        let item = InboxItem {
+            id,
+            task: self.task.id,
+            run,
+            ask: ask.clone(),
+            asked_at: now,
+            deadline,
+            on_timeout,
+            answered: None,
+        };
+        self.memory.items.push(item.clone());
+        self.out.push(TaskEffect::InboxPut(item));
+        self.show_working(now);
+    }
+
+    fn decided(&mut self, now: Timestamp, id: InboxId, answer: &Answer, decider: &Decider) {
+        let Some(mut item) = self.take_item(id) else { return };
+        if *decider == Decider::Timeout {
+            self.reserve(by_itself(&item.ask));
+        }
+        item.answered =
+            Some(Answered { answer: answer.clone(), decider: decider.clone(), at: now });
+        self.out.push(TaskEffect::InboxPut(item));
+        self.show_working(now);
+    }
+
+    fn take_item(&mut self, id: InboxId) -> Option<InboxItem> {
+        let at = self.memory.items.iter().position(|item| item.id == id)?;
+        Some(self.memory.items.remove(at))
+    }
+
+    fn show(&mut self, now: Timestamp, phase: Phase) {
+        match self.memory.items.first() {
+            Some(item) => {
+                let (need, item) = (item.ask.need(), item.id);
+                self.become_state(now, TaskState::NeedsYou { need, item }, "");
+            }
+            None => self.become_state(now, TaskState::Working { phase }, ""),
+        }
+        self.because_run("");
+    }
+
+    fn show_working(&mut self, now: Timestamp) {
+        let phase = self.run().map_or(Phase::Unknown, |run| run.phase);
+        // A decided ask's phase follows in a record of its own.
+        let phase = if phase == Phase::AwaitingAnswer { Phase::AgentRunning } else { phase };
+        self.show(now, phase);
+    }
+
+    fn because_run(&mut self, reason: &str) {
+        let reason = if self.offline {
+            OFFLINE
+        } else if self.memory.stop {
+            "is being stopped"
+        } else {
+            reason
+        };
+        self.because(reason);
+    }
+
+    fn resize(&mut self, delta: &SnapshotDelta) {
+        if delta.reset {
+            self.sizes.get_or_insert_default().clear();
+        }
+        let Some(sizes) = &mut self.sizes else { return };
+        for path in &delta.dropped {
+            sizes.remove(path);
+        }
+        for file in &delta.changed {
+            let size = (file.added.unwrap_or(0), file.removed.unwrap_or(0));
+            sizes.insert(file.path.clone(), size);
+        }
+        self.task.diff =
+            sizes.values().fold(DiffSize::default(), |sum, (added, removed)| DiffSize {
+                files: sum.files + 1,
+                added: sum.added.saturating_add(*added),
+                removed: sum.removed.saturating_add(*removed),
+            });
+    }
+
+    pub(super) fn reserve(&mut self, reservation: String) {
+        if !self.task.reservations.contains(&reservation) {
+            self.task.reservations.push(reservation);
+        }
+    }
+
+    /// An order came to nothing. What a person said is kept for the next agent.
+    pub(super) fn undone(&mut self, now: Timestamp, run: RunId, act: Act) {
+        match act {
+            // Its run is about to end, and will say how.
+            Act::Say { text } if self.is_current(run) => self.memory.unsaid.push(text),
+            Act::Say { text } => self.say_again(now, text),
+            Act::Interrupt
+            | Act::Answer { .. }
+            | Act::Stop
+            | Act::PermitPush { .. }
+            | Act::Unknown(_) => {}
+        }
+    }
+}
+
+fn doing(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Running => "agent is working",
+        Activity::Idle => "agent has ended its turn",
+        Activity::Waiting => "agent waits for an answer",
+        Activity::Stalled => "agent has stalled",
+        Activity::Retrying => "agent waits for its provider",
+        Activity::Unknown => "",
+    }
+}
+
+/// What a reviewer must know when nobody answered.
+fn by_itself(ask: &Ask) -> String {
+    match ask {
+        Ask::Question { questions } => {
+            let question = questions.first().map_or("a question", |first| first.question.as_str());
+            format!("Nobody answered \"{question}\" in time; the agent decided by itself.")
+        }
+        Ask::Permission { tool, summary, .. } => {
+            format!("Nobody answered in time, so `{tool}` was refused: {summary}")
+        }
+        Ask::Plan { .. } => "Nobody looked at the plan in time; it was taken as approved.".into(),
+        Ask::Interrupted => {
+            "The agent was interrupted and nobody said how to go on; its work was taken as it was."
+                .into()
+        }
+        Ask::Unknown(_) => "Nobody answered the agent in time; it was refused.".into(),
+    }
+}

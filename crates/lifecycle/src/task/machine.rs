@@ -1,0 +1,327 @@
+//! The machine itself: its state, and which part of it hears which event.
+
+use super::words::{TaskEffect, TaskEvent};
+use crate::queue::Lease;
+use pilot_proto::inbox::InboxItem;
+use pilot_proto::run::{Outcome, Phase, Resume, Run};
+use pilot_proto::runner::Verdict;
+use pilot_proto::snapshot::{DiffSize, Snapshot};
+use pilot_proto::task::{Task, TaskState};
+use pilot_proto::{Code, Problem, RunId, RunnerId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the machine must remember that neither [`Task`] nor [`Run`] shows.
+/// The hub stores it (as JSON) with the task after every `handle`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The project has a forge.
+    pub(super) forge: bool,
+    /// Its pull request is open.
+    pub(super) in_review: bool,
+    /// A person wants the run at work to end.
+    pub(super) stop: bool,
+    /// What the next or present run is told instead of the task's prompt.
+    pub(super) prompt: Option<String>,
+    /// Where the next or present run begins.
+    pub(super) resume: Option<Resume>,
+    /// What a person said that no agent has heard yet.
+    pub(super) unsaid: Vec<String>,
+    /// Open inbox items of the run at work.
+    pub(super) items: Vec<InboxItem>,
+    /// Tool calls refused in the run at work.
+    pub(super) denials: u32,
+    /// What is being published.
+    pub(super) push: Option<Push>,
+}
+
+/// A push that a run wants or has made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Push {
+    pub(super) branch: String,
+    pub(super) commit: String,
+    pub(super) summary: String,
+}
+
+/// Lines added and removed, by file.
+pub(super) type Sizes = BTreeMap<String, (u64, u64)>;
+
+/// A task and all its runs, as far as the hub knows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskMachine {
+    pub(super) task: Task,
+    pub(super) runs: Vec<Run>,
+    pub(super) memory: Memory,
+    /// None where a restart forgot them and nobody has told them again.
+    pub(super) sizes: Option<Sizes>,
+    pub(super) offline: bool,
+    pub(super) out: Vec<TaskEffect>,
+}
+
+impl TaskMachine {
+    /// A task that was just filed (state `Queued`, no runs). `forge`: its
+    /// project has one, so that a push ends in a pull request. Feed
+    /// [`TaskEvent::Begin`] next.
+    pub fn new(task: Task, forge: bool) -> Self {
+        let memory = Memory { forge, ..Memory::default() };
+        Self { sizes: Some(Sizes::new()), ..Self::restore(task, Vec::new(), memory) }
+    }
+
+    /// A task from the store with its runs, oldest first. Feed
+    /// [`TaskEvent::Begin`] next.
+    pub fn restore(task: Task, runs: Vec<Run>, memory: Memory) -> Self {
+        Self { task, runs, memory, sizes: None, offline: false, out: Vec::new() }
+    }
+
+    /// Tells a restored machine the latest run's snapshot, so that `Task::diff`
+    /// goes on from it. Without this it stands still until the next run.
+    #[must_use]
+    pub fn with_snapshot(mut self, snapshot: &Snapshot) -> Self {
+        let size = |file: &pilot_proto::ChangedFile| {
+            (file.path.clone(), (file.added.unwrap_or(0), file.removed.unwrap_or(0)))
+        };
+        self.sizes = Some(snapshot.files.values().map(size).collect());
+        self
+    }
+
+    /// The task as everybody sees it: store it after every `handle`.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// The latest run: store it after every `handle`.
+    pub fn run(&self) -> Option<&Run> {
+        self.runs.last()
+    }
+
+    /// All runs, oldest first. A journal record of an older run changes that
+    /// run, so store it too.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// What else to store.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What the next (or present) run's agent is told: `RunSpec::prompt`.
+    pub fn prompt(&self) -> String {
+        self.memory.prompt.clone().unwrap_or_else(|| self.task.prompt.clone())
+    }
+
+    /// Where the next (or present) run begins: `RunSpec::resume`.
+    pub fn resume(&self) -> Option<&Resume> {
+        self.memory.resume.as_ref()
+    }
+
+    /// The lease that is out, for [`crate::QueueEvent::Restored`] after a
+    /// restart: of the latest run, also of one that was fenced, until it is over.
+    pub fn lease(&self) -> Option<Lease> {
+        self.runs.last().filter(|run| run.outcome.is_none()).map(|run| Lease {
+            task: self.task.id,
+            run: run.id,
+            runner: run.runner,
+            fence: run.fence,
+            taken: run.started_at.is_some(),
+        })
+    }
+
+    /// True for the run that may push and take orders.
+    pub fn is_current(&self, run: RunId) -> bool {
+        self.is_at_work()
+            && self.runs.last().is_some_and(|last| last.id == run && last.outcome.is_none())
+    }
+
+    /// What to answer a runner that holds `run`.
+    pub fn verdict(&self, run: RunId) -> Verdict {
+        match self.runs.iter().find(|held| held.id == run) {
+            Some(held) if held.phase == Phase::Finished => Verdict::Forget,
+            Some(_) if self.is_current(run) => Verdict::Keep,
+            Some(_) | None => Verdict::Fenced,
+        }
+    }
+
+    /// Takes in what happened and says what has to be done.
+    pub fn handle(&mut self, now: Timestamp, event: TaskEvent<'_>) -> Vec<TaskEffect> {
+        match event {
+            TaskEvent::Begin => self.begin(),
+            TaskEvent::Leased { run, runner, fence } => self.leased(now, run, runner, fence),
+            TaskEvent::Declined { run, reason } => self.declined(now, run, &reason),
+            TaskEvent::LeaseExpired { run } => self.lease_expired(now, run),
+            TaskEvent::RunLost { run } => self.run_lost(now, run),
+            TaskEvent::RunnerOffline => self.runner_offline(true),
+            TaskEvent::RunnerOnline => self.runner_offline(false),
+            TaskEvent::Journal { run, event } => self.journal(now, run, event),
+            TaskEvent::Undone { run, act } => self.undone(now, run, act),
+            TaskEvent::StopWanted => self.stop(now),
+            TaskEvent::RetryWanted => self.retry(now),
+            TaskEvent::ResumeWanted { text } => self.resume_wanted(now, text),
+            TaskEvent::Say { text } => self.say(now, text),
+            TaskEvent::InterruptWanted => self.interrupt(),
+            TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
+            TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),
+            TaskEvent::PublishFailed { problem } => self.publish_failed(now, problem),
+            TaskEvent::PullRequestMerged => self.reviewed(now, true),
+            TaskEvent::PullRequestClosed => self.reviewed(now, false),
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// A run has the task.
+    pub(super) fn is_at_work(&self) -> bool {
+        match self.task.state {
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+                true
+            }
+            TaskState::Queued
+            | TaskState::Publishing
+            | TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => false,
+        }
+    }
+
+    pub(super) fn become_state(&mut self, now: Timestamp, state: TaskState, reason: &str) {
+        if self.task.state != state {
+            self.task.state = state;
+            self.task.since = now;
+        }
+        self.because(reason);
+    }
+
+    pub(super) fn because(&mut self, reason: &str) {
+        if self.task.reason != reason {
+            reason.clone_into(&mut self.task.reason);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, now: Timestamp, reason: &str) {
+        self.become_state(now, TaskState::Queued, reason);
+        self.out.push(TaskEffect::Enqueue);
+    }
+
+    fn begin(&mut self) {
+        match self.task.state {
+            TaskState::Queued => self.out.push(TaskEffect::Enqueue),
+            TaskState::Publishing => self.open_pull_request(),
+            // Until its runner has said hello to this hub.
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+                self.runner_offline(true);
+            }
+            TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => {}
+        }
+    }
+
+    fn leased(&mut self, now: Timestamp, run: RunId, runner: RunnerId, fence: u64) {
+        if self.task.state != TaskState::Queued || fence <= self.task.fence {
+            self.out.push(TaskEffect::RunOver { run });
+            return;
+        }
+        self.task.attempts += 1;
+        self.task.fence = fence;
+        self.task.run = Some(run);
+        self.task.diff = DiffSize::default();
+        self.sizes = Some(Sizes::new());
+        self.memory.denials = 0;
+        self.memory.push = None;
+        self.offline = false;
+        self.runs.push(Run {
+            id: run,
+            task: self.task.id,
+            attempt: self.task.attempts,
+            runner,
+            fence,
+            phase: Phase::Preparing,
+            leased_at: now,
+            started_at: None,
+            ended_at: None,
+            outcome: None,
+            session: None,
+            rescue: None,
+        });
+        self.become_state(now, TaskState::Leased { runner }, "");
+    }
+
+    fn declined(&mut self, now: Timestamp, run: RunId, reason: &str) {
+        if !self.is_current(run) {
+            // Fenced before it began: now it is known that it never did.
+            if let Some(run) = self.runs.iter_mut().find(|held| held.id == run) {
+                run.outcome.get_or_insert(Outcome::Fenced);
+                run.phase = Phase::Finished;
+                run.ended_at.get_or_insert(now);
+            }
+            return;
+        }
+        let problem = Problem::new(Code::Precondition, format!("The runner declined: {reason}."));
+        self.close_run(now, Outcome::Failed { problem });
+        if let Some(run) = self.runs.last_mut() {
+            run.phase = Phase::Finished;
+        }
+        self.back_to_the_queue(now, &format!("the runner declined: {reason}"));
+    }
+
+    fn lease_expired(&mut self, now: Timestamp, run: RunId) {
+        if self.lease().is_none_or(|lease| lease.run != run) {
+            return;
+        }
+        let at_work = self.is_at_work();
+        self.close_run(now, Outcome::Fenced);
+        self.out.push(TaskEffect::Fence { run });
+        if at_work {
+            self.back_to_the_queue(now, "the runner was not heard of for longer than its lease");
+        }
+    }
+
+    fn run_lost(&mut self, now: Timestamp, run: RunId) {
+        if self.lease().is_none_or(|lease| lease.run != run) {
+            return;
+        }
+        let problem = Problem::new(
+            Code::RunLost,
+            "The runner came back without the run; what the journal shows was kept.",
+        )
+        .hint("`pilot task retry` runs the task again.");
+        let at_work = self.is_at_work();
+        self.close_run(now, Outcome::Failed { problem: problem.clone() });
+        self.out.push(TaskEffect::Fence { run });
+        if at_work {
+            self.fail_or_cancel(now, problem);
+        }
+    }
+
+    /// The latest run is given up without having said so itself.
+    fn close_run(&mut self, now: Timestamp, outcome: Outcome) {
+        self.close_items();
+        if let Some(run) = self.runs.last_mut() {
+            run.outcome = Some(outcome);
+            run.ended_at = Some(now);
+        }
+    }
+
+    pub(super) fn close_items(&mut self) {
+        for item in std::mem::take(&mut self.memory.items) {
+            self.out.push(TaskEffect::InboxGone { item: item.id });
+        }
+    }
+
+    fn runner_offline(&mut self, offline: bool) {
+        self.offline = offline;
+        if self.is_at_work() {
+            self.because(if offline { OFFLINE } else { "" });
+        }
+    }
+}
+
+pub(super) const OFFLINE: &str = "runner offline";

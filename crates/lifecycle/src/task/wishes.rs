@@ -1,0 +1,189 @@
+//! What a person wants of a task, and what of it is possible where it stands.
+
+use super::machine::TaskMachine;
+use super::words::TaskEffect;
+use pilot_proto::inbox::Answer;
+use pilot_proto::run::Resume;
+use pilot_proto::runner::Act;
+use pilot_proto::task::TaskState;
+use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
+
+/// What a resumed agent is told when the person said nothing.
+const GO_ON: &str = "Go on where you were.";
+
+/// Where a new run begins.
+#[derive(Clone, Copy)]
+enum From {
+    Base,
+    LastRun,
+}
+
+impl TaskMachine {
+    pub(super) fn stop(&mut self, now: Timestamp) {
+        match self.task.state {
+            TaskState::Queued => {
+                self.out.push(TaskEffect::Dequeue);
+                self.become_state(now, TaskState::Cancelled, "stopped by a person");
+            }
+            // It has most likely not begun, and its runner may never come back.
+            // The lease stays out, so a retry cannot run beside it.
+            TaskState::Leased { .. } if self.offline => {
+                self.become_state(now, TaskState::Cancelled, "stopped by a person");
+                if let Some(run) = self.task.run {
+                    self.out.push(TaskEffect::Fence { run });
+                }
+            }
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+                if !std::mem::replace(&mut self.memory.stop, true) {
+                    self.order(Act::Stop);
+                    self.because("is being stopped");
+                }
+            }
+            TaskState::Publishing => {
+                let reason = "stopped by a person; the branch stays pushed";
+                self.become_state(now, TaskState::Cancelled, reason);
+            }
+            TaskState::InReview { .. } => {
+                let reason = "stopped by a person; the pull request stays open";
+                self.become_state(now, TaskState::Cancelled, reason);
+            }
+            TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => self.refuse("The task has already ended."),
+        }
+    }
+
+    pub(super) fn retry(&mut self, now: Timestamp) {
+        if self.task.state.is_end() {
+            self.task.reservations.clear();
+            self.start_over(now, From::Base, None);
+        } else if matches!(self.task.state, TaskState::InReview { .. }) {
+            self.refuse("The task is in review: say what to change, or stop it first.");
+        } else {
+            self.refuse("The task has not ended yet: stop it first.");
+        }
+    }
+
+    pub(super) fn resume_wanted(&mut self, now: Timestamp, text: Option<String>) {
+        if self.can_start_over() {
+            self.start_over(now, From::LastRun, text);
+        } else {
+            self.refuse("The task has not ended yet: `say` reaches the agent at work.");
+        }
+    }
+
+    pub(super) fn say(&mut self, now: Timestamp, text: String) {
+        match self.task.state {
+            TaskState::Queued => {
+                self.memory.prompt = Some(format!("{}\n\n{text}", self.prompt()));
+            }
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+                self.order(Act::Say { text });
+            }
+            TaskState::Publishing => self.memory.unsaid.push(text),
+            TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => self.start_over(now, From::LastRun, Some(text)),
+        }
+    }
+
+    pub(super) fn interrupt(&mut self) {
+        if self.is_at_work() {
+            self.order(Act::Interrupt);
+        } else {
+            self.refuse("No agent is at work.");
+        }
+    }
+
+    pub(super) fn answer(&mut self, item: InboxId, answer: Answer, who: String) {
+        if self.memory.items.iter().any(|open| open.id == item) {
+            self.order(Act::Answer { item, answer, who });
+        } else {
+            self.refuse("This is no longer asked.");
+        }
+    }
+
+    /// What was said too late for an agent begins a new run, unless the task
+    /// came to a bad end: then it waits for the person to say what next.
+    pub(super) fn go_on_with_unsaid(&mut self, now: Timestamp) {
+        let well = match self.task.state {
+            TaskState::InReview { .. } | TaskState::Published { .. } | TaskState::NoChange => true,
+            TaskState::Queued
+            | TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Publishing
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => false,
+        };
+        if well && !self.memory.unsaid.is_empty() {
+            self.start_over(now, From::LastRun, None);
+        }
+    }
+
+    /// What no agent heard is said once more, where the task stands now.
+    pub(super) fn say_again(&mut self, now: Timestamp, text: String) {
+        if self.is_at_work() || self.task.state == TaskState::Queued {
+            self.say(now, text);
+        } else {
+            self.memory.unsaid.push(text);
+            self.go_on_with_unsaid(now);
+        }
+    }
+
+    fn can_start_over(&self) -> bool {
+        self.task.state.is_end() || matches!(self.task.state, TaskState::InReview { .. })
+    }
+
+    fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
+        let mut said = std::mem::take(&mut self.memory.unsaid);
+        said.extend(text);
+        let resume = match from {
+            From::Base => None,
+            From::LastRun => self.where_it_was(),
+        };
+        let knows_the_task = resume.as_ref().is_some_and(|resume| resume.session.is_some());
+        self.memory.prompt = match (knows_the_task, said.is_empty()) {
+            (true, true) => Some(GO_ON.to_owned()),
+            (true, false) => Some(said.join("\n\n")),
+            (false, true) => None,
+            (false, false) => {
+                said.insert(0, self.task.prompt.clone());
+                Some(said.join("\n\n"))
+            }
+        };
+        self.memory.resume = resume;
+        self.enqueue(now, "");
+    }
+
+    /// The last session, and the last run's unpublished work.
+    fn where_it_was(&self) -> Option<Resume> {
+        let begun = || self.runs.iter().rev().filter(|run| run.started_at.is_some());
+        let session = begun().find_map(|run| run.session.clone());
+        let bundle = begun().next().and_then(|run| run.rescue.clone());
+        (session.is_some() || bundle.is_some()).then_some(Resume { session, bundle })
+    }
+
+    fn order(&mut self, act: Act) {
+        if let Some(run) = self.current() {
+            self.out.push(TaskEffect::Order { run, act });
+        }
+    }
+
+    fn current(&self) -> Option<RunId> {
+        self.task.run.filter(|run| self.is_current(*run))
+    }
+
+    fn refuse(&mut self, message: &str) {
+        self.out.push(TaskEffect::Refused(Problem::new(Code::Precondition, message)));
+    }
+}

@@ -1,0 +1,152 @@
+//! What a task machine is told and what it says.
+
+use pilot_proto::event::Event;
+use pilot_proto::inbox::{Answer, InboxItem};
+use pilot_proto::runner::Act;
+use pilot_proto::task::PullRequest;
+use pilot_proto::{InboxId, Problem, RunId, RunnerId};
+
+/// What happened to a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskEvent<'a> {
+    /// The machine was just made, fresh or from the store: it says (again)
+    /// what must be under way (`Enqueue`, `OpenPullRequest`, `Fence`).
+    Begin,
+    /// The queue gave the task to a runner.
+    Leased {
+        /// Id of the new run.
+        run: RunId,
+        /// Where.
+        runner: RunnerId,
+        /// The lease's fencing token, greater than any before.
+        fence: u64,
+    },
+    /// The runner would not take the run; it never began.
+    Declined {
+        /// Which.
+        run: RunId,
+        /// In the runner's words.
+        reason: String,
+    },
+    /// The queue gave up waiting for the runner ([`crate::QueueEffect::Expire`]).
+    LeaseExpired {
+        /// Which run it held.
+        run: RunId,
+    },
+    /// The runner came back without the run ([`crate::QueueEffect::Lost`]).
+    RunLost {
+        /// Which.
+        run: RunId,
+    },
+    /// The runner of the current run cannot be reached.
+    RunnerOffline,
+    /// The runner of the current run is back.
+    RunnerOnline,
+    /// A record of one of the task's runs was committed. Every record, once,
+    /// in order; `OrderDone` as well (and see [`TaskEvent::Undone`]).
+    Journal {
+        /// Whose.
+        run: RunId,
+        /// What.
+        event: &'a Event,
+    },
+    /// An order could not be carried out: the journal says so with a problem,
+    /// or the run finished, or was fenced, before it was reached.
+    Undone {
+        /// Which run it was for.
+        run: RunId,
+        /// What was ordered.
+        act: Act,
+    },
+    /// A person wants the task to end.
+    StopWanted,
+    /// A person wants it done again from its base.
+    RetryWanted,
+    /// A person wants the last run's session and work continued.
+    ResumeWanted {
+        /// What to tell the agent; none: to go on where it was.
+        text: Option<String>,
+    },
+    /// A person says something to the agent.
+    Say {
+        /// What.
+        text: String,
+    },
+    /// A person wants the turn stopped and the session kept.
+    InterruptWanted,
+    /// A person answers an inbox item.
+    Answer {
+        /// Which.
+        item: InboxId,
+        /// What.
+        answer: Answer,
+        /// Who.
+        who: String,
+    },
+    /// The pull request is open and was read back.
+    PullRequestOpen {
+        /// It.
+        pull_request: PullRequest,
+    },
+    /// The pull request could not be made.
+    PublishFailed {
+        /// Why.
+        problem: Problem,
+    },
+    /// The pull request was merged.
+    PullRequestMerged,
+    /// The pull request was closed without a merge.
+    PullRequestClosed,
+}
+
+/// What the hub has to do. It does them in order, in the transaction that
+/// stores the task, and what goes over the wire after the commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskEffect {
+    /// Offer the task to the queue with a fresh run id and `task.fence + 1`
+    /// ([`crate::QueueEvent::Wanted`]).
+    Enqueue,
+    /// Take it out of the queue ([`crate::QueueEvent::Withdrawn`]).
+    Dequeue,
+    /// Store this order under a fresh id; send it now, and on each connect,
+    /// until the journal shows its `OrderDone`, or the run is over or fenced.
+    Order {
+        /// For which run.
+        run: RunId,
+        /// What.
+        act: Act,
+    },
+    /// The run has lost its right: drop all its orders (each comes back as
+    /// [`TaskEvent::Undone`]) and send `Verdict::Fenced` now. Whenever a runner
+    /// says it holds a run, [`crate::TaskMachine::verdict`] has the answer.
+    Fence {
+        /// Which.
+        run: RunId,
+    },
+    /// The run's journal is whole: tell the queue
+    /// ([`crate::QueueEvent::Released`]) and the runner (`Verdict::Forget`),
+    /// and drop its orders (each comes back as [`TaskEvent::Undone`]).
+    RunOver {
+        /// Which.
+        run: RunId,
+    },
+    /// Store and show this inbox item, new or now answered.
+    InboxPut(InboxItem),
+    /// The item went away unanswered: close it.
+    InboxGone {
+        /// Which.
+        item: InboxId,
+    },
+    /// Make or update the pull request, read it back, and answer with
+    /// `PullRequestOpen` or `PublishFailed`.
+    OpenPullRequest {
+        /// Branch in the remote.
+        branch: String,
+        /// Its commit.
+        commit: String,
+        /// What the run said and ran.
+        summary: String,
+    },
+    /// The person's wish is refused; nothing changed.
+    Refused(Problem),
+}
