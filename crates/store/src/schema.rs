@@ -1,1 +1,181 @@
-//! Being written.
+//! Tables, as the steps that made them.
+//!
+//! A step is never changed once it was released; a new one is added at the
+//! end. There is no way back: an older build refuses the newer database.
+//!
+//! Only `TEXT`, `BIGINT` and bytes: what both engines and the driver agree on.
+//! Times are microseconds, truth values 0 and 1. A `doc` is a `proto` type as
+//! JSON; the columns beside it are what it is found by.
+
+use crate::database::{Database, Engine, roll_back};
+use crate::error::StoreError;
+use sqlx::{Any, AssertSqlSafe, Executor, Transaction};
+
+const STEPS: &[&str] = &["
+    CREATE TABLE tasks (
+        id TEXT NOT NULL PRIMARY KEY,
+        project TEXT NOT NULL,
+        state TEXT NOT NULL,
+        ended BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        doc TEXT NOT NULL
+    );
+    CREATE INDEX tasks_by_age ON tasks (created_at, id);
+    CREATE INDEX tasks_by_state ON tasks (state, created_at, id);
+    CREATE INDEX tasks_by_project ON tasks (project, created_at, id);
+    CREATE INDEX tasks_by_end ON tasks (ended, created_at, id);
+
+    CREATE TABLE runs (
+        id TEXT NOT NULL PRIMARY KEY,
+        task TEXT NOT NULL,
+        attempt BIGINT NOT NULL,
+        ended BIGINT NOT NULL,
+        leased_at BIGINT NOT NULL,
+        doc TEXT NOT NULL
+    );
+    CREATE INDEX runs_by_task ON runs (task, attempt);
+    CREATE INDEX runs_by_end ON runs (ended, leased_at);
+
+    CREATE TABLE specs (
+        run TEXT NOT NULL PRIMARY KEY,
+        doc TEXT NOT NULL
+    );
+
+    CREATE TABLE inbox (
+        id TEXT NOT NULL PRIMARY KEY,
+        task TEXT NOT NULL,
+        answered BIGINT NOT NULL,
+        asked_at BIGINT NOT NULL,
+        doc TEXT NOT NULL
+    );
+    CREATE INDEX inbox_by_task ON inbox (task, asked_at);
+    CREATE INDEX inbox_by_answer ON inbox (answered, asked_at);
+
+    CREATE TABLE named (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        doc TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    );
+
+    CREATE TABLE runners (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        public_key TEXT NOT NULL,
+        about TEXT,
+        revoked BIGINT NOT NULL,
+        enrolled_at BIGINT NOT NULL,
+        seen_at BIGINT
+    );
+
+    CREATE TABLE join_codes (
+        hash TEXT NOT NULL PRIMARY KEY,
+        expires_at BIGINT NOT NULL
+    );
+
+    CREATE TABLE orders (
+        id TEXT NOT NULL PRIMARY KEY,
+        run TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        position BIGINT NOT NULL,
+        act TEXT NOT NULL
+    );
+    CREATE INDEX orders_by_run ON orders (run, position);
+    CREATE INDEX orders_by_position ON orders (position);
+
+    CREATE TABLE settings (
+        key TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL
+    );
+
+    CREATE TABLE journals (
+        run TEXT NOT NULL PRIMARY KEY,
+        epoch BIGINT NOT NULL,
+        seq BIGINT NOT NULL,
+        lines BIGINT NOT NULL,
+        bytes BIGINT NOT NULL,
+        tail_seq BIGINT NOT NULL
+    );
+
+    CREATE TABLE journal_chunks (
+        run TEXT NOT NULL,
+        last_seq BIGINT NOT NULL,
+        first_seq BIGINT NOT NULL,
+        epoch BIGINT NOT NULL,
+        first_line BIGINT NOT NULL,
+        end_line BIGINT NOT NULL,
+        raw_bytes BIGINT NOT NULL,
+        body {blob} NOT NULL,
+        PRIMARY KEY (run, last_seq)
+    );
+    CREATE INDEX journal_chunks_by_line ON journal_chunks (run, end_line, last_seq);
+
+    CREATE TABLE snapshot_deltas (
+        run TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        reset BIGINT NOT NULL,
+        whole BIGINT NOT NULL,
+        raw_bytes BIGINT NOT NULL,
+        body {blob} NOT NULL,
+        PRIMARY KEY (run, seq)
+    );
+"];
+
+/// Brings the database to this build's version, all steps or none.
+pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
+    let begin = database.begin().await;
+    let mut transaction = begin.map_err(|source| StoreError::Migrate { version: 0, source })?;
+    match steps(database.engine, &mut transaction).await {
+        Ok(version) => {
+            transaction.commit().await.map_err(|source| StoreError::Migrate { version, source })
+        }
+        Err(error) => {
+            roll_back(transaction).await;
+            Err(error)
+        }
+    }
+}
+
+async fn steps(
+    engine: Engine,
+    transaction: &mut Transaction<'static, Any>,
+) -> Result<i64, StoreError> {
+    let known = STEPS.len() as i64;
+    let found = version(engine, transaction)
+        .await
+        .map_err(|source| StoreError::Migrate { version: 0, source })?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, step) in (1..).zip(STEPS).skip_while(|(version, _)| *version <= found) {
+        let script = step.replace("{blob}", engine.blob());
+        let done = async {
+            // Safe: our own words, with one of two words of ours put in.
+            transaction.execute(sqlx::raw_sql(AssertSqlSafe(script))).await?;
+            let insert = sqlx::query("INSERT INTO pilothouse_schema (version) VALUES ($1)");
+            insert.bind(version).execute(&mut **transaction).await
+        };
+        done.await.map_err(|source| StoreError::Migrate { version, source })?;
+    }
+    Ok(known)
+}
+
+async fn version(
+    engine: Engine,
+    transaction: &mut Transaction<'static, Any>,
+) -> Result<i64, sqlx::Error> {
+    if engine == Engine::Postgres {
+        // Two hubs that start at once: the second waits here. (SQLite's
+        // transaction has the write lock already.) The number is arbitrary.
+        transaction.execute("SELECT pg_advisory_xact_lock(5030114501)").await?;
+    }
+    transaction
+        .execute(
+            "CREATE TABLE IF NOT EXISTS pilothouse_schema (version BIGINT NOT NULL PRIMARY KEY)",
+        )
+        .await?;
+    let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM pilothouse_schema")
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(newest.unwrap_or(0))
+}

@@ -1,159 +1,264 @@
 //! The store's face: open, commit, read.
 
+use crate::changes;
 use crate::commit::{Commit, Committed, EnrolledRunner, PendingOrder, StoredRecord};
+use crate::database::{Database, roll_back};
+use crate::documents;
 use crate::error::StoreError;
+use crate::journal::append::{self, Tails};
 use crate::journal::end::JournalEnd;
-use crate::log::Search;
+use crate::journal::read;
+use crate::log::{self, Search};
+use crate::schema;
+use crate::snapshot;
 use pilot_proto::console::{InboxQuery, LogHits, LogText, TaskQuery};
 use pilot_proto::{
     Forge, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec, RunnerId, Snapshot,
     Task, TaskId,
 };
-use std::collections::BTreeMap;
+use sqlx::{Any, Transaction};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// How often a commit is tried that another process got ahead of. Each time
+/// the other one has made progress, so this many in a row mean that two hubs
+/// drive the same run, which no retry mends.
+const TRIES: usize = 3;
 
 /// The hub's memory. A clone is another handle to the same store.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    database: Database,
+    /// Whoever holds this writes; the others queue up behind it, in order.
+    tails: Mutex<Tails>,
+}
 
 impl Store {
     /// Opens, and if need be makes or migrates, the database at `url`:
     /// `sqlite:///absolute/path/hub.db`, or `postgres://…` (a socket directory
     /// as percent-encoded host or `?host=/directory`).
-    pub async fn open(_url: &str) -> Result<Self, StoreError> {
-        todo!()
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let database = Database::open(url).await?;
+        if let Err(error) = schema::migrate(&database).await {
+            database.close().await;
+            return Err(error);
+        }
+        Ok(Self { shared: Arc::new(Shared { database, tails: Mutex::default() }) })
     }
+
     /// Waits for the commit under way and closes all connections.
     pub async fn close(&self) {
-        todo!()
+        let _writing = self.shared.tails.lock().await;
+        self.shared.database.close().await;
     }
+
     /// Makes everything in `commit` durable in one transaction, or nothing.
-    pub async fn commit(&self, _commit: &Commit) -> Result<Committed, StoreError> {
-        todo!()
+    ///
+    /// Commits of one store are carried out one after the other. Each costs a
+    /// sync of the disk: put together what has gathered.
+    pub async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let mut tails = self.shared.tails.lock().await;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_commit(&mut tails, commit).await {
+                Err(StoreError::Contended { .. }) if tries < TRIES => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        tails: &mut Tails,
+        commit: &Commit,
+    ) -> Result<Committed, StoreError> {
+        let failed = |source| StoreError::Write { what: "a commit", source };
+        let mut transaction = self.shared.database.begin().await.map_err(failed)?;
+        let mut working = HashMap::new();
+        match fill(&mut transaction, tails, &mut working, commit).await {
+            Ok(committed) => {
+                transaction.commit().await.map_err(failed)?;
+                tails.keep(working);
+                Ok(committed)
+            }
+            Err(error) => {
+                roll_back(transaction).await;
+                Err(error)
+            }
+        }
     }
 
     /// Tasks, newest first.
-    pub async fn tasks(&self, _query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        todo!()
+    pub async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        documents::tasks(self.readers(), query).await
     }
+
     /// Tasks that are not at an end, oldest first: what a hub starts from.
     pub async fn open_tasks(&self) -> Result<Vec<Task>, StoreError> {
-        todo!()
+        documents::open_tasks(self.readers()).await
     }
+
     /// A task.
-    pub async fn task(&self, _id: TaskId) -> Result<Option<Task>, StoreError> {
-        todo!()
+    pub async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        let sql = "SELECT doc FROM tasks WHERE id = $1";
+        documents::one(self.readers(), "task", sql, &id.to_string()).await
     }
+
     /// A task's runs, oldest first.
-    pub async fn runs(&self, _task: TaskId) -> Result<Vec<Run>, StoreError> {
-        todo!()
+    pub async fn runs(&self, task: TaskId) -> Result<Vec<Run>, StoreError> {
+        documents::runs(self.readers(), &task.to_string()).await
     }
+
     /// A run.
-    pub async fn run(&self, _id: RunId) -> Result<Option<Run>, StoreError> {
-        todo!()
+    pub async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = "SELECT doc FROM runs WHERE id = $1";
+        documents::one(self.readers(), "run", sql, &id.to_string()).await
     }
+
     /// Runs that have not ended, oldest lease first: what a hub starts from.
     pub async fn unfinished_runs(&self) -> Result<Vec<Run>, StoreError> {
-        todo!()
+        documents::unfinished_runs(self.readers()).await
     }
+
     /// What a run was told to do, without its grants.
-    pub async fn spec(&self, _run: RunId) -> Result<Option<RunSpec>, StoreError> {
-        todo!()
+    pub async fn spec(&self, run: RunId) -> Result<Option<RunSpec>, StoreError> {
+        let sql = "SELECT doc FROM specs WHERE run = $1";
+        documents::one(self.readers(), "assignment", sql, &run.to_string()).await
     }
+
     /// Inbox items, oldest first.
-    pub async fn inbox(&self, _query: &InboxQuery) -> Result<Vec<InboxItem>, StoreError> {
-        todo!()
+    pub async fn inbox(&self, query: &InboxQuery) -> Result<Vec<InboxItem>, StoreError> {
+        documents::inbox(self.readers(), query).await
     }
+
     /// An inbox item.
-    pub async fn inbox_item(&self, _id: InboxId) -> Result<Option<InboxItem>, StoreError> {
-        todo!()
+    pub async fn inbox_item(&self, id: InboxId) -> Result<Option<InboxItem>, StoreError> {
+        let sql = "SELECT doc FROM inbox WHERE id = $1";
+        documents::one(self.readers(), "inbox item", sql, &id.to_string()).await
     }
+
     /// Projects by name.
     pub async fn projects(&self) -> Result<Vec<Project>, StoreError> {
-        todo!()
+        documents::named(self.readers(), "project").await
     }
+
     /// Forges by name.
     pub async fn forges(&self) -> Result<Vec<Forge>, StoreError> {
-        todo!()
+        documents::named(self.readers(), "forge").await
     }
+
     /// Model providers by name.
     pub async fn providers(&self) -> Result<Vec<Provider>, StoreError> {
-        todo!()
+        documents::named(self.readers(), "provider").await
     }
+
     /// Runners, in the order they joined.
     pub async fn runners(&self) -> Result<Vec<EnrolledRunner>, StoreError> {
-        todo!()
+        documents::runners(self.readers()).await
     }
+
     /// A runner.
-    pub async fn runner(&self, _id: RunnerId) -> Result<Option<EnrolledRunner>, StoreError> {
-        todo!()
+    pub async fn runner(&self, id: RunnerId) -> Result<Option<EnrolledRunner>, StoreError> {
+        documents::runner(self.readers(), &id.to_string()).await
     }
+
     /// Orders to a run that are not known to be done, in the order given.
-    pub async fn orders(&self, _run: RunId) -> Result<Vec<PendingOrder>, StoreError> {
-        todo!()
+    pub async fn orders(&self, run: RunId) -> Result<Vec<PendingOrder>, StoreError> {
+        documents::orders(self.readers(), Some(run)).await
     }
+
     /// All such orders, in the order given.
     pub async fn all_orders(&self) -> Result<Vec<PendingOrder>, StoreError> {
-        todo!()
+        documents::orders(self.readers(), None).await
     }
+
     /// A setting.
-    pub async fn setting(&self, _key: &str) -> Result<Option<String>, StoreError> {
-        todo!()
+    pub async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        documents::setting(self.readers(), key).await
     }
+
     /// All settings whose key begins with `prefix`.
-    pub async fn settings(&self, _prefix: &str) -> Result<BTreeMap<String, String>, StoreError> {
-        todo!()
+    pub async fn settings(&self, prefix: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        documents::settings(self.readers(), prefix).await
     }
 
     /// Where a run's journal ends; the default for a run without one.
-    pub async fn journal_end(&self, _run: RunId) -> Result<JournalEnd, StoreError> {
-        todo!()
+    pub async fn journal_end(&self, run: RunId) -> Result<JournalEnd, StoreError> {
+        read::journal_end(self.readers(), run).await
     }
+
     /// Where the journals of all unfinished runs end.
     pub async fn journal_ends(&self) -> Result<BTreeMap<RunId, JournalEnd>, StoreError> {
-        todo!()
+        read::journal_ends(self.readers()).await
     }
+
     /// Up to `limit` records after `after_seq`. Stops before `max_bytes` of
     /// JSON are passed, but gives at least one record if there is one.
     pub async fn records(
         &self,
-        _run: RunId,
-        _after_seq: u64,
-        _limit: usize,
-        _max_bytes: usize,
+        run: RunId,
+        after_seq: u64,
+        limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        todo!()
+        let raw = self.raw_records(run, after_seq, limit, max_bytes).await?;
+        raw.iter().map(|record| log::parse(run, record.cursor.seq, &record.json)).collect()
     }
+
     /// The same, as their writer spelled them.
     pub async fn raw_records(
         &self,
-        _run: RunId,
-        _after_seq: u64,
-        _limit: usize,
-        _max_bytes: usize,
+        run: RunId,
+        after_seq: u64,
+        limit: usize,
+        max_bytes: usize,
     ) -> Result<Vec<StoredRecord>, StoreError> {
-        todo!()
+        read::raw_records(self.readers(), run, after_seq, limit, max_bytes).await
     }
+
     /// Up to `lines` lines of a run's log from line `from` (counted from 0) on.
     /// Stops early when [`MAX_PAGE_BYTES`](crate::MAX_PAGE_BYTES) of text are passed.
-    pub async fn log(
-        &self,
-        _run: RunId,
-        _from: u64,
-        _lines: u64,
-    ) -> Result<Vec<LogText>, StoreError> {
-        todo!()
+    pub async fn log(&self, run: RunId, from: u64, lines: u64) -> Result<Vec<LogText>, StoreError> {
+        log::lines(self.readers(), run, from, lines).await
     }
-    /// Lines of a run's log that match.
-    pub async fn search(&self, _run: RunId, _search: &Search) -> Result<LogHits, StoreError> {
-        todo!()
+
+    /// Lines of a run's log that match. Ends at the search's limit, or when
+    /// [`MAX_PAGE_BYTES`](crate::MAX_PAGE_BYTES) of text are passed; `next` then
+    /// says where to go on.
+    pub async fn search(&self, run: RunId, search: &Search) -> Result<LogHits, StoreError> {
+        log::search(self.readers(), run, search).await
     }
+
     /// The workspace's changes as they were at `at_seq` of the journal; none:
     /// the latest. A snapshot of which not all parts are there yet is not shown.
-    pub async fn snapshot(
-        &self,
-        _run: RunId,
-        _at_seq: Option<u64>,
-    ) -> Result<Snapshot, StoreError> {
-        todo!()
+    pub async fn snapshot(&self, run: RunId, at_seq: Option<u64>) -> Result<Snapshot, StoreError> {
+        snapshot::snapshot(self.readers(), run, at_seq).await
     }
+
+    fn readers(&self) -> &sqlx::AnyPool {
+        &self.shared.database.readers
+    }
+}
+
+async fn fill(
+    transaction: &mut Transaction<'static, Any>,
+    tails: &mut Tails,
+    working: &mut HashMap<RunId, crate::journal::tail::Tail>,
+    commit: &Commit,
+) -> Result<Committed, StoreError> {
+    let mut committed = Committed::default();
+    for batch in &commit.journal {
+        committed.journal.push(append::append(transaction, tails, working, batch).await?);
+    }
+    for change in &commit.changes {
+        changes::apply(transaction, change).await?;
+    }
+    Ok(committed)
 }

@@ -33,6 +33,10 @@ impl JournalEnd {
         if next.seq <= end.seq {
             return Admission::Duplicate;
         }
+        // More than a database's integers hold; no honest writer gets there.
+        if i64::try_from(next.seq).is_err() {
+            return Admission::Hole;
+        }
         // Only the border of two epochs may be jumped over: see `Cursor`. The
         // first epoch has no border before it.
         let crosses_border = next.epoch > end.epoch.max(1);
@@ -64,5 +68,6 @@ mod tests {
         check((1, 5), (2, 6), Admission::New);
         check((1, 5), (3, Cursor::POWER_LOSS_GAP + 4), Admission::New);
         check((2, 5), (1, 6), Admission::Hole);
+        check((2, 5), (3, u64::MAX), Admission::Hole);
     }
 }
