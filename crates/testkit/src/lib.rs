@@ -2,6 +2,7 @@
 //! manual clock, and links with faults. Follows the measured facts about the
 //! real things; knows neither hub nor runner.
 
+pub mod claude;
 pub mod clock;
 pub mod faults;
 pub mod forge;
