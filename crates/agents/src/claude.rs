@@ -17,11 +17,11 @@ mod turn;
 
 pub use session::session_file;
 
-use crate::driver::{Driver, Launch, Start, Step};
+use crate::driver::{Driver, Launch, Start, Step, died};
 use crate::probe::Probe;
 use pilot_proto::event::{Activity, Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
-use pilot_proto::{Code, Event, Problem, Stream, Timestamp};
+use pilot_proto::{Event, Stream, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use turn::Turn;
@@ -328,25 +328,11 @@ impl Driver for Claude {
         self.turn_over(&mut steps);
         self.close_open("the agent's process ended", &mut steps);
         if let Some(mut turn) = self.turn.take() {
-            let problem = turn.gave_up.take().unwrap_or_else(|| exit_problem(code, stderr));
+            let problem = turn.gave_up.take().unwrap_or_else(|| died(code, stderr));
             steps.push(turn.cut_off(TurnEnd::Exited, problem));
         }
         steps
     }
-}
-
-fn exit_problem(code: Option<i32>, stderr: &str) -> Problem {
-    let how = match code {
-        Some(code) => format!("exited with {code}"),
-        None => "was killed by a signal".to_owned(),
-    };
-    let last = stderr.trim().lines().last().unwrap_or_default();
-    let message = if last.is_empty() {
-        format!("The agent {how} in the middle of its turn.")
-    } else {
-        format!("The agent {how} in the middle of its turn: `{last}`.")
-    };
-    Problem::new(Code::AgentFailed, message).hint("Its last words are in the log.")
 }
 
 fn write(message: &Value) -> Step {

@@ -4,7 +4,7 @@ use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::ProviderGrant;
 use pilot_proto::run::Usage;
-use pilot_proto::{Event, Mode, Problem, RunId, Stream};
+use pilot_proto::{Code, Event, Mode, Problem, RunId, Stream};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -147,4 +147,19 @@ pub trait Driver: Send {
     /// end. Closes open tools and asks, and ends the turn if one was under way.
     /// `stderr` is the tail of its standard error, for the message.
     fn exited(&mut self, code: Option<i32>, stderr: &str) -> Vec<Step>;
+}
+
+/// The problem of an agent whose process ended in the middle of a turn.
+pub(crate) fn died(code: Option<i32>, stderr: &str) -> Problem {
+    let how = match code {
+        Some(code) => format!("exited with {code}"),
+        None => "was killed by a signal".to_owned(),
+    };
+    let last = stderr.trim().lines().last().unwrap_or_default();
+    let message = if last.is_empty() {
+        format!("The agent {how} in the middle of its turn.")
+    } else {
+        format!("The agent {how} in the middle of its turn: `{last}`.")
+    };
+    Problem::new(Code::AgentFailed, message).hint("Its last words are in the log.")
 }

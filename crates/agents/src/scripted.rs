@@ -1,12 +1,25 @@
 //! The built-in agent: it does what the lines of its prompt say, so that a
 //! first task needs no account, and a test no model.
+//!
+//! Two halves that meet over a pipe: [`Scripted`], the driver, and [`run`], the
+//! program, which `pilot` runs as the hidden subcommand [`SUBCOMMAND`]. On the
+//! program's standard output a protocol line begins with a record separator
+//! (`\x1e`); every other line is plain output. So a million printed lines cost
+//! nobody any parsing.
+//!
+//! What a prompt can say stands in [`HELP`].
 
-use crate::driver::{Driver, Launch, Start, Step};
+mod act;
+mod conversation;
+mod program;
+mod protocol;
+mod script;
+mod shell;
+
+pub use conversation::Scripted;
+pub use program::{main, run};
+
 use crate::probe::Probe;
-use pilot_proto::inbox::{Answer, Ask};
-use pilot_proto::{Mode, Stream};
-use std::io::{BufRead, Write};
-use std::path::Path;
 
 /// Its name in tasks and projects.
 pub const NAME: &str = "scripted";
@@ -17,67 +30,36 @@ pub const SUBCOMMAND: &str = "agent-scripted";
 /// How a doctor finds it.
 pub const PROBE: Probe = Probe { agent: NAME, program: None, args: &[], mend: "" };
 
-/// The driver.
-pub struct Scripted {
-    start: Start,
-}
+/// The script that an empty prompt stands for, if the repository has it.
+pub const DEMO: &str = "demo.pilot";
 
-impl Scripted {
-    /// A driver that has not begun yet.
-    pub fn new(start: Start) -> Self {
-        Self { start }
-    }
-}
+/// What the program prints for `--help`.
+pub const HELP: &str = "\
+The scripted agent does what the lines of its prompt say, one command a line.
 
-/// The program on this process' own standard streams, in its working
-/// directory; `args` are those after the subcommand. Returns the exit code.
-pub fn main(args: &[String]) -> u8 {
-    u8::from(!args.is_empty())
-}
+  write PATH TEXT          write a file: TEXT and a line end (`\\n`, `\\t`, `\\\\` are read)
+  append PATH TEXT         add to a file
+  delete PATH              remove a file or directory
+  rename FROM TO           rename a file
+  run COMMAND              run a shell command in the tree; its output is shown
+  commit MESSAGE           commit everything
+  say TEXT                 say something
+  think TEXT               think aloud
+  print N [PREFIX]         print N numbered lines as fast as possible
+  lines-per-second R N     print N numbered lines, R a second
+  stderr TEXT              print a line to standard error
+  ask QUESTION | A | B     ask a person to choose; later `${answer}` is the answer
+  permit TOOL COMMAND      ask for permission, then run COMMAND (mode auto: no asking)
+  plan TEXT                have a plan approved (mode auto: no asking)
+  sleep-ms N               wait
+  wait-file PATH           wait until a file is there
+  fail MESSAGE             end the turn with an error
+  exit CODE                end the process in the middle of the turn
+  nothing                  do nothing
 
-/// The program. Returns its exit code.
-pub fn run(
-    stdin: impl BufRead + Send + 'static,
-    stdout: &mut impl Write,
-    stderr: &mut impl Write,
-    tree: &Path,
-    mode: Mode,
-) -> u8 {
-    drop((stdin, stdout, stderr, tree, mode));
-    0
-}
+Lines that begin with `#` are comments; other lines that are no command are
+skipped with a note. A prompt without any command is written to NOTES.md. An
+empty prompt runs the file `demo.pilot` of the repository, if there is one.
 
-impl Driver for Scripted {
-    fn launch(&self) -> Launch {
-        Launch {
-            program: self.start.program.clone(),
-            args: vec![SUBCOMMAND.to_owned()],
-            env: Vec::new(),
-            files: Vec::new(),
-        }
-    }
-    fn begin(&mut self) -> Vec<Step> {
-        Vec::new()
-    }
-    fn stream(&self, line: &[u8]) -> Stream {
-        if line.first() == Some(&0x1e) { Stream::Protocol } else { Stream::Stdout }
-    }
-    fn line(&mut self, _line: &str) -> Vec<Step> {
-        Vec::new()
-    }
-    fn say(&mut self, _text: &str) -> Vec<Step> {
-        Vec::new()
-    }
-    fn interrupt(&mut self) -> Vec<Step> {
-        Vec::new()
-    }
-    fn answer(&mut self, _key: &str, _ask: &Ask, _answer: &Answer) -> Vec<Step> {
-        Vec::new()
-    }
-    fn end(&mut self) -> Vec<Step> {
-        vec![Step::CloseInput]
-    }
-    fn exited(&mut self, _code: Option<i32>, _stderr: &str) -> Vec<Step> {
-        Vec::new()
-    }
-}
+Options: --mode auto|ask|plan
+";

@@ -63,10 +63,9 @@ mod tests {
     #[test]
     fn a_long_path_is_cut_and_hashed_as_the_program_does() {
         // Seen from 2.1.329 with a working directory of this name.
-        let tree =
-            format!("/tmp/pilot/agents-try/long-é/{}/{}", "x".repeat(120), "y.z_".repeat(30));
+        let tree = format!("/srv/tree/é/{}/{}", "x".repeat(120), "y.z_".repeat(30));
         let name = project_name(&tree);
-        assert!(name.ends_with("-y--6135k7"), "{name}");
+        assert!(name.ends_with("-y-z-90oh5h"), "{name}");
         assert_eq!(name.len(), NAME_MAX + 1 + 6);
     }
 }
