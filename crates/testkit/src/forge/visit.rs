@@ -1,0 +1,293 @@
+//! What can be asked of one repository.
+
+use super::api::Core;
+use super::merge;
+use super::message::{Answer, Ask, No};
+use super::rows::{Access, Item, Repo, Status, World};
+use super::shapes::{self, Shapes};
+use serde_json::Value;
+use std::cmp::Reverse;
+
+/// A request about one repository that is there for the asker.
+pub(super) struct Visit<'a> {
+    pub(super) core: &'a Core,
+    pub(super) ask: &'a Ask,
+    pub(super) full_name: String,
+    pub(super) login: String,
+    pub(super) access: Access,
+}
+
+impl Visit<'_> {
+    pub(super) fn answer(&self, world: &mut World, rest: &[&str]) -> Result<Answer, No> {
+        match (self.ask.method.as_str(), rest) {
+            ("GET", []) => Ok(Answer::json(200, &self.shape(world, |shapes| shapes.repository()))),
+            ("GET", ["pulls"]) => Ok(self.list(world, true)),
+            ("POST", ["pulls"]) => self.create_pull(world),
+            ("GET", ["pulls", number]) => self.read_pull(world, number),
+            ("PATCH", ["pulls", number]) => self.edit_pull(world, number),
+            ("POST", ["pulls", number, "merge"]) => self.merge(world, number),
+            ("GET", ["issues"]) => Ok(self.list(world, false)),
+            ("POST", ["issues"]) => self.create_issue(world),
+            ("GET", ["issues", number]) => {
+                let item = self.item(world, number)?;
+                Ok(Answer::json(200, &self.shape(world, |shapes| shapes.issue(&item))))
+            }
+            ("GET", ["issues", number, "comments"]) => {
+                let item = self.item(world, number)?;
+                Ok(Answer::json(
+                    200,
+                    &self.shape(world, |shapes| {
+                        item.comments.iter().map(|one| shapes.comment(one, item.number)).collect()
+                    }),
+                ))
+            }
+            ("POST", ["issues", number, "comments"]) => {
+                let item = self.item(world, number)?;
+                self.required("body", "Body")?;
+                let body = self.ask.text("body");
+                let comment = world.comment(&self.full_name, item.number, &self.login, body);
+                Ok(Answer::json(
+                    201,
+                    &self.shape(world, |shapes| shapes.comment(&comment, item.number)),
+                ))
+            }
+            ("GET", ["labels"]) => {
+                let labels = world.row(&self.full_name).labels.iter().map(shapes::label);
+                Ok(Answer::json(200, &labels.collect()))
+            }
+            ("POST", ["labels"]) => {
+                self.required("name", "Name")?;
+                let (name, color) = (self.ask.text("name"), self.ask.text("color"));
+                let label = world.label(&self.full_name, name, color.trim_start_matches('#'));
+                Ok(Answer::json(201, &shapes::label(&label)))
+            }
+            ("POST", ["statuses", commit]) => self.create_status(world, commit),
+            ("GET", ["commits", commit, "status"]) => {
+                Ok(Answer::json(200, &self.shape(world, |shapes| shapes.combined(commit))))
+            }
+            ("GET", ["commits", commit, "statuses"] | ["statuses", commit]) => {
+                let repo = world.row(&self.full_name);
+                let all = repo.statuses.get(*commit).into_iter().flatten().rev();
+                Ok(Answer::json(200, &all.map(shapes::status_shape).collect()))
+            }
+            _ => Err(No::found()),
+        }
+    }
+
+    fn shape(&self, world: &mut World, make: impl FnOnce(&Shapes<'_>) -> Value) -> Value {
+        let repo = world.row(&self.full_name).clone();
+        let bare = world.bare(&repo);
+        make(&Shapes::new(&self.core.url, &repo, self.access, &bare))
+    }
+
+    fn item(&self, world: &mut World, number: &str) -> Result<Item, No> {
+        let number = number.parse().map_err(|_| No::found())?;
+        world.row(&self.full_name).find(number).cloned().ok_or_else(No::found)
+    }
+
+    fn pull(&self, world: &mut World, number: &str) -> Result<Item, No> {
+        self.item(world, number).ok().filter(|item| item.pull.is_some()).ok_or_else(No::found)
+    }
+
+    fn required(&self, field: &str, shown: &str) -> Result<(), No> {
+        if self.ask.text(field).is_empty() {
+            return Err(No::new(422, format!("[{shown}]: Required")));
+        }
+        Ok(())
+    }
+
+    fn may_write(&self) -> Result<(), No> {
+        if self.access < Access::Write {
+            return Err(No::new(
+                403,
+                "user should have a permission to write to the target branch",
+            ));
+        }
+        Ok(())
+    }
+
+    fn list(&self, world: &mut World, pulls: bool) -> Answer {
+        let state = self.ask.query.get("state").map_or("open", String::as_str);
+        // On the real one, issues hold pull requests too unless `type` says not.
+        let kind = self.ask.query.get("type").map_or("", String::as_str);
+        let repo = world.row(&self.full_name).clone();
+        let wanted = |item: &&Item| {
+            (state == "all" || state == item.state())
+                && match (pulls, kind) {
+                    (true, _) | (false, "pulls") => item.pull.is_some(),
+                    (false, "issues") => item.pull.is_none(),
+                    (false, _) => true,
+                }
+                && self.has_labels(&repo, item)
+        };
+        let mut items: Vec<&Item> = repo.items.iter().filter(wanted).collect();
+        items.sort_by_key(|item| Reverse(item.created));
+        if self.ask.query.get("sort").is_some_and(|sort| sort == "recentupdate") {
+            items.sort_by_key(|item| Reverse(item.updated));
+        }
+        self.page(world, &repo, &items, pulls)
+    }
+
+    /// `labels=a,b`: by name, all of them.
+    fn has_labels(&self, repo: &Repo, item: &Item) -> bool {
+        let names = self.ask.query.get("labels").map_or("", String::as_str);
+        names.split(',').filter(|name| !name.is_empty()).all(|name| {
+            repo.labels.iter().any(|label| label.name == name && item.labels.contains(&label.id))
+        })
+    }
+
+    fn page(&self, world: &World, repo: &Repo, items: &[&Item], pulls: bool) -> Answer {
+        let size = self.ask.number("limit").unwrap_or(30).clamp(1, world.max_page);
+        let page = self.ask.number("page").unwrap_or(1).max(1);
+        let last = items.len().div_ceil(size).max(1);
+        let bare = world.bare(repo);
+        let shapes = Shapes::new(&self.core.url, repo, self.access, &bare);
+        let shown: Value = items
+            .iter()
+            .skip((page - 1) * size)
+            .take(size)
+            .map(|item| if pulls { shapes.pull(item, false) } else { shapes.issue(item) })
+            .collect();
+        let mut answer = Answer::json(200, &shown);
+        answer.headers.push(("x-total-count".to_owned(), items.len().to_string()));
+        let link = |to: usize, name: &str| {
+            format!("<{}{}?limit={size}&page={to}>; rel=\"{name}\"", self.core.url, self.ask.path)
+        };
+        let mut links = Vec::new();
+        if page < last {
+            links.extend([link(page + 1, "next"), link(last, "last")]);
+        }
+        if page > 1 {
+            links.extend([link(1, "first"), link(page - 1, "prev")]);
+        }
+        if !links.is_empty() {
+            answer.headers.push(("link".to_owned(), links.join(",")));
+        }
+        answer
+    }
+
+    fn create_pull(&self, world: &mut World) -> Result<Answer, No> {
+        self.required("head", "Head")?;
+        self.required("base", "Base")?;
+        self.required("title", "Title")?;
+        let (head, base) = (self.ask.text("head"), self.ask.text("base"));
+        // `user:branch` of the same repository.
+        let repo = world.row(&self.full_name).clone();
+        let head = head.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(head);
+        let bare = world.bare(&repo);
+        let shapes = Shapes::new(&self.core.url, &repo, self.access, &bare);
+        if shapes.branch(head).is_none() || shapes.branch(base).is_none() {
+            return Err(No::found());
+        }
+        if head == base {
+            return Err(No::new(
+                422,
+                "Invalid PullRequest: There are no changes between the head and the base",
+            ));
+        }
+        let same = repo.items.iter().find(|item| {
+            !item.closed
+                && item.pull.as_ref().is_some_and(|pull| pull.head == head && pull.base == base)
+        });
+        if let Some(item) = same {
+            let id = item.pull.as_ref().map_or(0, |pull| pull.id);
+            return Err(No::new(
+                409,
+                format!(
+                    "pull request already exists for these targets [id: {id}, issue_id: {}, \
+                     head_repo_id: {1}, base_repo_id: {1}, head_branch: {head}, base_branch: {base}]",
+                    item.id, repo.id
+                ),
+            ));
+        }
+        let (title, body) = (self.ask.text("title"), self.ask.text("body"));
+        let number = world.pull(&self.full_name, &self.login, (head, base), title, body);
+        let labels = self.label_ids();
+        world.row(&self.full_name).item(number).labels = labels;
+        let item = world.row(&self.full_name).item(number).clone();
+        Ok(Answer::json(201, &self.shape(world, |shapes| shapes.pull(&item, false))))
+    }
+
+    /// Labels are ids on the way in.
+    fn label_ids(&self) -> Vec<u64> {
+        self.ask.body["labels"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
+    }
+
+    fn read_pull(&self, world: &mut World, number: &str) -> Result<Answer, No> {
+        let item = self.pull(world, number)?;
+        let stale = world.stale_reads > 0;
+        world.stale_reads = world.stale_reads.saturating_sub(1);
+        Ok(Answer::json(200, &self.shape(world, |shapes| shapes.pull(&item, stale))))
+    }
+
+    fn edit_pull(&self, world: &mut World, number: &str) -> Result<Answer, No> {
+        let item = self.pull(world, number)?;
+        if self.login != item.author {
+            self.may_write()?;
+        }
+        let row = world.touch(&self.full_name, item.number);
+        if let Some(title) = self.ask.body["title"].as_str() {
+            title.clone_into(&mut row.title);
+        }
+        if let Some(body) = self.ask.body["body"].as_str() {
+            body.clone_into(&mut row.body);
+        }
+        match self.ask.body["state"].as_str() {
+            Some("closed") => row.closed = true,
+            Some("open") => row.closed = false,
+            Some(_) | None => {}
+        }
+        let item = row.clone();
+        Ok(Answer::json(201, &self.shape(world, |shapes| shapes.pull(&item, false))))
+    }
+
+    fn merge(&self, world: &mut World, number: &str) -> Result<Answer, No> {
+        let item = self.pull(world, number)?;
+        self.may_write()?;
+        if item.closed {
+            return Err(No::new(405, "Please try again later"));
+        }
+        let repo = world.row(&self.full_name).clone();
+        let bare = world.bare(&repo);
+        merge::merge(world, &bare, &self.full_name, item.number, &self.login)
+            .map_err(|why| No::new(409, why))?;
+        Ok(Answer { status: 200, headers: Vec::new(), body: String::new() })
+    }
+
+    fn create_issue(&self, world: &mut World) -> Result<Answer, No> {
+        self.required("title", "Title")?;
+        let (title, body) = (self.ask.text("title"), self.ask.text("body"));
+        let number = world.issue(&self.full_name, &self.login, title, body);
+        let labels = self.label_ids();
+        let item = world.row(&self.full_name).item(number);
+        item.labels = labels;
+        let item = item.clone();
+        Ok(Answer::json(201, &self.shape(world, |shapes| shapes.issue(&item))))
+    }
+
+    fn create_status(&self, world: &mut World, commit: &str) -> Result<Answer, No> {
+        self.may_write()?;
+        let mut known = false;
+        self.shape(world, |shapes| {
+            known = shapes.knows(commit);
+            Value::Null
+        });
+        if !known {
+            return Err(No::found());
+        }
+        let text = |name| self.ask.text(name).to_owned();
+        let status = Status {
+            id: 0,
+            state: text("state"),
+            context: if text("context").is_empty() {
+                "default".to_owned()
+            } else {
+                text("context")
+            },
+            description: text("description"),
+            target_url: text("target_url"),
+        };
+        let status = world.status(&self.full_name, commit, status);
+        Ok(Answer::json(201, &shapes::status_shape(&status)))
+    }
+}
