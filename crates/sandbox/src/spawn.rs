@@ -3,11 +3,13 @@
 
 use crate::environment::Environment;
 use crate::process::Process;
-use pilot_proto::Problem;
+use pilot_proto::{Code, Problem};
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::process::{ExitStatus, Stdio};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -52,7 +54,16 @@ pub enum SpawnError {
 impl SpawnError {
     /// For a person.
     pub fn problem(&self) -> Problem {
-        todo!()
+        match self {
+            Self::Missing { source, .. } => {
+                Problem::new(Code::AgentMissing, format!("{self} ({source})."))
+                    .hint("Install it on the runner, where the runner's `PATH` finds it.")
+            }
+            Self::Directory { .. } => Problem::new(Code::WorkspaceFailed, format!("{self}.")),
+            Self::Start { source, .. } => {
+                Problem::new(Code::WorkspaceFailed, format!("{self}: {source}."))
+            }
+        }
     }
 }
 
@@ -63,6 +74,17 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            // Stopped or continued: a wait for the end never reports these.
+            (None, None) => Self::Code(-1),
+        }
+    }
 }
 
 /// A started process. Dropping it kills the process itself; its descendants
@@ -78,17 +100,51 @@ pub struct Agent {
     /// Who it is: for the ledger and for [`crate::kill_run`]. Also the number
     /// of its process group.
     pub process: Process,
-    child: tokio::process::Child,
+    child: Child,
 }
 
 impl Agent {
     /// Waits for its end. Cancel-safe; can be asked again.
     pub async fn wait(&mut self) -> io::Result<Exit> {
-        todo!()
+        self.child.wait().await.map(Exit::from)
     }
 }
 
 /// Starts a process.
 pub fn spawn(launch: &Launch) -> Result<Agent, SpawnError> {
-    todo!()
+    // The system says "not found" of the program and of the directory alike.
+    if !launch.cwd.is_dir() {
+        return Err(SpawnError::Directory { path: launch.cwd.clone() });
+    }
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .env_clear()
+        .envs(launch.env.iter())
+        .current_dir(&launch.cwd)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A signal to our own group (Ctrl-C in a terminal) is not meant for it.
+        .process_group(0)
+        .kill_on_drop(true);
+    let program = || launch.program.to_string_lossy().into_owned();
+    let mut child = command.spawn().map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+            SpawnError::Missing { program: program(), source }
+        }
+        _ => SpawnError::Start { program: program(), source },
+    })?;
+    let Some(process) = child.id().and_then(Process::of) else {
+        // Until somebody waits for it, even an ended child is in `/proc`.
+        let source = io::Error::new(io::ErrorKind::NotFound, "`/proc` does not show the process");
+        return Err(SpawnError::Start { program: program(), source });
+    };
+    Ok(Agent {
+        stdin: child.stdin.take(),
+        stdout: child.stdout.take(),
+        stderr: child.stderr.take(),
+        process,
+        child,
+    })
 }
