@@ -75,6 +75,9 @@ pub struct PullRequest {
 }
 
 /// Where a task stands. The ends are the variants of [`TaskState::is_end`].
+///
+/// It stands among [`Task`]'s own fields on the wire, so no field of a variant
+/// may be spelt there like one of the task's: a reader would find it twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TaskState {
@@ -102,21 +105,25 @@ pub enum TaskState {
     /// The pull request is open.
     InReview {
         /// The pull request.
+        #[serde(rename = "state_pull_request")]
         pull_request: PullRequest,
     },
     /// The pull request was merged.
     Merged {
         /// The pull request.
+        #[serde(rename = "state_pull_request")]
         pull_request: PullRequest,
     },
     /// The pull request was closed without a merge.
     Closed {
         /// The pull request.
+        #[serde(rename = "state_pull_request")]
         pull_request: PullRequest,
     },
     /// The branch was pushed to a remote without a forge.
     Published {
         /// Branch in the remote.
+        #[serde(rename = "published_branch")]
         branch: String,
         /// Its commit.
         commit: String,
@@ -236,4 +243,62 @@ pub struct Task {
     /// permissions, automatic decisions.
     #[serde(default)]
     pub reservations: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_task_in_any_state_survives_the_wire() {
+        let id = Uuid::from_u128(1);
+        let pull_request = PullRequest { number: 1, url: "u".into(), head: "h".into() };
+        let states = [
+            TaskState::Queued,
+            TaskState::Leased { runner: RunnerId(id) },
+            TaskState::Working { phase: Phase::Cloning },
+            TaskState::NeedsYou { need: Need::Plan, item: InboxId(id) },
+            TaskState::Publishing,
+            TaskState::InReview { pull_request: pull_request.clone() },
+            TaskState::Merged { pull_request: pull_request.clone() },
+            TaskState::Closed { pull_request: pull_request.clone() },
+            TaskState::Published { branch: "b".into(), commit: "c".into() },
+            TaskState::NoChange,
+            TaskState::Failed { problem: Problem::new(Code::Internal, "m") },
+            TaskState::Cancelled,
+        ];
+        for state in states {
+            let task = Task {
+                id: TaskId(id),
+                title: "t".into(),
+                prompt: "p".into(),
+                project: "demo".into(),
+                base: None,
+                agent: "a".into(),
+                model: None,
+                mode: Mode::Auto,
+                on_timeout: OnTimeout::Proceed,
+                limits: Limits::default(),
+                issue: Some(1),
+                branch: "its own".into(),
+                state,
+                since: Timestamp(1),
+                reason: "r".into(),
+                created_at: Timestamp(1),
+                run: Some(RunId(id)),
+                attempts: 1,
+                fence: 1,
+                diff: DiffSize::default(),
+                usage: Usage::default(),
+                pull_request: Some(pull_request.clone()),
+                pushed: Some("c".into()),
+                reservations: vec![],
+            };
+            let text = serde_json::to_string(&task).expect("serialises");
+            let back: Task = serde_json::from_str(&text).expect("nothing is spelt twice");
+            assert_eq!(back, task, "{text}");
+        }
+    }
 }
