@@ -80,14 +80,15 @@ impl Claude {
         write(&json!({"type": "control_request", "request_id": id, "request": request}))
     }
 
-    fn prompt(&mut self, text: &str) -> Step {
+    fn prompt(&mut self, text: &str, steps: &mut Vec<Step>) {
         self.turn = Some(Turn::default());
-        write(&json!({
+        steps.push(write(&json!({
             "type": "user",
             "message": {"role": "user", "content": [{"type": "text", "text": text}]},
             "parent_tool_use_id": null,
             "session_id": "",
-        }))
+        })));
+        self.is_now(Activity::Running, "", steps);
     }
 
     fn is_now(&mut self, activity: Activity, reason: &str, steps: &mut Vec<Step>) {
@@ -218,11 +219,14 @@ impl Claude {
         steps.push(Step::Ask { key: id.to_owned(), ask: ask::ask(request, &self.start.tree) });
     }
 
-    fn rate_limit(message: &Value, steps: &mut Vec<Step>) {
+    fn rate_limit(&mut self, message: &Value, steps: &mut Vec<Step>) {
         let info = &message["rate_limit_info"];
         if text(info, "status") == "rejected" {
             let resets_at = info["resetsAt"].as_i64().map(|secs| Timestamp(secs * 1_000_000));
             let reason = text(info, "rateLimitType").replace('_', "-");
+            if let Some(turn) = self.turn.as_mut() {
+                turn.limit_told = true;
+            }
             steps.push(Step::Event(Event::LimitHit { resets_at, reason }));
         }
     }
@@ -230,7 +234,11 @@ impl Claude {
     fn result(&mut self, message: &Value, steps: &mut Vec<Step>) {
         let used = self.cost.usage(message);
         // A result without a prompt of ours: a background task reported back.
-        self.turn.get_or_insert_default().fold(message, used);
+        let turn = self.turn.get_or_insert_default();
+        turn.fold(message, used);
+        if let Some(reason) = turn.limit_to_tell() {
+            steps.push(Step::Event(Event::LimitHit { resets_at: None, reason }));
+        }
         if !self.tells_state {
             self.turn_over(steps);
         }
@@ -263,11 +271,14 @@ impl Driver for Claude {
 
     fn begin(&mut self) -> Vec<Step> {
         let prompt = self.start.prompt.clone();
-        vec![self.request(&json!({"subtype": "initialize", "hooks": null})), self.prompt(&prompt)]
+        let mut steps = vec![self.request(&json!({"subtype": "initialize", "hooks": null}))];
+        self.prompt(&prompt, &mut steps);
+        steps
     }
 
-    fn stream(&self, _line: &[u8]) -> Stream {
-        Stream::Protocol
+    fn stream(&self, line: &[u8]) -> Stream {
+        // Anything else is a complaint from below the protocol, for people.
+        if line.first() == Some(&b'{') { Stream::Protocol } else { Stream::Stdout }
     }
 
     fn line(&mut self, line: &str) -> Vec<Step> {
@@ -287,14 +298,18 @@ impl Driver for Claude {
                     steps.push(Step::Withdraw { key });
                 }
             }
-            "rate_limit_event" => Self::rate_limit(&message, &mut steps),
+            "rate_limit_event" => self.rate_limit(&message, &mut steps),
             _ => {}
         }
         steps
     }
 
     fn say(&mut self, text: &str) -> Vec<Step> {
-        vec![self.prompt(text)]
+        let mut steps = Vec::new();
+        // A turn whose result is out but which is not called over yet is over now.
+        self.turn_over(&mut steps);
+        self.prompt(text, &mut steps);
+        steps
     }
 
     fn interrupt(&mut self) -> Vec<Step> {
@@ -313,10 +328,14 @@ impl Driver for Claude {
         if let Some(turn) = self.turn.as_mut().filter(|_| ask::refuses(ask, &response)) {
             turn.denied += 1;
         }
-        vec![write(&json!({
+        let mut steps = vec![write(&json!({
             "type": "control_response",
             "response": {"subtype": "success", "request_id": key, "response": response},
-        }))]
+        }))];
+        if self.open_asks.is_empty() {
+            self.is_now(Activity::Running, "", &mut steps);
+        }
+        steps
     }
 
     fn end(&mut self) -> Vec<Step> {

@@ -19,6 +19,8 @@ pub(super) struct Turn {
     pub(super) denied: u32,
     /// Why we stopped it ourselves.
     pub(super) gave_up: Option<Problem>,
+    /// A limit that was hit is in the journal.
+    pub(super) limit_told: bool,
     results: u32,
     usage: Usage,
     denials: u32,
@@ -45,6 +47,16 @@ impl Turn {
         self.aborted = text(result, "terminal_reason").starts_with("aborted")
             || (self.interrupted && text(result, "subtype") == "error_during_execution");
         self.problem = (result["is_error"] == Value::Bool(true)).then(|| problem(result));
+    }
+
+    /// A limit without an event of its own (those come with a subscription
+    /// only), in the provider's words.
+    pub(super) fn limit_to_tell(&mut self) -> Option<String> {
+        let limited = self.problem.as_ref().is_some_and(|one| one.code == Code::AgentLimit);
+        if !limited || std::mem::replace(&mut self.limit_told, true) {
+            return None;
+        }
+        Some(self.summary.clone())
     }
 
     pub(super) fn ended(mut self) -> Step {

@@ -148,15 +148,16 @@ fn filling(conversation: &Conversation, position: &Position) -> Filling {
         position.results.iter().map(|result| result.text.as_str()).collect();
     Filling {
         prompt: position.prompt.clone(),
-        cwd: first(&CWD, &prose).unwrap_or_default(),
-        plan_file: first(&PLAN_FILE, &prose).unwrap_or_default(),
+        cwd: last(&CWD, &prose).unwrap_or_default(),
+        plan_file: last(&PLAN_FILE, &prose).unwrap_or_default(),
         last_result: last_result.join("\n"),
     }
 }
 
 /// Where Claude Code says that it works.
 static CWD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"Primary working directory: ?([^\n]+)").expect("the pattern is valid")
+    Regex::new(r"(?m)Primary working directory: ?(.+?)(?: \(was .*\))?$")
+        .expect("the pattern is valid")
 });
 
 /// Where Claude Code in plan mode wants its plan written.
@@ -165,6 +166,7 @@ static PLAN_FILE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-fn first(pattern: &Regex, text: &str) -> Option<String> {
-    Some(pattern.captures(text)?.get(1)?.as_str().trim().to_owned())
+/// The last one counts: a resumed conversation also tells where it was before.
+fn last(pattern: &Regex, text: &str) -> Option<String> {
+    Some(pattern.captures_iter(text).last()?.get(1)?.as_str().trim().to_owned())
 }

@@ -174,3 +174,46 @@ fn results(since: &[Message]) -> Vec<ToolResult> {
     }
     results
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn user(text: &str) -> Message {
+        Message::User(text.to_owned())
+    }
+
+    fn called(step: usize) -> Message {
+        Message::Assistant { calls: vec![call_id(step, 0, 1, 9)] }
+    }
+
+    fn result(text: &str) -> Message {
+        let text = text.to_owned();
+        Message::Results(vec![ToolResult { id: String::new(), text, error: false }])
+    }
+
+    #[test]
+    fn a_conversation_says_itself_how_far_it_is() {
+        let script = Script::new(json!({
+            "steps": [{"shell": "a"}, {"shell": "b"}, {"text": "c"}],
+            "followups": [{"steps": [{"text": "later"}]}],
+        }));
+        let scripts = BTreeMap::from([("x".to_owned(), script)]);
+        let check = |messages: Vec<Message>, steps: usize, step: usize| {
+            let conversation = Conversation { messages, ..Conversation::default() };
+            let position = conversation.position(&scripts);
+            assert_eq!((position.steps.len(), position.step), (steps, step), "{conversation:?}");
+        };
+        let tagged = || user("Go. [[script:x]]");
+        let aside = || Message::Assistant { calls: Vec::new() };
+        check(vec![tagged()], 3, 0);
+        check(vec![user("<system-reminder>a</system-reminder>"), tagged()], 3, 0);
+        check(vec![tagged(), called(0), result("r")], 3, 1);
+        // A step that was left out leaves a gap, and a repeated request no trace.
+        check(vec![tagged(), called(0), result("r"), called(2), result("r")], 3, 3);
+        check(vec![tagged(), aside(), user("go on")], 1, 0);
+        check(vec![user("no tag at all")], 1, 0);
+        check(vec![user(r#"[[steps:[{"text":"]]"},{"text":"b"}]]]"#)], 2, 0);
+    }
+}

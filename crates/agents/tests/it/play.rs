@@ -1,0 +1,272 @@
+//! A small runner: starts an agent's real process and does its driver's steps.
+
+use pilot_agents::{Driver, Start, Step, driver};
+use pilot_proto::event::TurnEnd;
+use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::run::Usage;
+use pilot_proto::{Event, Mode, Problem, ProviderKind, RunId, Secret};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// Far beyond what any step takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A private HOME, a tree with a README, a directory for temporary files.
+pub(crate) struct World {
+    directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let world = Self { directory };
+        for path in [world.home(), world.tree(), world.tmp()] {
+            std::fs::create_dir(path).expect("a new directory");
+        }
+        std::fs::write(world.tree().join("README.md"), "# Demo\n").expect("writable");
+        world
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        // As real as the driver wants it: macOS links its temporary directory.
+        self.directory.path().canonicalize().expect("it is there").join(name)
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.at("home")
+    }
+
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.at("tree")
+    }
+
+    fn tmp(&self) -> PathBuf {
+        self.at("tmp")
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.tree().join(path)).unwrap_or_else(|_| "(no file)".to_owned())
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.tree().join(path).exists()
+    }
+
+    /// A start of Claude Code in this world.
+    #[expect(clippy::disallowed_methods, reason = "the test mints the run's id")]
+    pub(crate) fn start(&self, prompt: &str, mode: Mode, base_url: &str) -> Start {
+        Start {
+            run: RunId(uuid::Uuid::new_v4()),
+            prompt: prompt.to_owned(),
+            model: None,
+            mode,
+            resume: None,
+            home: self.home(),
+            tree: self.tree(),
+            tmp: self.tmp(),
+            program: pilot_testkit::claude::program(),
+            provider: Some(pilot_proto::project::ProviderGrant {
+                kind: ProviderKind::Anthropic,
+                base_url: Some(base_url.to_owned()),
+                key: Secret::new("sk-test-key"),
+            }),
+        }
+    }
+}
+
+/// What stops a play until the test does something.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    Asked { key: String, ask: Ask },
+    Withdrawn,
+    Turn(Over),
+}
+
+/// How a turn ended.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) end: TurnEnd,
+    pub(crate) usage: Usage,
+    pub(crate) denials: u32,
+    pub(crate) summary: String,
+    pub(crate) problem: Option<Problem>,
+}
+
+/// An agent's process and its driver.
+pub(crate) struct Play {
+    driver: Box<dyn Driver>,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Lines<BufReader<ChildStdout>>,
+    due: VecDeque<Step>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Play {
+    #[expect(clippy::disallowed_methods, reason = "the agent finds its tools on our PATH")]
+    pub(crate) async fn begin(start: Start) -> Self {
+        let (home, tree) = (start.home.clone(), start.tree.clone());
+        let mut driver = driver("claude", start).expect("claude is a known agent");
+        let launch = driver.launch();
+        for file in &launch.files {
+            let path = home.join(&file.path);
+            std::fs::create_dir_all(path.parent().expect("inside the HOME")).expect("writable");
+            std::fs::write(path, &file.contents).expect("writable");
+        }
+        let mut child = Command::new(&launch.program)
+            .args(&launch.args)
+            .env_clear()
+            .env("PATH", std::env::var("PATH").expect("a PATH"))
+            .env("HOME", &home)
+            .envs(launch.env)
+            .current_dir(tree)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the agent's program starts");
+        let stdout = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let stdin = child.stdin.take();
+        let due = driver.begin().into();
+        Self { driver, child, stdin, stdout, due, events: Vec::new() }
+    }
+
+    /// Goes on until something happens that the test must know.
+    pub(crate) async fn next(&mut self) -> Happened {
+        tokio::time::timeout(DEADLINE, self.go_on()).await.unwrap_or_else(|_| {
+            panic!("the agent is silent; so far: {:#?}", self.events);
+        })
+    }
+
+    async fn go_on(&mut self) -> Happened {
+        loop {
+            while let Some(step) = self.due.pop_front() {
+                if let Some(happened) = self.step(step).await {
+                    return happened;
+                }
+            }
+            let steps = match self.stdout.next_line().await.expect("the output is text") {
+                Some(line) => self.driver.line(&line),
+                None => self.gone().await,
+            };
+            self.due.extend(steps);
+        }
+    }
+
+    async fn gone(&mut self) -> Vec<Step> {
+        let mut stderr = String::new();
+        let mut pipe = self.child.stderr.take().expect("a process ends once");
+        pipe.read_to_string(&mut stderr).await.expect("text");
+        let status = self.child.wait().await.expect("our child");
+        let steps = self.driver.exited(status.code(), &stderr);
+        let ends = steps.iter().any(|step| matches!(step, Step::TurnEnded { .. }));
+        assert!(ends, "the agent ended between turns: {status} {stderr}");
+        steps
+    }
+
+    async fn step(&mut self, step: Step) -> Option<Happened> {
+        match step {
+            Step::Write(text) => {
+                // A process that is gone takes no input; its end is read next.
+                if let Some(stdin) = self.stdin.as_mut() {
+                    drop(stdin.write_all(text.as_bytes()).await);
+                }
+                None
+            }
+            Step::Event(event) => {
+                self.events.push(event);
+                None
+            }
+            Step::Ask { key, ask } => Some(Happened::Asked { key, ask }),
+            Step::Withdraw { .. } => Some(Happened::Withdrawn),
+            Step::TurnEnded { end, usage, denials, summary, problem } => {
+                Some(Happened::Turn(Over { end, usage, denials, summary, problem }))
+            }
+            Step::CloseInput => {
+                self.stdin = None;
+                None
+            }
+        }
+    }
+
+    /// Goes on to the next ask.
+    pub(crate) async fn asked(&mut self) -> (String, Ask) {
+        match self.next().await {
+            Happened::Asked { key, ask } => (key, ask),
+            other => panic!("an ask was due, not {other:?}"),
+        }
+    }
+
+    /// Goes on to the end of the turn, in which nothing is asked.
+    pub(crate) async fn over(&mut self) -> Over {
+        match self.next().await {
+            Happened::Turn(over) => over,
+            other => panic!("the end of the turn was due, not {other:?}"),
+        }
+    }
+
+    pub(crate) fn answer(&mut self, (key, ask): (String, Ask), answer: &Answer) {
+        let steps = self.driver.answer(&key, &ask, answer);
+        self.due.extend(steps);
+    }
+
+    pub(crate) fn say(&mut self, text: &str) {
+        let steps = self.driver.say(text);
+        self.due.extend(steps);
+    }
+
+    pub(crate) fn interrupt(&mut self) {
+        let steps = self.driver.interrupt();
+        self.due.extend(steps);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.start_kill().expect("it runs");
+    }
+
+    /// Ends the conversation and waits for the process. Returns its exit code.
+    pub(crate) async fn finish(mut self) -> Option<i32> {
+        let ended = async {
+            for step in self.driver.end() {
+                let happened = self.step(step).await;
+                assert!(happened.is_none(), "nothing happens any more: {happened:?}");
+            }
+            while self.stdout.next_line().await.expect("text").is_some() {}
+            self.child.wait().await.expect("our child").code()
+        };
+        tokio::time::timeout(DEADLINE, ended).await.expect("the agent ends with its input")
+    }
+
+    /// Goes on, reading, until the file is there.
+    pub(crate) async fn until_file(&mut self, path: &Path) {
+        let there = async {
+            while !path.exists() {
+                // The agent must be read meanwhile, or it would stop at a full pipe.
+                let tick = tokio::time::sleep(Duration::from_millis(20));
+                tokio::select! {
+                    happened = self.go_on() => panic!("not yet due: {happened:?}"),
+                    () = tick => {}
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, there).await.expect("the agent's tool makes the file");
+    }
+
+    pub(crate) fn session(&self) -> String {
+        let session = self.events.iter().find_map(|event| match event {
+            Event::SessionStarted { session, .. } => Some(session.clone()),
+            _ => None,
+        });
+        session.expect("the agent told its session")
+    }
+
+    pub(crate) fn retries(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count()
+    }
+}
