@@ -46,7 +46,8 @@ impl Body<'_> {
         }
         list(&mut text, "Please note", self.reservations);
         list(&mut text, "What was run", self.ran);
-        let summary = neutral(self.summary.trim());
+        // Neutral text is never shorter, so what is over the bound goes first.
+        let summary = neutral(&cut(self.summary.trim(), MAX));
         if !summary.is_empty() {
             push(&mut text, "### What the agent says\n\n");
             let room = MAX - MARKS - text.len();
@@ -78,6 +79,7 @@ fn list(text: &mut String, title: &str, items: &[String]) {
 
 /// One line of a list: neutral too, because reservations quote the agent.
 fn item(line: &str) -> String {
+    let line = &line[..line.floor_char_boundary(4 * MAX_ITEM)];
     cut(&neutral(&line.split_whitespace().collect::<Vec<_>>().join(" ")), MAX_ITEM)
 }
 
@@ -161,17 +163,16 @@ fn spells_a_sign(after: &str) -> bool {
 /// The closing word that `rest` begins with, if what follows on its line may
 /// be a reference (`#1`, `owner/name#1`, a URL, `GH-1`).
 fn closing_word(rest: &str) -> Option<&str> {
-    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    // Longer than any of the words, so that a long line is not read for each.
+    let end = rest.bytes().take(12).take_while(u8::is_ascii_alphabetic).count();
     let word = &rest[..end];
-    let closes = CLOSING.iter().any(|closing| word.eq_ignore_ascii_case(closing));
-    let mut lines = rest[end..].trim_start().lines();
-    let line = lines.next().unwrap_or_default();
-    let refers = line.contains('#')
-        || line.contains('!')
-        || line.contains("://")
-        || line.contains('/')
-        || line.to_ascii_lowercase().contains("gh-");
-    (closes && refers).then_some(word)
+    if !CLOSING.iter().any(|closing| word.eq_ignore_ascii_case(closing)) {
+        return None;
+    }
+    let line = rest[end..].trim_start().lines().next().unwrap_or_default();
+    let line = &line[..line.floor_char_boundary(MAX_ITEM)];
+    let refers = line.contains(['#', '!', '/']) || line.to_ascii_lowercase().contains("gh-");
+    refers.then_some(word)
 }
 
 const BEGIN: &str = "<!-- pilothouse:begin -->";

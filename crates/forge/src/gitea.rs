@@ -123,11 +123,12 @@ impl Gitea {
                 ..Call::get("asking what the token may do", &path)
             };
             let reply = self.http.send(&call).await?;
-            match self.http.refusal(call.doing, &reply) {
-                ForgeError::Scopes { missing: scopes, .. } => missing.extend(scopes),
-                error @ ForgeError::Unauthorized { .. } => return Err(error),
-                // 404, 422: not the token's fault.
-                _ => {}
+            // 404, 422: not the token's fault.
+            let refusal = self.http.refusal(call.doing, &reply);
+            if let ForgeError::Scopes { missing: scopes, .. } = refusal {
+                missing.extend(scopes);
+            } else if matches!(refusal, ForgeError::Unauthorized { .. }) {
+                return Err(refusal);
             }
         }
         if !missing.is_empty() {
@@ -175,7 +176,7 @@ impl Gitea {
     /// How git logs in to repositories of this forge.
     pub fn grant(&self) -> GitGrant {
         // Any user name goes with a token.
-        GitGrant { username: "pilothouse".to_owned(), password: self.http.token().clone() }
+        GitGrant { username: "pilothouse".to_owned(), password: Secret::new(self.http.token()) }
     }
 
     /// Where a pull request stands.

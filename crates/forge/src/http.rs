@@ -156,8 +156,9 @@ impl Http {
         shown(&self.forge)
     }
 
-    pub(crate) fn token(&self) -> &Secret {
-        &self.token
+    /// The token itself; pasted ones bring line ends along.
+    pub(crate) fn token(&self) -> &str {
+        self.token.expose().trim()
     }
 
     /// Asks until there is an answer that is neither 429 nor 5xx, or patience
@@ -280,7 +281,7 @@ impl Http {
             Err(_) if text.trim_start().starts_with('<') => "(a web page)".to_owned(),
             Err(_) => text.into_owned(),
         };
-        let token = self.token.expose().trim();
+        let token = self.token();
         let text = if token.is_empty() { text } else { text.replace(token, "<redacted>") };
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match text.char_indices().nth(MAX_SAID) {
