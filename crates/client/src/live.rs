@@ -15,6 +15,8 @@ use pilot_proto::Problem;
 use pilot_proto::console::{FromConsole, LIVE_PATH, ToConsole};
 use pilot_proto::runner::{HEARTBEAT_SECS, OFFLINE_SECS};
 use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -62,10 +64,26 @@ pub struct Live {
     lost: bool,
 }
 
-#[derive(Debug)]
 enum Line {
     Up(Box<Up>),
-    Down { dial_at: Instant },
+    Waiting {
+        dial_at: Instant,
+    },
+    /// Kept, so that a listener who looks elsewhere now and then (a `select!`
+    /// with a ticking clock) does not dial from the beginning each time.
+    Dialling(Dial),
+}
+
+type Dial = Pin<Box<dyn Future<Output = Result<Socket, ClientError>> + Send>>;
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up(_) => "Up",
+            Self::Waiting { .. } => "Waiting",
+            Self::Dialling(_) => "Dialling",
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -79,7 +97,7 @@ struct Up {
 
 impl Live {
     pub(crate) async fn connect(client: Client) -> Result<Self, ClientError> {
-        let socket = dial(&client).await?;
+        let socket = dial(client.clone()).await?;
         let watches = Watches::default();
         let line = Line::Up(Box::new(Up::new(socket, VecDeque::new())));
         Ok(Self { client, watches, line, backoff: Backoff::default(), lost: false })
@@ -100,9 +118,14 @@ impl Live {
         loop {
             let up = match &mut self.line {
                 Line::Up(up) => up,
-                Line::Down { dial_at } => {
+                Line::Waiting { dial_at } => {
                     sleep_until(*dial_at).await;
-                    if self.dial_again().await? {
+                    self.line = Line::Dialling(dial(self.client.clone()));
+                    continue;
+                }
+                Line::Dialling(dial) => {
+                    let dialled = dial.await;
+                    if self.dialled(dialled)? {
                         return Ok(Told::Back);
                     }
                     continue;
@@ -131,12 +154,14 @@ impl Live {
     }
 
     fn hang_up(&mut self) {
-        self.line = Line::Down { dial_at: Instant::now() + self.backoff.wait() };
+        self.line = Line::Waiting { dial_at: Instant::now() + self.backoff.wait() };
     }
 
     /// True if the connection is back and that is news.
-    async fn dial_again(&mut self) -> Result<bool, ClientError> {
-        match dial(&self.client).await {
+    fn dialled(&mut self, dialled: Result<Socket, ClientError>) -> Result<bool, ClientError> {
+        // The future is over and must not be asked again, whatever came of it.
+        self.line = Line::Waiting { dial_at: Instant::now() };
+        match dialled {
             Ok(socket) => {
                 let unsaid = self.watches.resume().into();
                 self.line = Line::Up(Box::new(Up::new(socket, unsaid)));
@@ -205,7 +230,11 @@ fn silence() -> Error {
     Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the hub fell silent"))
 }
 
-async fn dial(client: &Client) -> Result<Socket, ClientError> {
+fn dial(client: Client) -> Dial {
+    Box::pin(async move { connect(&client).await })
+}
+
+async fn connect(client: &Client) -> Result<Socket, ClientError> {
     let mut url = client.url(&[], LIVE_PATH, "live")?;
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     if url.set_scheme(scheme).is_err() {

@@ -1,0 +1,6 @@
+//! The client against a small double of a hub: real sockets, no hub.
+
+mod calls;
+mod hub;
+mod live;
+mod trust;
