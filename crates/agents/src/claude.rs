@@ -21,7 +21,7 @@ use crate::driver::{Driver, Launch, Start, Step, died};
 use crate::probe::Probe;
 use pilot_proto::event::{Activity, Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
-use pilot_proto::{Event, Stream, Timestamp};
+use pilot_proto::{Event, Mode, Stream, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use turn::Turn;
@@ -214,9 +214,20 @@ impl Claude {
             })));
             return;
         }
+        let ask = ask::ask(request, &self.start.tree);
         self.open_asks.insert(id.to_owned(), request["input"].clone());
+        if self.start.mode == Mode::Auto && matches!(ask, Ask::Permission { .. }) {
+            // With all permissions given, what still asks is the program's own
+            // safety stop (`rm -rf /`) or a rule of the repository. Nobody is
+            // to be asked in this mode, and nobody would say yes unseen.
+            let reason =
+                "Stopped by a safety check; nobody is there to permit it. Find another way.";
+            let deny = Answer::Deny { reason: reason.to_owned() };
+            steps.extend(self.answer(id, &ask, &deny));
+            return;
+        }
         self.is_now(Activity::Waiting, "", steps);
-        steps.push(Step::Ask { key: id.to_owned(), ask: ask::ask(request, &self.start.tree) });
+        steps.push(Step::Ask { key: id.to_owned(), ask });
     }
 
     fn rate_limit(&mut self, message: &Value, steps: &mut Vec<Step>) {

@@ -60,6 +60,4 @@ The scripted agent does what the lines of its prompt say, one command a line.
 Lines that begin with `#` are comments; other lines that are no command are
 skipped with a note. A prompt without any command is written to NOTES.md. An
 empty prompt runs the file `demo.pilot` of the repository, if there is one.
-
-Options: --mode auto|ask|plan
 ";

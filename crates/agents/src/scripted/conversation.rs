@@ -6,7 +6,7 @@ use crate::driver::{Driver, Launch, Start, Step, died};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
-use pilot_proto::{Event, Mode, Stream};
+use pilot_proto::{Event, Stream};
 use std::collections::BTreeSet;
 
 /// The driver.
@@ -30,7 +30,8 @@ impl Scripted {
 
     fn turn(&mut self, text: String) -> Vec<Step> {
         self.working = true;
-        vec![write(&ToProgram::Say { text }), activity(Activity::Running)]
+        let mode = self.start.mode;
+        vec![write(&ToProgram::Say { text, mode }), activity(Activity::Running)]
     }
 
     fn close_open(&mut self, why: &str) -> Vec<Step> {
@@ -55,14 +56,9 @@ impl Scripted {
 
 impl Driver for Scripted {
     fn launch(&self) -> Launch {
-        let mode = match self.start.mode {
-            Mode::Auto => "auto",
-            Mode::Ask => "ask",
-            Mode::Plan => "plan",
-        };
         Launch {
             program: self.start.program.clone(),
-            args: vec![SUBCOMMAND.to_owned(), format!("--mode={mode}")],
+            args: vec![SUBCOMMAND.to_owned()],
             env: Vec::new(),
             files: Vec::new(),
         }

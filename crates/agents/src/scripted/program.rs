@@ -22,22 +22,19 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The program on this process' own standard streams, in its working
 /// directory; `args` are those after the subcommand. Returns the exit code.
 pub fn main(args: &[String]) -> u8 {
-    let mut mode = Mode::Auto;
-    for arg in args {
-        match arg.as_str() {
-            "--mode=auto" => mode = Mode::Auto,
-            "--mode=ask" => mode = Mode::Ask,
-            "--mode=plan" => mode = Mode::Plan,
-            "--help" | "-h" => return u8::from(io::stdout().write_all(HELP.as_bytes()).is_err()),
-            unknown => {
-                let complaint = format!("unknown argument `{unknown}`; see --help\n");
-                // Exit code 2 says the same, should standard error be gone.
-                return if io::stderr().write_all(complaint.as_bytes()).is_ok() { 2 } else { 3 };
-            }
+    match args {
+        [] => {}
+        [help] if help == "--help" || help == "-h" => {
+            return u8::from(io::stdout().write_all(HELP.as_bytes()).is_err());
+        }
+        [unknown, ..] => {
+            let complaint = format!("unknown argument `{unknown}`; see --help\n");
+            // Exit code 2 says the same, should standard error be gone.
+            return if io::stderr().write_all(complaint.as_bytes()).is_ok() { 2 } else { 3 };
         }
     }
     let stdin = BufReader::new(io::stdin());
-    run(stdin, &mut io::stdout(), &mut io::stderr(), Path::new("."), mode)
+    run(stdin, &mut io::stdout(), &mut io::stderr(), Path::new("."))
 }
 
 /// The program: ends when `stdin` does and the turn is over. Returns its exit
@@ -47,11 +44,10 @@ pub fn run(
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
     tree: &Path,
-    mode: Mode,
 ) -> u8 {
     let mut voice = Voice { out: BufWriter::with_capacity(1 << 16, stdout), err: stderr };
     let mut mailbox = Mailbox::open(stdin);
-    match turns(&mut voice, &mut mailbox, tree, mode) {
+    match turns(&mut voice, &mut mailbox, tree) {
         Ok(()) => 0,
         Err(Stop::Exit(code)) => code,
         Err(Stop::Deaf(error)) => {
@@ -64,15 +60,10 @@ pub fn run(
     }
 }
 
-fn turns(
-    voice: &mut Voice<'_>,
-    mailbox: &mut Mailbox,
-    tree: &Path,
-    mode: Mode,
-) -> Result<(), Stop> {
+fn turns(voice: &mut Voice<'_>, mailbox: &mut Mailbox, tree: &Path) -> Result<(), Stop> {
     voice.tell(&FromProgram::Started { version: env!("CARGO_PKG_VERSION").to_owned() })?;
     let mut number = 0;
-    while let Some(prompt) = mailbox.next_turn() {
+    while let Some((prompt, mode)) = mailbox.next_turn() {
         number += 1;
         let mut turn = Turn::new(voice, mailbox, tree, mode, number);
         let outcome = turn.carry_out(&script(prompt, tree));
@@ -145,7 +136,7 @@ impl Voice<'_> {
 pub(super) struct Mailbox {
     letters: Receiver<ToProgram>,
     interrupted: Arc<AtomicBool>,
-    turns: VecDeque<String>,
+    turns: VecDeque<(String, Mode)>,
 }
 
 impl Mailbox {
@@ -161,14 +152,14 @@ impl Mailbox {
         if self.interrupted.load(Ordering::SeqCst) { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
-    /// The next turn's prompt; none at the end of the input.
-    fn next_turn(&mut self) -> Option<String> {
+    /// The next turn's prompt and mode; none at the end of the input.
+    fn next_turn(&mut self) -> Option<(String, Mode)> {
         loop {
-            if let Some(text) = self.turns.pop_front() {
-                return Some(text);
+            if let Some(turn) = self.turns.pop_front() {
+                return Some(turn);
             }
             match self.letters.recv().ok()? {
-                ToProgram::Say { text } => return Some(text),
+                ToProgram::Say { text, mode } => return Some((text, mode)),
                 // Too late: what it was meant for is over.
                 ToProgram::Answer { .. } | ToProgram::Interrupt => {}
             }
@@ -210,7 +201,7 @@ impl Mailbox {
                 Ok(ToProgram::Answer { key: to, answer }) if to == key => return Ok(Some(answer)),
                 Ok(ToProgram::Answer { .. } | ToProgram::Interrupt)
                 | Err(RecvTimeoutError::Timeout) => {}
-                Ok(ToProgram::Say { text }) => self.turns.push_back(text),
+                Ok(ToProgram::Say { text, mode }) => self.turns.push_back((text, mode)),
                 Err(RecvTimeoutError::Disconnected) => {
                     voice.tell(&FromProgram::Withdraw { key })?;
                     return Ok(None);

@@ -2,7 +2,7 @@
 
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
-use pilot_proto::{Event, Problem};
+use pilot_proto::{Event, Mode, Problem};
 use serde::{Deserialize, Serialize};
 
 /// First character of a protocol line on the program's standard output (the
@@ -13,8 +13,8 @@ pub(super) const MARK: char = '\u{1e}';
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub(super) enum ToProgram {
-    /// Begins a turn.
-    Say { text: String },
+    /// Begins a turn. With the mode, so that the program needs no arguments.
+    Say { text: String, mode: Mode },
     /// Answers an ask.
     Answer { key: String, answer: Answer },
     /// Ends the turn.

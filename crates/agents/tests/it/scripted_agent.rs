@@ -60,8 +60,7 @@ fn begin_in(tree: TempDir, prompt: &str, mode: Mode) -> Talk {
     let directory = tree.path().to_owned();
     let program = std::thread::spawn(move || {
         let mut stderr = Vec::new();
-        let code =
-            scripted::run(BufReader::new(theirs), &mut stdout, &mut stderr, &directory, mode);
+        let code = scripted::run(BufReader::new(theirs), &mut stdout, &mut stderr, &directory);
         (code, String::from_utf8(stderr).expect("text"))
     });
     // Bounded, so that the program waits for a slow reader as it would for a shim.

@@ -21,11 +21,15 @@ struct Replay {
 
 impl Replay {
     fn new(resumed: bool) -> Self {
+        Self::in_mode(Mode::Ask, resumed)
+    }
+
+    fn in_mode(mode: Mode, resumed: bool) -> Self {
         let start = Start {
             run: RunId(uuid::Uuid::nil()),
             prompt: "the first prompt".to_owned(),
             model: None,
-            mode: Mode::Ask,
+            mode,
             resume: resumed.then(|| "an earlier session".to_owned()),
             home: "/srv/demo/run/home2".into(),
             tree: "/srv/demo/run/r2".into(),
@@ -184,6 +188,17 @@ fn a_line_that_makes_no_sense_gives_no_steps() {
     for line in lines {
         assert_eq!(replay.driver.line(line), [], "{line}");
     }
+}
+
+#[test]
+fn a_safety_stop_in_auto_is_refused_without_asking() {
+    let mut replay = Replay::in_mode(Mode::Auto, false);
+    replay.driver.begin();
+    let line = r#"{"type":"control_request","request_id":"r1","request":{"subtype":"can_use_tool",
+        "tool_name":"Bash","input":{"command":"rm -rf /"},"tool_use_id":"t1"}}"#;
+    let steps = replay.driver.line(line);
+    let [Step::Write(answer)] = steps.as_slice() else { panic!("no ask, one answer: {steps:?}") };
+    assert!(answer.contains(r#""behavior":"deny""#), "{answer}");
 }
 
 #[test]
