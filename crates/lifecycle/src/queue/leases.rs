@@ -39,11 +39,11 @@ impl Leases {
         }
     }
 
-    pub(super) fn take(&mut self, run: RunId) -> Option<RunnerId> {
-        let task = self.by_run.get(&run)?;
-        let (lease, _) = self.by_task.get_mut(task)?;
-        lease.taken = true;
-        Some(lease.runner)
+    pub(super) fn take(&mut self, run: RunId, runner: RunnerId) {
+        let lease = self.by_run.get(&run).and_then(|task| self.by_task.get_mut(task));
+        if let Some((lease, _)) = lease.filter(|(lease, _)| lease.runner == runner) {
+            lease.taken = true;
+        }
     }
 
     pub(super) fn end(&mut self, task: TaskId) -> Option<Lease> {

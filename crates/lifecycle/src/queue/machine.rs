@@ -129,6 +129,9 @@ impl Queue {
         self.runners.entry(id).or_default().hello(about);
         self.renew(now, id, held.iter().map(|held| held.run));
         let held_runs: BTreeSet<RunId> = held.iter().map(|held| held.run).collect();
+        for run in &held_runs {
+            self.leases.take(*run, id);
+        }
         let lost: Vec<Lease> = self
             .leases
             .of_runner(id)
@@ -173,13 +176,19 @@ impl Queue {
     }
 
     fn taken(&mut self, run: RunId) {
-        if let Some(runner) = self.leases.take(run).and_then(|id| self.runners.get_mut(&id)) {
+        let Some(runner) = self.leases.of_run(run).map(|lease| lease.runner) else { return };
+        self.leases.take(run, runner);
+        if let Some(runner) = self.runners.get_mut(&runner) {
             runner.trust();
         }
     }
 
     fn declined(&mut self, now: Timestamp, run: RunId) {
         let Some(lease) = self.leases.of_run(run).copied() else { return };
+        // What was declined once and taken when it was sent again is taken.
+        if lease.taken {
+            return;
+        }
         self.end_lease(lease.task);
         if let Some(runner) = self.runners.get_mut(&lease.runner) {
             runner.declined(now);

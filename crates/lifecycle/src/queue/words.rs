@@ -63,8 +63,11 @@ pub enum QueueEvent<'a> {
     /// is leased or at work, or a fenced run that is not over. Counts as
     /// renewed now.
     Restored(Lease),
-    /// A runner said hello. Renews the leases of the runs it holds; a lease
-    /// that was taken and is not among them is [`QueueEffect::Lost`].
+    /// A runner said hello. Renews the leases of the runs it holds, and they
+    /// count as taken; a lease that was taken and is not among them is
+    /// [`QueueEffect::Lost`]. For one that was never taken the hub sends
+    /// `Assign` again, or, if the run has lost its right meanwhile, tells queue
+    /// and task that it was declined.
     Online {
         /// Who.
         runner: RunnerId,
@@ -92,7 +95,9 @@ pub enum QueueEvent<'a> {
         run: RunId,
     },
     /// A runner would not take a run: the lease is over, and the runner gets
-    /// nothing for a while.
+    /// nothing for a while. The word is final: a runner that has
+    /// declined a run never takes it, however often `Assign` comes. Not to be
+    /// fed from a connection that a newer one of the same runner has replaced.
     Declined {
         /// Which.
         run: RunId,

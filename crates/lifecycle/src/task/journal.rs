@@ -17,7 +17,7 @@ impl TaskMachine {
         self.keep_book(now, run, event);
         if current {
             self.follow(now, run, event);
-        } else if matches!(event, Event::PushWanted { .. }) {
+        } else if still_acts(event) {
             self.out.push(TaskEffect::Fence { run });
         }
     }
@@ -244,6 +244,15 @@ impl TaskMachine {
             | Act::Unknown(_) => {}
         }
     }
+}
+
+/// Records of a run that does not know yet that it has lost its right.
+fn still_acts(event: &Event) -> bool {
+    let working = |phase: &Phase| {
+        matches!(phase, Phase::Preparing | Phase::Cloning | Phase::SettingUp | Phase::AgentRunning)
+    };
+    matches!(event, Event::PushWanted { .. })
+        || matches!(event, Event::Phase { phase } if working(phase))
 }
 
 fn doing(activity: Activity) -> &'static str {

@@ -255,6 +255,10 @@ impl TaskMachine {
     }
 
     fn declined(&mut self, now: Timestamp, run: RunId, reason: &str) {
+        // A run that has journalled was taken after all.
+        if self.runs.iter().any(|held| held.id == run && held.started_at.is_some()) {
+            return;
+        }
         if !self.is_current(run) {
             // Fenced before it began: now it is known that it never did.
             if let Some(run) = self.runs.iter_mut().find(|held| held.id == run) {
@@ -269,6 +273,8 @@ impl TaskMachine {
         if let Some(run) = self.runs.last_mut() {
             run.phase = Phase::Finished;
         }
+        // For its orders: there is nobody to carry them out.
+        self.out.push(TaskEffect::Fence { run });
         self.back_to_the_queue(now, &format!("the runner declined: {reason}"));
     }
 

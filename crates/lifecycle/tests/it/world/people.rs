@@ -1,0 +1,119 @@
+//! Those who file tasks, answer, interrupt, change their minds and forget.
+
+use super::hub::rests;
+use super::{Happening, World};
+use pilot_lifecycle::TaskEvent;
+use pilot_proto::inbox::Answer;
+use pilot_proto::run::Usage;
+use pilot_proto::snapshot::DiffSize;
+use pilot_proto::task::{Limits, Mode, OnTimeout, Task, TaskState};
+use pilot_proto::{InboxId, TaskId};
+
+impl World {
+    pub(crate) fn file_task(&mut self) {
+        let id = TaskId(self.id());
+        let mode = match self.dice.below(3) {
+            0 => Mode::Auto,
+            1 => Mode::Ask,
+            _ => Mode::Plan,
+        };
+        let on_timeout = match self.dice.below(4) {
+            0 => OnTimeout::Pause,
+            1 => OnTimeout::Cancel,
+            _ => OnTimeout::Proceed,
+        };
+        let task = Task {
+            id,
+            title: "a task".into(),
+            prompt: "do it".into(),
+            project: "demo".into(),
+            base: None,
+            agent: "scripted".into(),
+            model: None,
+            mode,
+            on_timeout,
+            limits: Limits { agent_secs: 900, setup_secs: 300, answer_secs: 150, stall_secs: 100 },
+            issue: None,
+            branch: format!("pilot/{id}"),
+            state: TaskState::Queued,
+            since: self.clock(),
+            reason: String::new(),
+            created_at: self.clock(),
+            run: None,
+            attempts: 0,
+            fence: 0,
+            diff: DiffSize::default(),
+            usage: Usage::default(),
+            pull_request: None,
+            pushed: None,
+            reservations: Vec::new(),
+        };
+        let forge = self.dice.chance(500);
+        self.file(task, forge);
+    }
+
+    pub(crate) fn wish(&mut self) {
+        if self.late() {
+            self.answer_everything();
+            return self.schedule(300_000, Happening::Wish);
+        }
+        if !self.hub.up {
+            return;
+        }
+        let at = usize::try_from(self.dice.below(self.hub.tasks.len() as u64)).expect("few");
+        let Some(machine) = self.hub.tasks.values().nth(at) else { return };
+        let (task, over) = (machine.task().id, rests(&machine.task().state));
+        let event = match self.dice.below(100) {
+            0..15 => TaskEvent::StopWanted,
+            15..45 => self.an_answer(task),
+            45..60 => TaskEvent::InterruptWanted,
+            60..80 => TaskEvent::Say { text: "also this".into() },
+            _ if !over => TaskEvent::InterruptWanted,
+            80..90 => TaskEvent::RetryWanted,
+            _ => TaskEvent::ResumeWanted { text: None },
+        };
+        self.tell_task(task, event);
+    }
+
+    fn an_answer(&mut self, task: TaskId) -> TaskEvent<'static> {
+        let open = match self.hub.tasks[&task].task().state {
+            TaskState::NeedsYou { item, .. } => item,
+            _ => InboxId(self.id()),
+        };
+        let answer = match self.dice.below(5) {
+            0 => Answer::Allow { input: None, for_run: false },
+            1 => Answer::Allow { input: None, for_run: true },
+            2 => Answer::Deny { reason: "no".into() },
+            3 => Answer::Say { text: "that one".into() },
+            _ => Answer::End,
+        };
+        TaskEvent::Answer { item: open, answer, who: "somebody".into() }
+    }
+
+    /// Somebody comes back and answers what still waits: `pause` waits for ever.
+    fn answer_everything(&mut self) {
+        if !self.hub.up {
+            return;
+        }
+        let open: Vec<(TaskId, InboxId)> = self
+            .hub
+            .tasks
+            .values()
+            .filter_map(|machine| match machine.task().state {
+                TaskState::NeedsYou { item, .. } => Some((machine.task().id, item)),
+                _ => None,
+            })
+            .collect();
+        for (task, item) in open {
+            // Whatever is asked, one of these fits it.
+            for answer in [
+                Answer::Allow { input: None, for_run: false },
+                Answer::Say { text: "that one".into() },
+                Answer::End,
+            ] {
+                let event = TaskEvent::Answer { item, answer, who: "somebody".into() };
+                self.tell_task(task, event);
+            }
+        }
+    }
+}
