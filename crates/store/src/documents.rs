@@ -218,7 +218,7 @@ pub(crate) async fn settings(
 ) -> Result<BTreeMap<String, String>, StoreError> {
     // Not `LIKE`: its wildcards and its case depend on the engine.
     let sql = "SELECT key, value FROM settings WHERE SUBSTR(key, 1, $1) = $2";
-    let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+    let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
     let rows = sqlx::query(sql).bind(length).bind(prefix).fetch_all(pool).await;
     let pair = |row: &AnyRow| -> Result<(String, String), sqlx::Error> {
         Ok((row.try_get(0)?, row.try_get(1)?))
