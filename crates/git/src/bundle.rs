@@ -1,7 +1,15 @@
 //! Rescue: everything of a tree that is nowhere else, in one file.
+//!
+//! A bundle has two refs. The one it is named by is the tree's contents as
+//! they were; `<name>-head` is the agent's last commit. Where something was
+//! uncommitted the first is one commit further than the second, and laying the
+//! bundle over a fresh checkout takes that one commit apart again.
 
 use crate::command::Git;
+use crate::commit::Author;
 use crate::error::GitError;
+use crate::overlay::Overlay;
+use crate::remote::Remote;
 use std::path::Path;
 
 /// A rescue bundle on disk.
@@ -21,7 +29,7 @@ pub struct Restored {
     /// The commit the tree is on now: the agent's last.
     pub head: String,
     /// What the tree's changes are measured against from now on: the youngest
-    /// commit that the fresh clone and the bundle share.
+    /// commit that the fresh checkout and the bundle share.
     pub base_commit: String,
 }
 
@@ -37,10 +45,25 @@ impl Git {
         reference: &str,
         out: &Path,
     ) -> Result<Option<Bundle>, GitError> {
-        Err(GitError::Failed {
-            doing: format!("{tree:?}{base}{reference}{out:?}"),
-            said: String::new(),
-        })
+        let overlay = Overlay::new(self, tree)?;
+        let contents = overlay.write_tree().await?;
+        let base_contents = overlay.contents_of(base).await?;
+        let head = overlay.head()?.unwrap_or_else(|| base.to_owned());
+        // HEAD on the base or behind it: there is no commit to take along.
+        let commits = overlay.commits_since(base, &head).await?;
+        if commits == 0 && contents == base_contents {
+            return Ok(None);
+        }
+        let head = if commits == 0 { base.to_owned() } else { head };
+        let commit = if contents == overlay.contents_of(&head).await? {
+            head.clone()
+        } else {
+            let pilot = Author { name: "Pilothouse".into(), email: "pilothouse@localhost".into() };
+            overlay.commit(&contents, &head, &pilot, "Work that was not committed\n").await?
+        };
+        overlay.bundle(base, reference, &head, &commit, out).await?;
+        let about = std::fs::metadata(out).map_err(GitError::file("writing the bundle", out))?;
+        Ok(Some(Bundle { reference: reference.to_owned(), size: about.len(), commit }))
     }
 
     /// Lays a bundle over a fresh checkout of the same repository: the agent's
@@ -51,9 +74,98 @@ impl Git {
         bundle: &Path,
         reference: &str,
     ) -> Result<Restored, GitError> {
-        Err(GitError::Failed {
-            doing: format!("{tree:?}{bundle:?}{reference}"),
-            said: String::new(),
+        let overlay = Overlay::new(self, tree)?;
+        let fresh = self.head(tree).await?;
+        let bundle = Remote::new(&bundle.to_string_lossy(), None);
+        let listing = overlay
+            .command("reading the bundle")
+            .args(["bundle", "list-heads", bundle.url()])
+            .run()
+            .await?;
+        let listing = String::from_utf8_lossy(&listing).into_owned();
+        let find = |name: &str| {
+            let mut lines = listing.lines().filter_map(|line| line.split_once(' '));
+            lines.find(|(_, found)| *found == name).map(|(id, _)| id.to_owned())
+        };
+        let contents = find(reference).ok_or_else(|| GitError::Failed {
+            doing: "reading the bundle".into(),
+            said: format!("it has no `{reference}`"),
+        })?;
+        overlay
+            .command("unpacking the bundle")
+            .args(["bundle", "unbundle", bundle.url()])
+            .run()
+            .await?;
+        let head = match find(&head_name(reference)) {
+            Some(head) => head,
+            // The agent had made no commit: there is the one of ours only.
+            None => {
+                let parent = format!("{contents}^");
+                overlay.command("reading the bundle").args(["rev-parse", &parent]).word().await?
+            }
+        };
+        overlay.lay(&fresh, &head, &contents).await?;
+        let base_commit = overlay
+            .command("finding the common commit")
+            .args(["merge-base", &fresh, &head])
+            .word()
+            .await?;
+        Ok(Restored { head, base_commit })
+    }
+}
+
+fn head_name(reference: &str) -> String {
+    format!("{reference}-head")
+}
+
+impl Overlay {
+    async fn commits_since(&self, base: &str, head: &str) -> Result<u64, GitError> {
+        let count = self
+            .command("counting commits")
+            .args(["rev-list", "--count", head, &format!("^{base}"), "--"])
+            .word()
+            .await?;
+        count.parse().map_err(|_| GitError::Failed {
+            doing: "counting commits".into(),
+            said: format!("`{count}` is not a number"),
         })
+    }
+
+    /// The refs are the overlay's, not the tree's.
+    async fn bundle(
+        &self,
+        base: &str,
+        reference: &str,
+        head: &str,
+        commit: &str,
+        out: &Path,
+    ) -> Result<(), GitError> {
+        let head_name = head_name(reference);
+        let has_commits = head != base;
+        let mut names = vec![(reference, commit)];
+        if has_commits {
+            names.push((&head_name, head));
+        }
+        for (name, id) in &names {
+            self.command("naming the rescue").args(["update-ref", name, id]).run().await?;
+        }
+        let command = self
+            .command("writing the bundle")
+            .args(["bundle", "create", "--quiet"])
+            .arg(out)
+            .args(names.iter().map(|(name, _)| name));
+        command.arg(format!("^{base}")).run().await.map(drop)
+    }
+
+    /// Files as in `contents`, HEAD and index at `head`.
+    async fn lay(&self, fresh: &str, head: &str, contents: &str) -> Result<(), GitError> {
+        self.take_index()?;
+        self.command("restoring the files")
+            .args(["read-tree", "-m", "-u", fresh, contents])
+            .run()
+            .await?;
+        self.command("restoring the index").args(["read-tree", "-m", head]).run().await?;
+        self.set_head(head)?;
+        self.give_index()
     }
 }

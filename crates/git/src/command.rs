@@ -118,6 +118,10 @@ impl Git {
         Self { surroundings: Arc::new(surroundings) }
     }
 
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        self.surroundings.deadlines
+    }
+
     /// A new private directory that goes away with its owner.
     pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, GitError> {
         let scratch = &self.surroundings.scratch;
@@ -146,6 +150,7 @@ impl Git {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
             .env("GIT_CONFIG_COUNT", SETTINGS.len().to_string())
@@ -206,7 +211,7 @@ impl<'a> Invocation<'a> {
 
     /// Runs it to its end, whatever that is.
     pub(crate) async fn done(mut self) -> Result<Done, GitError> {
-        let deadlines = self.git.surroundings.deadlines;
+        let deadlines = self.git.deadlines();
         let deadline = match self.remote {
             Some(_) => deadlines.network,
             None => deadlines.local,
