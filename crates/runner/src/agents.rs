@@ -1,0 +1,157 @@
+//! Which agents this machine has, and where their programs are.
+
+use pilot_agents::Probe;
+use pilot_agents::probe::ProbeResult;
+use pilot_proto::runner::AgentFound;
+use pilot_sandbox::{Environment, Exit, Launch};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Longer than a cold node on a busy machine takes to say its version.
+const PROBE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Where to look for programs.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The runner's data directory: `agents/<name>/bin` comes first.
+    pub data: PathBuf,
+    /// `PATH`, which comes then.
+    pub path: OsString,
+}
+
+impl Programs {
+    /// For a runner with this environment.
+    pub fn new(data: &Path, environment: &BTreeMap<String, String>) -> Self {
+        let path = environment.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+        Self { data: data.to_path_buf(), path: path.into() }
+    }
+
+    /// `PATH` for an agent: its own directory first.
+    pub fn path_of(&self, agent: &str) -> OsString {
+        let mut path = self.own(agent).into_os_string();
+        path.push(":");
+        path.push(&self.path);
+        path
+    }
+
+    /// The program called `program` of `agent`.
+    pub fn find(&self, agent: &str, program: &str) -> Option<PathBuf> {
+        std::env::split_paths(&self.path_of(agent))
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join(program))
+            .find(|path| is_executable(path))
+    }
+
+    fn own(&self, agent: &str) -> PathBuf {
+        self.data.join("agents").join(agent).join("bin")
+    }
+}
+
+/// What a login shell of a fresh Debian has.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// The agents found, with a memory: a program that did not change is not
+/// started again.
+#[derive(Debug, Default)]
+pub struct Doctor {
+    seen: BTreeMap<&'static str, (Fingerprint, AgentFound)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fingerprint {
+    path: PathBuf,
+    modified: Option<std::time::SystemTime>,
+    size: u64,
+}
+
+impl Doctor {
+    /// Looks at every agent there is a driver for.
+    pub async fn look(
+        &mut self,
+        programs: &Programs,
+        environment: &BTreeMap<String, String>,
+    ) -> Vec<AgentFound> {
+        let mut found = Vec::new();
+        for probe in pilot_agents::probes() {
+            found.push(self.look_at(&probe, programs, environment).await);
+        }
+        found
+    }
+
+    async fn look_at(
+        &mut self,
+        probe: &Probe,
+        programs: &Programs,
+        environment: &BTreeMap<String, String>,
+    ) -> AgentFound {
+        let path = probe.program.and_then(|program| programs.find(probe.agent, program));
+        let Some(path) = path else { return probe.found(ProbeResult::NotFound) };
+        let metadata = path.metadata().ok();
+        let fingerprint = Fingerprint {
+            modified: metadata.as_ref().and_then(|metadata| metadata.modified().ok()),
+            size: metadata.map_or(0, |metadata| metadata.len()),
+            path,
+        };
+        if let Some((known, found)) = self.seen.get(probe.agent)
+            && *known == fingerprint
+        {
+            return found.clone();
+        }
+        let mut variables: Environment = environment.clone().into_iter().collect();
+        variables.set("PATH", programs.path_of(probe.agent));
+        let said = ask(&fingerprint.path, probe.args, variables).await;
+        let found = probe.found(match &said {
+            Ok(output) => ProbeResult::Printed(output),
+            Err(why) => ProbeResult::Broken(why),
+        });
+        if said.is_ok() {
+            self.seen.insert(probe.agent, (fingerprint, found.clone()));
+        }
+        found
+    }
+}
+
+/// Runs a program and returns what it printed.
+async fn ask(program: &Path, args: &[&str], env: Environment) -> Result<String, String> {
+    let launch = Launch {
+        program: program.into(),
+        args: args.iter().map(|arg| OsStr::new(arg).to_owned()).collect(),
+        env,
+        cwd: PathBuf::from("/"),
+    };
+    let mut process = pilot_sandbox::spawn(&launch).map_err(|error| error.to_string())?;
+    drop(process.stdin.take());
+    let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
+    let all = async {
+        let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
+        (process.wait().await, stdout, stderr)
+    };
+    match tokio::time::timeout(PROBE_DEADLINE, all).await {
+        Ok((Ok(Exit::Code(0)), stdout, _)) => Ok(stdout),
+        Ok((Ok(_), stdout, stderr)) => {
+            let words = if stderr.trim().is_empty() { stdout } else { stderr };
+            Err(words.lines().next().unwrap_or("it failed and said nothing").to_owned())
+        }
+        Ok((Err(error), _, _)) => Err(error.to_string()),
+        Err(_) => Err(format!("it did not answer within {} s", PROBE_DEADLINE.as_secs())),
+    }
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream
+        && let Err(error) = stream.take(64 * 1024).read_to_end(&mut bytes).await
+    {
+        tracing::debug!(%error, "a probed program's output could not be read");
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,126 @@
+//! The daemon's end of a run's socket: hears how far the journal is, and
+//! hands orders on until the shim is gone.
+
+use crate::run_dir::{RunDir, lock};
+use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim};
+use pilot_proto::{Cursor, RunId};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+/// What is heard of a run.
+#[derive(Debug)]
+pub(super) enum Notice {
+    /// The journal reaches to here.
+    At { run: RunId, end: Cursor, finished: bool },
+    /// No shim lives any more.
+    Gone { run: RunId },
+}
+
+/// Between two looks for a socket that is not there yet: a shim opens it
+/// within milliseconds.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Stays with a run's shim until it is gone. `child` is the shim if we started
+/// it; one that we found is known by its lock alone.
+pub(super) async fn attend(
+    run: RunId,
+    run_dir: RunDir,
+    mut child: Option<Child>,
+    mut orders: mpsc::Receiver<ToShim>,
+    notices: mpsc::Sender<Notice>,
+) {
+    // Said again on every new connection: the shim does each once.
+    let mut said: Vec<ToShim> = Vec::new();
+    loop {
+        match shim_socket::connect(&run_dir).await {
+            Ok(stream) => {
+                if let Err(error) = talk(run, stream, &mut orders, &mut said, &notices).await {
+                    tracing::debug!(%run, %error, "the shim's socket closed");
+                }
+            }
+            Err(error) => tracing::trace!(%run, %error, "no shim to talk to yet"),
+        }
+        if is_gone(run, &run_dir, child.as_mut()) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    // The daemon itself is ending if nobody hears this.
+    notices.send(Notice::Gone { run }).await.ok();
+}
+
+fn is_gone(run: RunId, run_dir: &RunDir, child: Option<&mut Child>) -> bool {
+    if let Some(child) = child {
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                tracing::debug!(%run, %status, "the shim ended");
+                return true;
+            }
+            // It may not have taken its lock yet.
+            Ok(None) => return false,
+            Err(error) => tracing::warn!(%run, %error, "the shim cannot be waited for"),
+        }
+    }
+    match lock::is_held(run_dir) {
+        Ok(held) => !held,
+        Err(error) => {
+            tracing::warn!(%run, %error, "the shim's lock cannot be read");
+            false
+        }
+    }
+}
+
+async fn talk(
+    run: RunId,
+    stream: UnixStream,
+    orders: &mut mpsc::Receiver<ToShim>,
+    said: &mut Vec<ToShim>,
+    notices: &mpsc::Sender<Notice>,
+) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
+    for message in said.iter() {
+        writer.write_all(&shim_socket::line(message)?).await?;
+    }
+    let mut line = Vec::new();
+    let mut open = true;
+    loop {
+        tokio::select! {
+            // `read_until` keeps what it read in `line` when it is cancelled.
+            read = reader.read_until(b'\n', &mut line) => {
+                if read? == 0 {
+                    return Ok(());
+                }
+                reader.set_limit(MAX_LINE as u64);
+                match serde_json::from_slice(&line) {
+                    Ok(FromShim::At { end, finished }) => {
+                        if notices.send(Notice::At { run, end, finished }).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                    Err(error) => tracing::warn!(%run, %error, "the shim said something odd"),
+                }
+                line.clear();
+            }
+            message = orders.recv(), if open => match message {
+                Some(message) => {
+                    writer.write_all(&shim_socket::line(&message)?).await?;
+                    remember(said, message);
+                }
+                None => open = false,
+            }
+        }
+    }
+}
+
+fn remember(said: &mut Vec<ToShim>, message: ToShim) {
+    match &message {
+        ToShim::Order { .. } | ToShim::Fenced => said.push(message),
+        // Stale at once.
+        ToShim::Contact { .. } => {}
+    }
+}

@@ -1,0 +1,62 @@
+//! Starting a shim so that it outlives us: the file that owns spawning.
+
+use super::ShimCommand;
+use crate::run_dir::RunDir;
+use pilot_proto::RunSpec;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
+
+/// Starts the shim of a fresh run and hands it the spec, grants and all, over
+/// its standard input.
+pub(super) async fn start(
+    command: &ShimCommand,
+    run_dir: &RunDir,
+    environment: &BTreeMap<String, String>,
+    spec: &RunSpec,
+) -> io::Result<Child> {
+    let json = serde_json::to_vec(spec)?;
+    let mut child = spawn(command, run_dir, environment, Stdio::piped(), false)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A shim that is gone already is noticed by whoever waits for it.
+        if let Err(error) = stdin.write_all(&json).await {
+            tracing::warn!(run_dir = %run_dir.path().display(), %error, "the shim took no spec");
+        }
+    }
+    Ok(child)
+}
+
+/// Starts the shim that cleans up after a dead one.
+pub(super) fn recover(
+    command: &ShimCommand,
+    run_dir: &RunDir,
+    environment: &BTreeMap<String, String>,
+) -> io::Result<Child> {
+    spawn(command, run_dir, environment, Stdio::null(), true)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the file that owns starting shims")]
+fn spawn(
+    command: &ShimCommand,
+    run_dir: &RunDir,
+    environment: &BTreeMap<String, String>,
+    stdin: Stdio,
+    recover: bool,
+) -> io::Result<Child> {
+    let log = File::options().create(true).append(true).mode(0o600).open(run_dir.log_file())?;
+    let mut shim = std::process::Command::new(&command.program);
+    shim.args(&command.args);
+    if recover {
+        shim.arg("--recover");
+    }
+    // No pipe to us but the spec's, or our end would be the shim's.
+    shim.arg(run_dir.path()).env_clear().envs(environment);
+    shim.current_dir("/").stdin(stdin).stdout(Stdio::null()).stderr(log);
+    let mut shim = tokio::process::Command::from(shim);
+    shim.kill_on_drop(false);
+    shim.spawn()
+}

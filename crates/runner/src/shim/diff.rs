@@ -1,0 +1,188 @@
+//! The live diff: when to look at the tree, and what of it is journalled.
+
+mod watch;
+
+use crate::blobs::Blobs;
+use crate::clock::SteadyClock;
+use pilot_git::{GitError, KeepBlob, Limits, Scanner, blob_id};
+use pilot_proto::{BlobId, Event, SnapshotDelta, Timestamp};
+use pilot_secrets::Redactor;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+pub(super) use watch::TreeWatch;
+
+/// At most one look a second: what changes more often than that nobody can
+/// read, and a look at a large tree takes a good part of it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The first look after a change waits this long, because changes come in
+/// groups: a checkout, a formatter.
+const GATHER: Duration = Duration::from_millis(100);
+/// The safety net where the tree is watched.
+const SLOW_POLL: Duration = Duration::from_secs(10);
+/// The only net where it cannot be watched.
+const POLL: Duration = Duration::from_secs(3);
+
+/// When to look.
+pub(super) struct Schedule {
+    clock: SteadyClock,
+    /// None while somebody is looking, and when it is all over.
+    looker: Option<Looker>,
+    watch: Option<TreeWatch>,
+    looked: Timestamp,
+    wanted: Option<Timestamp>,
+}
+
+impl Schedule {
+    /// Nothing to look at yet.
+    pub(super) fn new(clock: SteadyClock) -> Self {
+        Self { clock, looker: None, watch: None, looked: Timestamp::default(), wanted: None }
+    }
+
+    /// There is a tree.
+    pub(super) fn begin(&mut self, looker: Looker, tree: &Path) {
+        self.watch = TreeWatch::new(tree);
+        self.looker = Some(looker);
+        self.looked = self.clock.now();
+    }
+
+    /// Something may have changed: look soon.
+    pub(super) fn want(&mut self) {
+        let soon = self.clock.now().after(GATHER).max(self.looked.after(PAUSE));
+        self.wanted.get_or_insert(soon);
+    }
+
+    /// Waits until the tree changes. Never, where it is not watched.
+    pub(super) async fn changed(&self) {
+        match &self.watch {
+            Some(watch) => watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The tree changed.
+    pub(super) fn noticed(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.follow();
+        }
+        self.want();
+    }
+
+    /// When to call [`Schedule::take`]; none while nobody can look.
+    pub(super) fn wants_look_at(&self) -> Option<Timestamp> {
+        self.looker.as_ref()?;
+        let watched = self.watch.as_ref().is_some_and(TreeWatch::is_whole);
+        let poll = self.looked.after(if watched { SLOW_POLL } else { POLL });
+        Some(self.wanted.map_or(poll, |wanted| wanted.min(poll)))
+    }
+
+    /// Whoever is to look now, if it is time.
+    pub(super) fn take(&mut self) -> Option<Looker> {
+        let now = self.clock.now();
+        if self.wants_look_at().is_some_and(|at| at <= now) {
+            self.wanted = None;
+            return self.looker.take();
+        }
+        None
+    }
+
+    /// Somebody looked.
+    pub(super) fn give_back(&mut self, looker: Looker) {
+        self.looker = Some(looker);
+        self.looked = self.clock.now();
+    }
+
+    /// The tree is about to go: whoever is to take the last look; none if
+    /// somebody is looking, or nobody ever could.
+    pub(super) fn end(&mut self) -> Option<Looker> {
+        self.watch = None;
+        self.wanted = None;
+        self.looker.take()
+    }
+}
+
+/// Looks at the tree.
+pub(super) struct Looker {
+    scanner: Scanner,
+    keeper: Keeper,
+}
+
+/// What a look found.
+pub(super) struct Findings {
+    /// Whoever looked; none if it crashed.
+    pub(super) looker: Option<Looker>,
+    /// To be journalled.
+    pub(super) events: Vec<Event>,
+    /// Why nothing was found, or not everything.
+    pub(super) error: Option<GitError>,
+}
+
+impl Looker {
+    /// For the tree checked out at `base`. Blocks.
+    pub(super) fn new(tree: &Path, base: &str, keeper: Keeper) -> Result<Self, GitError> {
+        Ok(Self { scanner: Scanner::new(tree, base, Limits::default())?, keeper })
+    }
+
+    /// Looks.
+    pub(super) async fn look(self) -> Findings {
+        let looked = tokio::task::spawn_blocking(move || self.look_now()).await;
+        looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "looking at the tree failed");
+            Findings { looker: None, events: Vec::new(), error: None }
+        })
+    }
+
+    fn look_now(mut self) -> Findings {
+        match self.scanner.scan(&mut self.keeper) {
+            Ok(Some(scan)) => {
+                let deltas = scan.deltas.into_iter();
+                let events = deltas.map(|delta| Event::Snapshot(self.keeper.renamed(delta)));
+                let events = events.collect();
+                Findings { looker: Some(self), events, error: None }
+            }
+            Ok(None) => Findings { looker: Some(self), events: Vec::new(), error: None },
+            Err(error) => Findings { looker: Some(self), events: Vec::new(), error: Some(error) },
+        }
+    }
+}
+
+/// Keeps contents in the run's directory, without the secrets in them. What
+/// held one gets the id of what was kept.
+pub(super) struct Keeper {
+    blobs: Blobs,
+    redactor: Redactor,
+    redacted: BTreeMap<BlobId, BlobId>,
+}
+
+impl Keeper {
+    pub(super) fn new(blobs: Blobs, redactor: Redactor) -> Self {
+        Self { blobs, redactor, redacted: BTreeMap::new() }
+    }
+
+    fn renamed(&self, mut delta: SnapshotDelta) -> SnapshotDelta {
+        let sides = delta.changed.iter_mut().flat_map(|file| [&mut file.old, &mut file.new]);
+        for side in sides.flatten() {
+            if let Some(kept) = side.blob.as_ref().and_then(|blob| self.redacted.get(blob)) {
+                side.blob = Some(kept.clone());
+            }
+        }
+        delta
+    }
+}
+
+impl KeepBlob for Keeper {
+    fn keep(&mut self, id: &BlobId, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self.redactor.stream();
+        let mut clean = Vec::with_capacity(bytes.len());
+        stream.push(bytes, &mut clean);
+        stream.finish(&mut clean);
+        if clean == bytes {
+            return self.blobs.write(id, bytes);
+        }
+        let kept = blob_id(&clean);
+        self.blobs.write(&kept, &clean[..])?;
+        self.redacted.insert(id.clone(), kept);
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Doing what the machine says.
+
+use super::agent::{self, AgentProcess};
+use super::core::{Done, Shim};
+use super::setup;
+use super::steps::{self, Report};
+use crate::ledger::Resource;
+use pilot_agents::Step as DriverStep;
+use pilot_lifecycle::{RunEffect, RunEvent, Step};
+use pilot_proto::{Code, Event, Problem};
+use tokio_util::sync::CancellationToken;
+
+impl Shim {
+    pub(super) fn perform(&mut self, effect: RunEffect) {
+        let workspace = self.workspace.clone();
+        match effect {
+            RunEffect::Journal(event) => self.journal(&event),
+            RunEffect::Kill => self.step(Step::Kill, steps::kill(workspace)),
+            RunEffect::MakeWorkspace => self.make_workspace(),
+            RunEffect::Clone => {
+                let text = format!("Cloning `{}`.", shown(&workspace.spec.repo));
+                self.journal(&steps::word(text));
+                self.step(Step::Clone, steps::clone(workspace));
+            }
+            RunEffect::Setup { step } => self.set_up(step),
+            RunEffect::Abort { step } => self.abort(step),
+            RunEffect::StartAgent { prompt } => self.start_agent(prompt),
+            RunEffect::TellAgent { text } => self.with_driver(|agent| agent.driver.say(&text)),
+            RunEffect::InterruptAgent => self.with_driver(|agent| agent.driver.interrupt()),
+            RunEffect::AnswerAgent { key, ask, answer } => {
+                self.with_driver(|agent| agent.driver.answer(&key, &ask, &answer));
+            }
+            RunEffect::EndAgent => self.with_driver(|agent| agent.driver.end()),
+            RunEffect::StopAgent => self.stop_agent(),
+            RunEffect::Collect { commit } => {
+                if self.looking {
+                    self.collect = Some(commit);
+                } else {
+                    self.begin_collecting(commit);
+                }
+            }
+            RunEffect::Push { branch, commit, expected } => self.push(branch, commit, expected),
+            RunEffect::ReadBack { branch, commit } => {
+                self.step(Step::ReadBack, steps::read_back(workspace, branch, commit));
+            }
+            RunEffect::Rescue { published } => {
+                let session = self.session.clone();
+                self.step(Step::Rescue, steps::rescue(workspace, published, session));
+            }
+            RunEffect::Wipe { keep_tree } => {
+                drop(self.diff.end());
+                self.work.spawn(async move {
+                    let (left, gone) = steps::clean(workspace, keep_tree).await;
+                    Done::Cleaned { left, gone }
+                });
+            }
+            RunEffect::Done => self.done = true,
+        }
+    }
+
+    /// Begins a step that can be aborted by dropping it.
+    fn step(&mut self, step: Step, work: impl Future<Output = Report> + Send + 'static) {
+        self.abort = CancellationToken::new();
+        let abort = self.abort.clone();
+        self.work.spawn(async move {
+            tokio::select! {
+                report = work => Done::Step(report),
+                () = abort.cancelled() => Done::Step(Report::failed(step, stopped(step))),
+            }
+        });
+    }
+
+    fn abort(&mut self, step: Step) {
+        match (step, self.setup) {
+            (Step::Setup, Some(process)) => {
+                let run = self.workspace.spec.run;
+                self.work.spawn(async move {
+                    setup::abort(process, run).await;
+                    Done::Nothing
+                });
+            }
+            _ => self.abort.cancel(),
+        }
+    }
+
+    fn journal(&mut self, event: &Event) {
+        if let Event::Pushed { branch, .. } = event {
+            let branch = self.branch(branch.clone());
+            self.note(|ledger| ledger.kept(&branch));
+        }
+        self.log.append(event);
+    }
+
+    fn branch(&self, branch: String) -> Resource {
+        Resource::Branch { repo: shown(&self.workspace.spec.repo), branch }
+    }
+
+    fn note(
+        &mut self,
+        write: impl FnOnce(&mut crate::ledger::Ledger) -> std::io::Result<()>,
+    ) -> bool {
+        match write(&mut self.ledger) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be written");
+                false
+            }
+        }
+    }
+
+    fn make_workspace(&mut self) {
+        let work = Resource::Directory { path: self.workspace.dir.work() };
+        let processes = Resource::Processes { run: self.workspace.spec.run.to_string() };
+        let noted = self.note(|ledger| ledger.made(&work).and_then(|()| ledger.made(&processes)));
+        if noted {
+            self.step(Step::Workspace, steps::make(self.workspace.clone()));
+        } else {
+            // Nothing is made that is not in the ledger.
+            let problem = Problem::new(
+                Code::WorkspaceFailed,
+                "The workspace cannot be made: the runner's ledger cannot be written.",
+            )
+            .hint("Look at the free space and the rights of the runner's data directory.");
+            self.events.push_back(RunEvent::Failed { step: Step::Workspace, problem });
+        }
+    }
+
+    fn set_up(&mut self, step: usize) {
+        let command = self.workspace.spec.setup.get(step).cloned().unwrap_or_default();
+        self.journal(&steps::word(format!("Setup step {}: {command}", step + 1)));
+        match setup::start(&self.workspace, step, &self.heard) {
+            Ok((process, wait)) => {
+                self.setup = Some(process);
+                self.work.spawn(async move { Done::Step(wait.await) });
+            }
+            Err(problem) => {
+                self.events.push_back(RunEvent::Failed { step: Step::Setup, problem });
+            }
+        }
+    }
+
+    fn start_agent(&mut self, prompt: String) {
+        let run = self.workspace.spec.run;
+        match AgentProcess::start(&self.workspace, prompt, &self.heard, &mut self.pipes) {
+            Ok((process, agent)) => {
+                self.agent = Some(process);
+                self.work.spawn(async move { Done::AgentGone(agent::wait(agent, run).await) });
+                self.with_driver(|agent| agent.driver.begin());
+            }
+            Err(problem) => {
+                self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
+            }
+        }
+    }
+
+    fn stop_agent(&mut self) {
+        let run = self.workspace.spec.run;
+        if let Some(agent) = &mut self.agent {
+            agent.close_input();
+            let process = agent.process;
+            self.work.spawn(async move {
+                agent::stop(process, run).await;
+                Done::Nothing
+            });
+        }
+    }
+
+    fn with_driver(&mut self, act: impl FnOnce(&mut AgentProcess) -> Vec<DriverStep>) {
+        if let Some(agent) = &mut self.agent {
+            let steps = act(agent);
+            self.take_steps(steps);
+        }
+    }
+
+    /// Does what the agent's driver says. What the machine is to hear of it
+    /// waits until it has said all that it says now.
+    pub(super) fn take_steps(&mut self, steps: Vec<DriverStep>) {
+        for step in steps {
+            match step {
+                DriverStep::Write(text) => {
+                    if let Some(agent) = &self.agent {
+                        agent.write(text);
+                    }
+                }
+                DriverStep::CloseInput => {
+                    if let Some(agent) = &mut self.agent {
+                        agent.close_input();
+                    }
+                }
+                DriverStep::Event(event) => self.agent_says(event),
+                DriverStep::Ask { key, ask } => {
+                    self.events.push_back(RunEvent::AgentAsked { key, ask });
+                }
+                DriverStep::Withdraw { key } => {
+                    self.events.push_back(RunEvent::AgentWithdrew { key });
+                }
+                DriverStep::TurnEnded { end, usage, denials, summary, problem } => {
+                    // The machine knows which turn it is.
+                    let ended = Event::TurnEnded { turn: 0, end, usage, denials, summary, problem };
+                    self.events.push_back(RunEvent::AgentSaid(ended));
+                }
+            }
+        }
+        self.work_off();
+    }
+
+    fn agent_says(&mut self, event: Event) {
+        match &event {
+            Event::SessionStarted { session, .. } => self.session = Some(session.clone()),
+            Event::ToolEnded { .. } => self.diff.want(),
+            _ => {}
+        }
+        self.events.push_back(RunEvent::AgentSaid(event));
+    }
+
+    /// Nobody looks at the tree any more: takes it all together.
+    pub(super) fn begin_collecting(&mut self, commit: bool) {
+        let looker = self.diff.end();
+        let (workspace, session) = (self.workspace.clone(), self.session.clone());
+        self.step(Step::Collect, steps::collect(workspace, looker, commit, session));
+    }
+
+    fn push(&mut self, branch: String, commit: String, expected: Option<String>) {
+        let resource = self.branch(branch.clone());
+        if expected.is_none() && !self.note(|ledger| ledger.made(&resource)) {
+            let problem = Problem::new(
+                Code::WorkspaceFailed,
+                "The branch was not pushed: the runner's ledger cannot be written.",
+            );
+            self.events.push_back(RunEvent::Failed { step: Step::Push, problem });
+            return;
+        }
+        self.step(Step::Push, steps::push(self.workspace.clone(), branch, commit, expected));
+    }
+
+    /// The wipe is over: the ledger says what is left.
+    pub(super) fn cleaned(&mut self, left: Vec<String>, gone: bool) {
+        if gone {
+            let work = Resource::Directory { path: self.workspace.dir.work() };
+            self.note(|ledger| ledger.gone(&work));
+        }
+        if !left.iter().any(|name| name.starts_with("process ")) {
+            let processes = Resource::Processes { run: self.workspace.spec.run.to_string() };
+            self.note(|ledger| ledger.gone(&processes));
+        }
+        self.tell(RunEvent::Wiped { left });
+    }
+}
+
+/// The repository without what may be a login in its address.
+fn shown(repo: &str) -> String {
+    match repo.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            match rest[..end].rfind('@') {
+                Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+                None => repo.to_owned(),
+            }
+        }
+        None => repo.to_owned(),
+    }
+}
+
+fn stopped(step: Step) -> Problem {
+    Problem::new(Code::Precondition, format!("The step {step:?} was stopped."))
+}

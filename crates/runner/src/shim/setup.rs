@@ -1,0 +1,70 @@
+//! The project's setup steps.
+
+use super::agent::{Heard, Source};
+use super::pump::pump;
+use super::steps::{Report, word};
+use super::workspace::SharedWorkspace;
+use pilot_lifecycle::{RunEvent, Step};
+use pilot_proto::{Code, Problem};
+use pilot_sandbox::{Agent, Doomed, Exit, Launch, Process};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// So long a step's output may go on after the step, before the next begins: a
+/// server that it started in the background holds the pipe for ever.
+const LINGER: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs one step. Gives the process, for an abort, and the wait for its end.
+pub(super) fn start(
+    workspace: &SharedWorkspace,
+    step: usize,
+    heard: &mpsc::Sender<Heard>,
+) -> Result<(Process, impl Future<Output = Report> + Send + use<>), Problem> {
+    let command = workspace.spec.setup.get(step).cloned().unwrap_or_default();
+    let launch = Launch {
+        program: "/bin/sh".into(),
+        args: vec!["-c".into(), command.clone().into()],
+        env: workspace.environment(),
+        cwd: workspace.dir.tree(),
+    };
+    let agent = pilot_sandbox::spawn(&launch).map_err(|error| {
+        Problem::new(Code::SetupFailed, format!("Setup step `{command}` did not start: {error}."))
+    })?;
+    Ok((agent.process, run(agent, command, step, heard.clone())))
+}
+
+async fn run(mut agent: Agent, command: String, step: usize, heard: mpsc::Sender<Heard>) -> Report {
+    drop(agent.stdin.take());
+    let mut pumps = JoinSet::new();
+    if let Some(pipe) = agent.stdout.take() {
+        pumps.spawn(pump(pipe, heard.clone(), |piece| (Source::SetupOut, piece)));
+    }
+    if let Some(pipe) = agent.stderr.take() {
+        pumps.spawn(pump(pipe, heard, |piece| (Source::SetupErr, piece)));
+    }
+    let exit = agent.wait().await;
+    let drained = async { while pumps.join_next().await.is_some() {} };
+    if tokio::time::timeout(LINGER, drained).await.is_err() {
+        // They end with what holds their pipes, or with us.
+        pumps.detach_all();
+    }
+    let why = match exit {
+        Ok(Exit::Code(0)) => return Report::of(RunEvent::SetupDone { step }),
+        Ok(Exit::Code(code)) => format!("ended with exit code {code}"),
+        Ok(Exit::Signal(signal)) => format!("was ended by signal {signal}"),
+        Err(error) => format!("could not be waited for: {error}"),
+    };
+    let problem = Problem::new(Code::SetupFailed, format!("Setup step `{command}` {why}."))
+        .hint("Its output is in the run's log.");
+    let mut report = Report::failed(Step::Setup, problem.clone());
+    report.journal.push(word(problem.message));
+    report
+}
+
+/// Ends a step that is under way.
+pub(super) async fn abort(process: Process, run: pilot_proto::RunId) {
+    let doomed = Doomed { run, roots: vec![process], adopted: true };
+    pilot_sandbox::kill_run(&doomed, GRACE).await;
+}

@@ -1,0 +1,383 @@
+//! The steps of a run, each a future that does its work and reports.
+
+use super::diff::{Findings, Keeper, Looker};
+use super::workspace::{RESCUE, SharedWorkspace, Workspace};
+use crate::run_dir::wipe::wipe;
+use pilot_git::{Checkout, GitError, Push, blob_id, blob_id_of};
+use pilot_lifecycle::run::Bundle;
+use pilot_lifecycle::{RunEvent, Step};
+use pilot_proto::event::Stream;
+use pilot_proto::run::Session;
+use pilot_proto::{Code, Event, Problem};
+use pilot_sandbox::Doomed;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a step came to.
+pub(super) struct Report {
+    /// To be journalled first.
+    pub(super) journal: Vec<Event>,
+    /// What the machine is told.
+    pub(super) event: RunEvent,
+    /// Who looks at the tree from now on.
+    pub(super) looker: Option<Looker>,
+}
+
+impl Report {
+    pub(super) fn of(event: RunEvent) -> Self {
+        Self { journal: Vec::new(), event, looker: None }
+    }
+
+    pub(super) fn failed(step: Step, problem: Problem) -> Self {
+        Self::of(RunEvent::Failed { step, problem })
+    }
+
+    fn after(mut self, journal: impl IntoIterator<Item = Event>) -> Self {
+        self.journal.extend(journal);
+        self
+    }
+}
+
+/// Our own words in the log.
+pub(super) fn word(text: impl Into<String>) -> Event {
+    Event::Output { stream: Stream::Pilot, text: text.into(), open: false }
+}
+
+/// How long the members of a process tree have to end by themselves.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Kills what an earlier incarnation left.
+pub(super) async fn kill(workspace: SharedWorkspace) -> Report {
+    let left = kill_all(&workspace).await;
+    let tree = workspace.dir.tree().join(".git").exists();
+    let words = left.into_iter().map(|name| word(format!("Still there: {name}.")));
+    Report::of(RunEvent::Killed { tree }).after(words)
+}
+
+async fn kill_all(workspace: &Workspace) -> Vec<String> {
+    let doomed = Doomed { run: workspace.spec.run, roots: Vec::new(), adopted: true };
+    let report = pilot_sandbox::kill_run(&doomed, GRACE).await;
+    let named = |left: pilot_sandbox::Survivor| format!("process {} `{}`", left.pid, left.command);
+    report.left.into_iter().map(named).collect()
+}
+
+/// Makes the workspace's directories.
+pub(super) async fn make(workspace: SharedWorkspace) -> Report {
+    let made = off_thread(move || {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        [workspace.dir.home(), workspace.dir.tmp()].iter().try_for_each(|path| builder.create(path))
+    });
+    match made.await {
+        Ok(()) => Report::of(RunEvent::WorkspaceMade),
+        Err(error) => Report::failed(
+            Step::Workspace,
+            disk(Code::WorkspaceFailed, "The workspace cannot be made", &error),
+        ),
+    }
+}
+
+/// Checks the tree out, and lays an earlier run's work over it.
+pub(super) async fn clone(workspace: SharedWorkspace) -> Report {
+    match check_out(&workspace).await {
+        Ok((looker, words)) => {
+            let mut report = Report::of(RunEvent::Cloned).after(words);
+            report.looker = Some(looker);
+            report
+        }
+        Err(problem) => Report::failed(Step::Clone, problem),
+    }
+}
+
+async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Problem> {
+    let spec = &workspace.spec;
+    let tree = workspace.dir.tree();
+    let resumed = spec.resume.is_some() && spec.pushed.is_some();
+    let wanted = Checkout {
+        repo: &spec.repo,
+        // What an earlier run published is where a later one goes on.
+        base: if resumed { Some(&spec.branch) } else { spec.base.as_deref() },
+        branch: &spec.branch,
+        tree: &tree,
+        grant: spec.git.as_ref(),
+    };
+    let checked_out = match workspace.mirrors.checkout(&wanted).await {
+        // Merged and deleted meanwhile.
+        Err(GitError::BranchUnknown { .. }) if resumed => {
+            let again = Checkout { base: spec.base.as_deref(), ..wanted };
+            workspace.mirrors.checkout(&again).await
+        }
+        other => other,
+    }
+    .map_err(|error| error.problem())?;
+    let mut words = vec![word(format!(
+        "Checked out `{}` at {} as `{}`.",
+        checked_out.base_branch, checked_out.base_commit, spec.branch
+    ))];
+    let base = match restore(workspace).await? {
+        Some(restored) => {
+            words.push(word(format!("Laid the earlier run's work over it: {}.", restored.head)));
+            restored.base_commit
+        }
+        None => checked_out.base_commit,
+    };
+    let base_file = workspace.base_file();
+    std::fs::write(&base_file, &base)
+        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
+    let keeper = Keeper::new(workspace.blobs.clone(), workspace.redactor.clone());
+    let looker = off_thread(move || Ok(Looker::new(&tree, &base, keeper)))
+        .await
+        .map_err(|error| disk(Code::WorkspaceFailed, "The tree cannot be looked at", &error))?
+        .map_err(|error| error.problem())?;
+    Ok((looker, words))
+}
+
+async fn restore(workspace: &Workspace) -> Result<Option<pilot_git::Restored>, Problem> {
+    let Some(resume) = &workspace.spec.resume else { return Ok(None) };
+    let Some(bundle) = &resume.bundle else { return Ok(None) };
+    let file = workspace.dir.work().join("bundle");
+    workspace.blobs.extract(bundle, &file).map_err(|error| {
+        disk(Code::WorkspaceFailed, "The earlier run's bundle cannot be read", &error)
+    })?;
+    let reference = reference_in(&file)
+        .map_err(|error| disk(Code::WorkspaceFailed, "The bundle cannot be read", &error))?;
+    let restored = workspace.git.unbundle(&workspace.dir.tree(), &file, &reference).await;
+    std::fs::remove_file(&file)
+        .map_err(|error| disk(Code::WorkspaceFailed, "The bundle cannot be removed", &error))?;
+    restored.map(Some).map_err(|error| error.problem())
+}
+
+/// The ref of a rescue bundle; it names the run that it is of. A bundle begins
+/// with lines of text: what it needs (`-<commit>`), then its refs.
+fn reference_in(bundle: &Path) -> io::Result<String> {
+    let lines = BufReader::new(File::open(bundle)?).split(b'\n');
+    for line in lines.take(100) {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        match line.split_once(' ') {
+            Some((_, name)) if name.starts_with(RESCUE) && !name.ends_with("-head") => {
+                return Ok(name.to_owned());
+            }
+            Some(_) => {}
+            None if line.is_empty() => break,
+            None => {}
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it is no rescue bundle of ours"))
+}
+
+/// Commits if that is wanted, takes the last look, and keeps the session.
+pub(super) async fn collect(
+    workspace: SharedWorkspace,
+    looker: Option<Looker>,
+    commit: bool,
+    session: Option<String>,
+) -> Report {
+    let committed = if commit { commit_all(&workspace).await } else { Ok(None) };
+    let mut journal = Vec::new();
+    let mut looked = Ok(());
+    if let Some(looker) = looker {
+        let Findings { events, error, .. } = looker.look().await;
+        journal.extend(events);
+        looked = error.map_or(Ok(()), |error| Err(error.problem()));
+    }
+    journal.extend(keep_session(&workspace, session).await);
+    let event = match committed.and_then(|commit| looked.map(|()| commit)) {
+        Ok(commit) => RunEvent::Collected { commit },
+        Err(problem) => RunEvent::Failed { step: Step::Collect, problem },
+    };
+    Report::of(event).after(journal)
+}
+
+async fn commit_all(workspace: &Workspace) -> Result<Option<String>, Problem> {
+    let base = read_base(workspace)?;
+    let (tree, message) = (workspace.dir.tree(), workspace.message());
+    let author = Workspace::author();
+    let commit = workspace.git.commit_all(&tree, &author, &message, &base).await;
+    commit.map_err(|error| error.problem())
+}
+
+fn read_base(workspace: &Workspace) -> Result<String, Problem> {
+    std::fs::read_to_string(workspace.base_file())
+        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be read", &error))
+}
+
+/// Keeps the agent's session file, if there is one. That it cannot be kept
+/// costs a resume its memory, not the run its work.
+async fn keep_session(workspace: &SharedWorkspace, session: Option<String>) -> Option<Event> {
+    let id = session?;
+    let (home, tree) = (workspace.dir.home(), workspace.dir.tree());
+    let path = pilot_agents::session_file(&workspace.spec.agent, &home, &tree, &id)?;
+    let keeper = workspace.clone();
+    let kept = off_thread(move || {
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => redacted(&keeper, &bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let blob = blob_id(&bytes);
+        keeper.blobs.write(&blob, &bytes[..])?;
+        Ok(Some(blob))
+    })
+    .await;
+    match kept {
+        Ok(file) => {
+            file.map(|file| Event::SessionSaved { session: Session { id, file: Some(file) } })
+        }
+        Err(error) => {
+            tracing::error!(%error, "the session's file cannot be kept");
+            None
+        }
+    }
+}
+
+fn redacted(workspace: &Workspace, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = workspace.redactor.stream();
+    let mut out = Vec::with_capacity(bytes.len());
+    stream.push(bytes, &mut out);
+    stream.finish(&mut out);
+    out
+}
+
+/// Pushes the branch.
+pub(super) async fn push(
+    workspace: SharedWorkspace,
+    branch: String,
+    commit: String,
+    expected: Option<String>,
+) -> Report {
+    let tree = workspace.dir.tree();
+    let wanted = Push {
+        tree: &tree,
+        repo: &workspace.spec.repo,
+        branch: &branch,
+        commit: &commit,
+        expected: expected.as_deref(),
+        grant: workspace.spec.git.as_ref(),
+    };
+    match workspace.git.push(&wanted).await {
+        Ok(pushed) => {
+            let put = if pushed.rebased {
+                "Put on top of somebody's commits and pushed"
+            } else {
+                "Pushed"
+            };
+            let text = format!("{put} `{branch}` at {}.", pushed.commit);
+            Report::of(RunEvent::Pushed { commit: pushed.commit }).after([word(text)])
+        }
+        Err(error) => Report::failed(Step::Push, error.problem()),
+    }
+}
+
+/// Looks whether the remote's branch is at the commit.
+pub(super) async fn read_back(
+    workspace: SharedWorkspace,
+    branch: String,
+    commit: String,
+) -> Report {
+    let (repo, grant) = (&workspace.spec.repo, workspace.spec.git.as_ref());
+    match workspace.git.remote_head(repo, &branch, grant).await {
+        Ok(head) => {
+            let landed = head.as_deref() == Some(commit.as_str());
+            Report::of(RunEvent::ReadBack { landed })
+        }
+        Err(error) => Report::failed(Step::ReadBack, error.problem()),
+    }
+}
+
+/// Bundles what is nowhere else, and keeps the session of a run whose shim died.
+pub(super) async fn rescue(
+    workspace: SharedWorkspace,
+    published: Option<String>,
+    session: Option<String>,
+) -> Report {
+    let session = keep_session(&workspace, session).await;
+    let bundle = match bundle(&workspace, published).await {
+        Ok(bundle) => bundle,
+        Err(problem) => return Report::failed(Step::Rescue, problem),
+    };
+    let words = bundle
+        .iter()
+        .map(|bundle| word(format!("Rescued {} bytes of unpublished work.", bundle.size)));
+    let words: Vec<Event> = session.into_iter().chain(words).collect();
+    Report::of(RunEvent::Rescued { bundle }).after(words)
+}
+
+async fn bundle(
+    workspace: &SharedWorkspace,
+    published: Option<String>,
+) -> Result<Option<Bundle>, Problem> {
+    let base = match published {
+        Some(published) => published,
+        None => read_base(workspace)?,
+    };
+    let reference = workspace.rescue_reference();
+    let out = workspace.dir.work().join("rescue.bundle");
+    let tree = workspace.dir.tree();
+    let bundle = workspace.git.bundle(&tree, &base, &reference, &out).await;
+    let Some(bundle) = bundle.map_err(|error| error.problem())? else { return Ok(None) };
+    let (blobs, size) = (workspace.blobs.clone(), bundle.size);
+    let kept = off_thread(move || {
+        let id = blob_id_of(File::open(&out)?, size)?;
+        blobs.write(&id, File::open(&out)?)?;
+        std::fs::remove_file(&out)?;
+        Ok(id)
+    });
+    let id = kept
+        .await
+        .map_err(|error| disk(Code::WorkspaceFailed, "The rescued work cannot be kept", &error))?;
+    Ok(Some(Bundle { id, size, reference: bundle.reference }))
+}
+
+/// Kills and removes everything. What is left is said by name.
+pub(super) async fn clean(workspace: SharedWorkspace, keep_tree: bool) -> (Vec<String>, bool) {
+    let mut left = kill_all(&workspace).await;
+    let dir = workspace.dir.clone();
+    let removed = off_thread(move || {
+        if keep_tree {
+            return wipe(&dir.home()).and_then(|()| wipe(&dir.tmp()));
+        }
+        // A crash in the middle must not leave half a tree that looks whole.
+        let (tree, doomed) = (dir.tree(), dir.work().join("doomed"));
+        match std::fs::rename(&tree, &doomed) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        wipe(&dir.work())
+    });
+    if let Err(error) = removed.await {
+        left.push(format!("{} ({error})", shown(&workspace.dir.work())));
+    } else if keep_tree {
+        left.push(format!(
+            "{} (the work in it could not be rescued)",
+            shown(&workspace.dir.tree())
+        ));
+    }
+    (left, !workspace.dir.work().exists())
+}
+
+fn shown(path: &Path) -> String {
+    format!("directory `{}`", path.display())
+}
+
+/// A failure of the disk in a person's words.
+pub(super) fn disk(code: Code, what: &str, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Problem::new(Code::DiskFull, format!("{what}: the runner's disk is full."))
+                .hint("Free some space, then retry the task.")
+        }
+        _ => Problem::new(code, format!("{what}: {error}.")),
+    }
+}
+
+/// Runs something that blocks.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
