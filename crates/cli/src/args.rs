@@ -474,7 +474,9 @@ impl From<OnTimeoutName> for OnTimeout {
 /// only make every run slower. At least two, so that one stuck run does not
 /// stop the line.
 fn default_workers() -> u32 {
-    std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(2)).max(2)
+    std::thread::available_parallelism()
+        .map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(2))
+        .max(2)
 }
 
 #[cfg(test)]

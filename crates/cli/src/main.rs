@@ -15,6 +15,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::AgentScripted) {
+        // Its exit code is its own: a script may ask for any.
+        return ExitCode::from(pilot_agents::scripted::main(&[]));
+    }
     match run(arguments) {
         Ok(done) => done.exit_code(),
         Err(error) => {
@@ -28,9 +32,14 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
         Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
-        Command::AgentScripted => commands::daemons::agent_scripted(),
+        Command::AgentScripted => unreachable!("it was run above"),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "pilot", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "pilot",
+                &mut std::io::stdout(),
+            );
             Ok(Done::Well)
         }
         Command::Up(up) => commands::daemons::up(&globals, &up),

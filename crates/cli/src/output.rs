@@ -24,7 +24,8 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 pub(crate) fn write(body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match body(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
             #[expect(clippy::exit, reason = "nobody reads any more; there is nothing to unwind")]
             std::process::exit(0)
         }

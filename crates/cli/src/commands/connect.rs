@@ -15,7 +15,7 @@ pub(crate) fn with_hub(
 ) -> anyhow::Result<Done> {
     let endpoint = endpoint(globals)?;
     runtime()?.block_on(async {
-        let client = Client::new(endpoint)?;
+        let client = Client::new(&endpoint)?;
         command(&client).await
     })
 }
@@ -31,7 +31,7 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 pub(crate) fn endpoint(globals: &Globals) -> anyhow::Result<Endpoint> {
     let Some(url) = globals.hub.clone() else {
         let data = data_directory(globals)?;
-        return Ok(pilot_client::discovered(&data).ok_or(NoHub)?);
+        return Ok(pilot_client::discovered(&data)?.ok_or(NoHub)?);
     };
     let token = match (&globals.token_file, environment("PILOTHOUSE_TOKEN")) {
         (Some(path), _) => std::fs::read_to_string(path)

@@ -52,10 +52,9 @@ fn presence(runner: &RunnerSeen) -> String {
     if runner.online {
         return if runner.about.draining { "draining" } else { "online" }.to_owned();
     }
-    runner.seen_at.map_or_else(
-        || "never seen".to_owned(),
-        |at| format!("offline, seen {}", output::ago(at)),
-    )
+    runner
+        .seen_at
+        .map_or_else(|| "never seen".to_owned(), |at| format!("offline, seen {}", output::ago(at)))
 }
 
 fn agents(runner: &RunnerSeen) -> String {

@@ -75,10 +75,8 @@ pub(crate) async fn find(hub: &Client, name: &TaskName) -> anyhow::Result<TaskId
     }
     let query = TaskQuery { limit: Some(10_000), ..TaskQuery::default() };
     let tasks = hub.call::<TaskList>(query).await?;
-    let mut found = tasks
-        .iter()
-        .map(|task| task.id)
-        .filter(|id| id.0.simple().to_string().ends_with(&digits));
+    let mut found =
+        tasks.iter().map(|task| task.id).filter(|id| id.0.simple().to_string().ends_with(&digits));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {
@@ -113,7 +111,9 @@ async fn rescue(
     tokio::fs::rename(&partial, &path).await?;
     let shown = path.display().to_string();
     output::show(globals, &serde_json::json!({ "task": task, "bundle": shown }), || {
-        format!("{shown}: look with `git bundle list-heads {shown}`, fetch with `git fetch {shown} '+refs/*:refs/rescued/*'`")
+        format!(
+            "{shown}: look with `git bundle list-heads {shown}`, fetch with `git fetch {shown} '+refs/*:refs/rescued/*'`"
+        )
     })?;
     Ok(Done::Well)
 }

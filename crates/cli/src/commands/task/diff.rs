@@ -32,9 +32,8 @@ pub(crate) async fn run(
         output::json(&snapshot)?;
         return Ok(Done::Well);
     }
-    let wanted = |file: &&ChangedFile| {
-        arguments.paths.is_empty() || arguments.paths.contains(&file.path)
-    };
+    let wanted =
+        |file: &&ChangedFile| arguments.paths.is_empty() || arguments.paths.contains(&file.path);
     for file in snapshot.files.values().filter(wanted) {
         if arguments.stat {
             output::line(&stat(file))?;
@@ -120,7 +119,12 @@ fn head(out: &mut dyn Write, diff: &FileDiff) -> std::io::Result<()> {
         _ => {}
     }
     if file.old_path.is_some() {
-        writeln!(out, "rename from {}\nrename to {}", output::tame(old_path), output::tame(&file.path))?;
+        writeln!(
+            out,
+            "rename from {}\nrename to {}",
+            output::tame(old_path),
+            output::tame(&file.path)
+        )?;
     }
     if let Some(note) = &diff.note {
         return writeln!(out, "{}", output::tame(note));
@@ -190,11 +194,7 @@ fn write_hunk(out: &mut dyn Write, rows: &[DiffRow]) -> std::io::Result<()> {
     write_cells(out, '+', &mut added)
 }
 
-fn write_cells(
-    out: &mut dyn Write,
-    sign: char,
-    cells: &mut Vec<&DiffCell>,
-) -> std::io::Result<()> {
+fn write_cells(out: &mut dyn Write, sign: char, cells: &mut Vec<&DiffCell>) -> std::io::Result<()> {
     for cell in cells.drain(..) {
         writeln!(out, "{sign}{}", output::tame(&cell.text))?;
         if cell.no_newline {

@@ -4,11 +4,12 @@ use super::find;
 use crate::args::{Globals, TaskLog};
 use crate::commands::Done;
 use crate::output;
-use pilot_client::Client;
+use pilot_client::{Client, Told};
 use pilot_proto::console::{
-    LogQuery, LogSearch, LogText, OneTask, TaskLog as ReadLog, TaskLogSearch, TaskShow,
+    FromConsole, JournalQuery, LogQuery, LogSearch, LogText, OneTask, TaskJournal,
+    TaskLog as ReadLog, TaskLogSearch, TaskShow, ToConsole,
 };
-use pilot_proto::{Code, Event, Problem, Record, RunId, Stream, TaskId, log};
+use pilot_proto::{Code, Problem, Record, RunId, Stream, TaskId, log};
 
 /// Lines asked for at once; the hub's own bound.
 const PAGE: u32 = 10_000;
@@ -81,19 +82,25 @@ async fn follow(
     task: TaskId,
 ) -> anyhow::Result<Done> {
     let run = wait_for_run(hub, task, arguments.follow).await?;
-    let mut journal = hub.follow_journal(run, arguments.from.unwrap_or(0));
-    let end = hub.journal_end(task, run).await?;
-    let mut left = arguments.lines.unwrap_or(u64::MAX);
-    if !arguments.follow && end.seq <= arguments.from.unwrap_or(0) {
+    let after = arguments.from.unwrap_or(0);
+    let end = hub
+        .call::<TaskJournal>(JournalQuery {
+            task,
+            run: Some(run),
+            after: Some(after),
+            limit: Some(1),
+        })
+        .await?
+        .end;
+    if !arguments.follow && end.seq <= after {
         return Ok(Done::Well);
     }
-    while let Some(records) = journal.next().await? {
-        for record in &records {
-            print_record(globals, arguments.records, record, &mut left)?;
-            let reached = !arguments.follow && record.seq >= end.seq;
-            if reached || left == 0 || matches!(record.event, Event::Finished(_)) {
-                return Ok(Done::Well);
-            }
+    let mut journal = hub.follow_journal(run, after).await?;
+    let mut left = arguments.lines.unwrap_or(u64::MAX);
+    while let Some(record) = journal.next().await? {
+        print_record(globals, arguments.records, &record, &mut left)?;
+        if left == 0 || (!arguments.follow && record.seq >= end.seq) {
+            break;
         }
     }
     Ok(Done::Well)
@@ -102,21 +109,15 @@ async fn follow(
 /// The latest run; with `--follow` a queued task's first run is waited for.
 async fn wait_for_run(hub: &Client, task: TaskId, follow: bool) -> anyhow::Result<RunId> {
     let mut shown = hub.call::<TaskShow>(OneTask { task }).await?.task;
-    let mut live = None;
-    while shown.run.is_none() && follow && !shown.state.is_end() {
-        let watching = match &mut live {
-            Some(watching) => watching,
-            None => {
-                let watching = live.insert(hub.live());
-                let watch = pilot_proto::console::FromConsole::WatchAll { watch: 1 };
-                watching.send(watch).await?;
-                watching
+    if shown.run.is_none() && follow {
+        let mut live = hub.live().await?;
+        live.say(FromConsole::WatchAll { watch: 1 });
+        while shown.run.is_none() && !shown.state.is_end() {
+            if let Told::Hub(ToConsole::Task { task: now, .. }) = live.next().await?
+                && now.id == task
+            {
+                shown = *now;
             }
-        };
-        if let pilot_proto::console::ToConsole::Task { task: now, .. } = watching.recv().await?
-            && now.id == task
-        {
-            shown = *now;
         }
     }
     shown.run.ok_or_else(|| {

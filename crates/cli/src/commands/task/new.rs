@@ -25,7 +25,10 @@ pub(crate) async fn run(
     if let Some(secs) = arguments.agent_secs {
         limits.agent_secs = secs;
     }
-    #[expect(clippy::disallowed_methods, reason = "the console names the task, so that a repeated request files one")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the console names the task, so that a repeated request files one"
+    )]
     let id = TaskId(Uuid::now_v7());
     let new = NewTask {
         id: Some(id),

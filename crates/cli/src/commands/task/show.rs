@@ -90,7 +90,9 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     for run in &detail.runs {
         let outcome = match &run.outcome {
             None => output::word(&run.phase),
-            Some(Outcome::Pushed { commit, .. }) => format!("pushed {}", &commit[..12.min(commit.len())]),
+            Some(Outcome::Pushed { commit, .. }) => {
+                format!("pushed {}", &commit[..12.min(commit.len())])
+            }
             Some(Outcome::Failed { problem }) => format!("failed: {}", problem.message),
             Some(Outcome::NoChange) => "changed nothing".to_owned(),
             Some(Outcome::Cancelled) => "cancelled".to_owned(),
@@ -115,7 +117,9 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
 pub(crate) fn state(task: &Task) -> String {
     let name = task.state.name().replace('_', " ");
     match &task.state {
-        TaskState::Working { phase } => format!("{name}: {}", output::word(phase).replace('_', " ")),
+        TaskState::Working { phase } => {
+            format!("{name}: {}", output::word(phase).replace('_', " "))
+        }
         TaskState::NeedsYou { need, .. } => format!("{name}: {}", output::word(need)),
         TaskState::Failed { problem } => format!("{name}: {}", output::word(&problem.code)),
         TaskState::InReview { pull_request } => format!("{name}: #{}", pull_request.number),
@@ -143,9 +147,9 @@ fn usage(usage: &Usage) -> String {
         return String::new();
     }
     #[expect(clippy::cast_precision_loss, reason = "money for showing")]
-    let cost = usage.cost_micros.map_or_else(String::new, |micros| {
-        format!(", ${:.4}", micros as f64 / 1_000_000.0)
-    });
+    let cost = usage
+        .cost_micros
+        .map_or_else(String::new, |micros| format!(", ${:.4}", micros as f64 / 1_000_000.0));
     format!(
         "{} tokens in, {} out, {} from cache{cost}",
         usage.input_tokens, usage.output_tokens, usage.cache_read_tokens

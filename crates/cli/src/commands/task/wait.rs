@@ -5,7 +5,7 @@ use crate::args::Globals;
 use crate::commands::Done;
 use crate::output;
 use indicatif::{ProgressBar, ProgressStyle};
-use pilot_client::Client;
+use pilot_client::{Client, Told};
 use pilot_proto::console::{FromConsole, OneTask, TaskShow, ToConsole};
 use pilot_proto::{Task, TaskId, TaskState};
 use std::time::Duration;
@@ -15,20 +15,15 @@ const WATCH: u32 = 1;
 
 pub(crate) async fn run(globals: &Globals, hub: &Client, task: TaskId) -> anyhow::Result<Done> {
     let bar = spinner(globals);
-    let mut live = hub.live();
-    live.send(FromConsole::WatchAll { watch: WATCH }).await?;
+    let mut live = hub.live().await?;
+    live.say(FromConsole::WatchAll { watch: WATCH });
     let mut task = hub.call::<TaskShow>(OneTask { task }).await?.task;
     while !is_done(&task.state) {
         bar.set_message(format!("{} {} {}", task.id.short(), state(&task), task.reason));
-        match live.recv().await? {
-            ToConsole::Task { task: now, .. } if now.id == task.id => task = *now,
-            ToConsole::Task { .. }
-            | ToConsole::Watching { .. }
-            | ToConsole::Runner { .. }
-            | ToConsole::Inbox { .. }
-            | ToConsole::Records { .. }
-            | ToConsole::Behind { .. }
-            | ToConsole::Ended { .. } => {}
+        match live.next().await? {
+            Told::Hub(ToConsole::Task { task: now, .. }) if now.id == task.id => task = *now,
+            Told::Lost { problem } => bar.println(format!("{} (waiting for it)", problem.message)),
+            Told::Hub(_) | Told::Back => {}
         }
     }
     bar.finish_and_clear();
@@ -50,7 +45,11 @@ fn sentence(task: &Task) -> String {
         }
         TaskState::InReview { pull_request } => format!("{id} is in review: {}", pull_request.url),
         TaskState::Failed { problem } => {
-            let hint = if problem.hint.is_empty() { String::new() } else { format!("\nhint: {}", problem.hint) };
+            let hint = if problem.hint.is_empty() {
+                String::new()
+            } else {
+                format!("\nhint: {}", problem.hint)
+            };
             format!("{id} failed: {}{hint}", problem.message)
         }
         TaskState::NoChange => format!("{id} ended: the agent changed nothing"),

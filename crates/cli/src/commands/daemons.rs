@@ -1,0 +1,193 @@
+//! Commands that start something and stay: hub, runner, both; and the two
+//! hidden ones that a runner and a shim start.
+
+use super::{Done, connect};
+use crate::args::{Globals, Hub as HubArguments, RunnerStart, Up};
+use crate::output;
+use anyhow::Context;
+use pilot_client::Client;
+use pilot_hub::{Hub, HubOptions};
+use pilot_proto::console::{JoinCodeNew, NewJoinCode};
+use pilot_runner::daemon::{HubChoice, RunnerOptions, ShimCommand};
+use pilot_runner::shim::ShimOptions;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+pub(crate) fn hub(globals: &Globals, arguments: HubArguments) -> anyhow::Result<Done> {
+    log_to_stderr();
+    let mut options =
+        HubOptions::new(connect::data_directory(globals)?.join("hub"), arguments.listen);
+    options.store_url = arguments.store;
+    options.public_url = arguments.public_url;
+    options.demo = arguments.demo;
+    options.review_poll = Duration::from_secs(arguments.poll_secs.max(1));
+    many_threads()?.block_on(async {
+        let hub = Hub::start(options).await?;
+        output::line(&format!("hub listens on {}", hub.url))?;
+        if let Some(fingerprint) = &hub.fingerprint {
+            output::line(&format!("certificate {fingerprint}"))?;
+        }
+        output::line(&format!("owner's token in {}", hub.token_path.display()))?;
+        told_to_stop().await?;
+        hub.stop().await;
+        Ok(Done::Well)
+    })
+}
+
+pub(crate) fn runner(globals: &Globals, arguments: RunnerStart) -> anyhow::Result<Done> {
+    log_to_stderr();
+    let data = connect::data_directory(globals)?.join("runner");
+    connect::runtime()?.block_on(async {
+        let hub = match arguments.join {
+            Some(code) => HubChoice::Join(pilot_runner::daemon::join_code(&code)?),
+            None if pilot_runner::daemon::is_enrolled(&data) => HubChoice::Saved,
+            None => HubChoice::Join(local_join_code(globals).await.context(
+                "this runner belongs to no hub yet: give it a code of `pilot runner join-code`",
+            )?),
+        };
+        let options = options(data, hub, arguments.name, arguments.workers, arguments.once)?;
+        let name = options.name.clone();
+        let runner = pilot_runner::daemon::start(options).await?;
+        output::line(&format!("runner `{name}` dials out"))?;
+        serve(runner).await
+    })
+}
+
+pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
+    log_to_stderr();
+    let data = connect::data_directory(globals)?;
+    let mut options = HubOptions::new(data.join("hub"), arguments.listen);
+    options.demo = true;
+    many_threads()?.block_on(async {
+        let hub = Hub::start(options).await?;
+        let runner_data = data.join("runner");
+        let choice = if pilot_runner::daemon::is_enrolled(&runner_data) {
+            HubChoice::Saved
+        } else {
+            HubChoice::Join(local_join_code(globals).await?)
+        };
+        let runner = self::options(runner_data, choice, None, arguments.workers, false)?;
+        let runner = pilot_runner::daemon::start(runner).await?;
+        welcome(globals, &hub.url)?;
+        let ended = serve(runner).await;
+        hub.stop().await;
+        ended
+    })
+}
+
+/// What a person who has just started it needs to know: where it is, and one
+/// line that does something.
+fn welcome(globals: &Globals, url: &str) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let program = program.display();
+    let data = match &globals.data {
+        Some(data) => format!(" --data {}", data.display()),
+        None => String::new(),
+    };
+    output::line(&format!("hub listens on {url}; a runner on this machine is connected to it"))?;
+    output::line("run a first task:")?;
+    output::line(&format!("  {program}{data} task new --project demo --agent scripted --wait"))
+}
+
+/// Until a signal, or until the runner ends by itself.
+async fn serve(runner: pilot_runner::daemon::Running) -> anyhow::Result<Done> {
+    let mut runner = runner;
+    tokio::select! {
+        ended = runner.ended() => ended.map_err(anyhow::Error::from)?,
+        stop = told_to_stop() => {
+            stop?;
+            runner.stop().await;
+        }
+    }
+    Ok(Done::Well)
+}
+
+pub(crate) fn shim(run_dir: PathBuf, recover: bool) -> anyhow::Result<Done> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let options = ShimOptions { run_dir, recover, program, environment: variables() };
+    connect::runtime()?.block_on(pilot_runner::shim::main(options))?;
+    Ok(Done::Well)
+}
+
+/// A code from the hub of this machine, asked for as its owner.
+async fn local_join_code(globals: &Globals) -> anyhow::Result<pilot_proto::runner::JoinCode> {
+    let client = Client::new(&connect::endpoint(globals)?)?;
+    let made = client.call::<JoinCodeNew>(NewJoinCode::default()).await?;
+    Ok(pilot_runner::daemon::join_code(made.code.expose())?)
+}
+
+fn options(
+    data: PathBuf,
+    hub: HubChoice,
+    name: Option<String>,
+    workers: u32,
+    once: bool,
+) -> anyhow::Result<RunnerOptions> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    Ok(RunnerOptions {
+        data,
+        hub,
+        name: name.unwrap_or_else(machine_name),
+        workers,
+        once,
+        shim: ShimCommand { program, args: vec!["shim".into()] },
+        environment: variables(),
+    })
+}
+
+fn machine_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn many_threads() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// What this machine lacks, with the mend. Works without a hub.
+pub(crate) fn doctor(globals: &Globals) -> anyhow::Result<Done> {
+    let data = connect::data_directory(globals)?.join("runner");
+    let findings =
+        connect::runtime()?.block_on(pilot_runner::doctor::examine(Path::new(&data), &variables()));
+    output::table(
+        globals,
+        &findings,
+        &["WHAT", "FOUND", "MEND"],
+        "nothing to look at",
+        |finding| {
+            vec![
+                finding.what.clone(),
+                finding.found.clone(),
+                finding.mend.clone().unwrap_or_default(),
+            ]
+        },
+    )?;
+    Ok(Done::Well)
+}

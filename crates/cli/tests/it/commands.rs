@@ -1,0 +1,157 @@
+//! The command line as a newcomer meets it, wrong input first.
+
+use crate::world::World;
+use pilot_proto::Task;
+
+#[track_caller]
+fn check(world: &World, arguments: &[&str], code: i32, words: &[&str]) {
+    let said = world.pilot(arguments);
+    let text = format!("{}{}", said.out, said.err);
+    assert_eq!(said.code(), code, "pilot {arguments:?}:\n{text}");
+    for word in words {
+        assert!(text.contains(word), "pilot {arguments:?} should say `{word}`:\n{text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn without_a_hub_every_command_says_how_to_start_one() {
+    let world = World::bare();
+    check(&world, &["task", "list"], 3, &["no hub is running", "pilot up"]);
+    check(&world, &["inbox"], 3, &["pilot up"]);
+    check(&world, &["--hub", "http://127.0.0.1:1", "task", "list"], 1, &["wants a token"]);
+    check(&world, &["runner", "--name", "x"], 1, &["hub"]);
+}
+
+#[test]
+fn wrong_input_gets_a_clear_answer() {
+    let world = World::with_hub();
+    let new = |rest: &[&'static str]| [&["task", "new", "--project", "demo"], rest].concat();
+    check(&world, &["task", "new", "--project", "nope", "--prompt", "x"], 1, &["nope", "demo"]);
+    check(&world, &new(&["--agent", "claude"]), 1, &["prompt"]);
+    check(&world, &new(&["--agent", "gpt-99", "--prompt", "x"]), 1, &["gpt-99", "claude"]);
+    check(&world, &new(&["--mode", "yolo", "--prompt", "x"]), 2, &["auto", "ask", "plan"]);
+    check(&world, &["task", "show", "zzzz"], 1, &["not a task"]);
+    check(&world, &["task", "show", "abcdef99"], 1, &["no task ends in"]);
+    check(&world, &["task", "show", "00000000-0000-7000-8000-000000000000"], 1, &["task"]);
+    check(&world, &["task", "answer", "abcdef99", "--allow"], 1, &["no task"]);
+    check(&world, &["project", "add", "Bad Name", "--repo", "x"], 1, &["name"]);
+    check(&world, &["project", "add", "p", "--repo", "ht!tp://x", "--forge", "f"], 1, &["hint"]);
+    check(
+        &world,
+        &["forge", "add", "f", "--kind", "gitea", "--url", "http://127.0.0.1:1", "--token-stdin"],
+        1,
+        &["token"],
+    );
+    check(&world, &["frobnicate"], 2, &["Usage"]);
+    check(&world, &["--version"], 0, &["pilot 0."]);
+    check(&world, &["completions", "bash"], 0, &["_pilot"]);
+}
+
+#[test]
+fn a_wrong_token_is_refused_and_named() {
+    let world = World::with_hub();
+    let token = world.path("token");
+    std::fs::write(&token, "wrong").expect("it can be written");
+    let url = format!("http://127.0.0.1:{}", world.port());
+    let arguments = ["--hub", &url, "--token-file", &token.to_string_lossy(), "task", "list"];
+    check(&world, &arguments, 1, &["token"]);
+}
+
+#[test]
+fn a_second_hub_on_the_same_data_is_refused() {
+    let world = World::with_hub();
+    check(&world, &["hub", "--listen", "127.0.0.1:0"], 1, &[&world.hub_pid().to_string()]);
+}
+
+#[test]
+fn the_owner_token_is_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::with_hub();
+    let file = world.data().join("hub/owner-token");
+    let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "only its owner may read it");
+}
+
+#[test]
+fn a_task_waits_in_the_queue_until_a_runner_comes() {
+    let mut world = World::with_hub();
+    let id = world.file("write a.txt a");
+    assert_eq!(world.task(id).state.name(), "queued");
+    world.start_runner();
+    world.until_state(id, "published");
+}
+
+#[test]
+fn a_branch_or_repository_that_is_not_there_fails_with_a_hint() {
+    let world = World::with_runner(2);
+    let task: Task = {
+        let said = world.pilot(&[
+            "task",
+            "new",
+            "--project",
+            "demo",
+            "--base",
+            "nope",
+            "--prompt",
+            "nothing",
+            "--wait",
+            "--json",
+        ]);
+        assert_eq!(said.code(), 4, "{}", said.err);
+        serde_json::from_str(&said.out).expect("JSON")
+    };
+    let text = serde_json::to_string(&task).expect("JSON");
+    assert!(text.contains("branch_unknown") && text.contains("main"), "{text}");
+
+    world
+        .pilot(&[
+            "project",
+            "add",
+            "gone",
+            "--repo",
+            "http://127.0.0.1:1/x.git",
+            "--agent",
+            "scripted",
+        ])
+        .ok();
+    let said = world.pilot(&["task", "new", "--project", "gone", "--prompt", "nothing", "--wait"]);
+    assert_eq!(said.code(), 4, "{}{}", said.out, said.err);
+    assert!(said.out.contains("hint"), "{}", said.out);
+}
+
+#[test]
+fn a_log_is_read_by_range_followed_and_searched() {
+    let world = World::with_runner(2);
+    let id = world.file("print 5000 line-\nsay done\nwrite x.txt x");
+    world.until_state(id, "published");
+    let id = id.to_string();
+    let all = world.pilot(&["task", "log", &id]).ok();
+    let numbered: Vec<&str> = all.lines().filter(|line| line.starts_with("line-")).collect();
+    assert_eq!(numbered.len(), 5000);
+    let first = all.lines().position(|line| line.starts_with("line-")).expect("they are there");
+    let from = (first + 4000).to_string();
+    let some = world.pilot(&["task", "log", &id, "--line", &from, "-n", "3"]).ok();
+    assert_eq!(
+        some.lines().collect::<Vec<_>>(),
+        &numbered[4000..4003],
+        "any line is one read away"
+    );
+
+    let followed = world.pilot(&["task", "log", "-f", &id]).ok();
+    assert_eq!(followed, all, "a log that has ended reads the same followed");
+    let hits = world.pilot(&["task", "log", &id, "--search", numbered[42]]).ok();
+    assert!(hits.contains(numbered[42]), "{hits}");
+    let hits = world.pilot(&["task", "log", &id, "--search", "^LINE-.*99$", "--regex", "-i"]).ok();
+    assert_eq!(hits.lines().count(), 50, "{hits}");
+    let bad = world.pilot(&["task", "log", &id, "--search", "(", "--regex"]);
+    assert_eq!(bad.code(), 1, "{}", bad.err);
+}
+
+#[test]
+fn doctor_says_what_is_missing_and_the_mend() {
+    let world = World::with_hub();
+    let said = world.pilot(&["runner", "doctor"]);
+    assert!(said.out.contains("scripted") && said.out.contains("claude"), "{}", said.out);
+    assert!(said.out.contains("git"), "{}", said.out);
+}

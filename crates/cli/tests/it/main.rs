@@ -1,0 +1,10 @@
+//! The product from outside: real processes of the real binary, over real
+//! sockets, with real git and the real `claude`.
+
+mod agents;
+mod chaos;
+mod commands;
+mod demo;
+mod forge;
+mod many;
+mod world;
