@@ -87,7 +87,7 @@ impl Queue {
                 self.renew(now, runner, runs.iter().copied());
                 self.holds(runner, runs.iter().copied());
             }
-            QueueEvent::Taken { run } => self.taken(run),
+            QueueEvent::Taken { run } => self.taken(now, run),
             QueueEvent::Declined { run } => self.declined(now, run),
             QueueEvent::Released { run } => self.released(run),
             QueueEvent::Tick => {}
@@ -127,7 +127,6 @@ impl Queue {
 
     fn online(&mut self, now: Timestamp, id: RunnerId, about: &About, held: &[Held]) {
         self.runners.entry(id).or_default().hello(about);
-        self.renew(now, id, held.iter().map(|held| held.run));
         let held_runs: BTreeSet<RunId> = held.iter().map(|held| held.run).collect();
         for run in &held_runs {
             self.leases.take(*run, id);
@@ -142,6 +141,10 @@ impl Queue {
             self.end_lease(task);
             self.out.push(QueueEffect::Lost { task, run });
         }
+        // Also those not taken: their assignment is sent again now, and the
+        // runner counts its lease from when that arrives.
+        let alive: Vec<RunId> = self.leases.of_runner(id).map(|lease| lease.run).collect();
+        self.renew(now, id, alive.into_iter());
         self.holds(id, unfinished(held));
     }
 
@@ -175,9 +178,10 @@ impl Queue {
         }
     }
 
-    fn taken(&mut self, run: RunId) {
+    fn taken(&mut self, now: Timestamp, run: RunId) {
         let Some(runner) = self.leases.of_run(run).map(|lease| lease.runner) else { return };
         self.leases.take(run, runner);
+        self.renew(now, runner, std::iter::once(run));
         if let Some(runner) = self.runners.get_mut(&runner) {
             runner.trust();
         }

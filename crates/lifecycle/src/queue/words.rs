@@ -63,9 +63,9 @@ pub enum QueueEvent<'a> {
     /// is leased or at work, or a fenced run that is not over. Counts as
     /// renewed now.
     Restored(Lease),
-    /// A runner said hello. Renews the leases of the runs it holds, and they
-    /// count as taken; a lease that was taken and is not among them is
-    /// [`QueueEffect::Lost`]. For one that was never taken the hub sends
+    /// A runner said hello. The runs it holds count as taken; a lease that was
+    /// taken and is not among them is [`QueueEffect::Lost`]; all its other
+    /// leases are renewed. For one that was never taken the hub sends
     /// `Assign` again, or, if the run has lost its right meanwhile, tells queue
     /// and task that it was declined.
     Online {

@@ -88,7 +88,9 @@ impl World {
 
     pub(crate) fn hub_down(&mut self) {
         self.hub.up = false;
-        for connection in std::mem::take(&mut self.hub.here).into_values() {
+        self.hub.here.clear();
+        // Also those on which nobody has said hello yet.
+        for connection in 0..self.connections.len() {
             self.cut(connection);
         }
         let pause = self.dice.between(1_000, 120_000);
