@@ -9,7 +9,6 @@
 
 use crate::data_dir::make_private;
 use pilot_proto::{BlobId, Code, Problem};
-use sha1::{Digest, Sha1};
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -229,18 +228,17 @@ impl Upload {
         let damaged = |reason: String| BlobError::Damaged { blob: self.blob.clone(), reason };
         let open = || File::open(&self.path).and_then(unpack);
         let size = open()
-            .and_then(|reader| std::io::copy(&mut reader.take(MAX_UNPACKED + 1), &mut std::io::sink()))
+            .and_then(|reader| {
+                std::io::copy(&mut reader.take(MAX_UNPACKED + 1), &mut std::io::sink())
+            })
             .map_err(|error| damaged(error.to_string()))?;
         if size > MAX_UNPACKED {
             return Err(BlobError::TooLarge { blob: self.blob.clone(), size, limit: MAX_UNPACKED });
         }
-        let mut hash = Hashing(Sha1::new());
-        hash.0.update(format!("blob {size}\0"));
-        open()
-            .and_then(|mut reader| std::io::copy(&mut reader, &mut hash))
+        let found = open()
+            .and_then(|reader| pilot_git::blob_id_of(reader, size))
             .map_err(|error| damaged(error.to_string()))?;
-        let found = hex::encode(hash.0.finalize());
-        if found == self.blob.as_str() {
+        if found == self.blob {
             Ok(())
         } else {
             Err(damaged(format!("its contents are those of `{found}`")))
@@ -256,18 +254,6 @@ impl Drop for Upload {
         {
             tracing::warn!(path = %self.path.display(), %error, "a half blob could not be removed");
         }
-    }
-}
-
-struct Hashing(Sha1);
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -49,18 +49,37 @@ impl DataDirectory {
         self.path.join("blobs")
     }
 
-    /// Says where the hub listens, for consoles on this machine.
-    pub(crate) fn write_address(&self, url: &str) -> Result<(), HubError> {
+    /// Says where the hub listens and how to know it, for consoles on this
+    /// machine.
+    pub(crate) fn write_address(
+        &self,
+        url: &str,
+        fingerprint: Option<&str>,
+    ) -> Result<(), HubError> {
+        let failed =
+            |path: &Path, source| HubError::DataDirectory { path: path.to_owned(), source };
+        let path = self.fingerprint();
+        // First: whoever finds the address finds the right fingerprint.
+        match fingerprint {
+            Some(fingerprint) => replace_file(&path, fingerprint.as_bytes()),
+            None => remove_if_there(&path),
+        }
+        .map_err(|source| failed(&path, source))?;
         let path = self.address();
-        replace_file(&path, url.as_bytes())
-            .map_err(|source| HubError::DataDirectory { path, source })
+        replace_file(&path, url.as_bytes()).map_err(|source| failed(&path, source))
     }
 
     /// The hub does not listen any more.
     pub(crate) fn remove_address(&self) {
-        if let Err(error) = std::fs::remove_file(self.address()) {
-            tracing::warn!(%error, "the file with the hub's address could not be removed");
+        for path in [self.address(), self.fingerprint()] {
+            if let Err(error) = remove_if_there(&path) {
+                tracing::warn!(path = %path.display(), %error, "a file could not be removed");
+            }
         }
+    }
+
+    fn fingerprint(&self) -> PathBuf {
+        self.path.join("fingerprint")
     }
 
     fn address(&self) -> PathBuf {
@@ -78,16 +97,19 @@ pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
 /// never a part.
 pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(contents)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn lock(directory: &Path) -> Result<File, HubError> {
@@ -137,7 +159,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let path = home.path().join("hub");
         let open = DataDirectory::open(&path).expect("opens");
-        open.write_address("http://127.0.0.1:1").expect("writes");
+        open.write_address("http://127.0.0.1:1", None).expect("writes");
         let mode = |path: &Path| {
             std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
         };

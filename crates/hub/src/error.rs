@@ -73,10 +73,9 @@ impl HubError {
             Self::Options { .. } => Problem::new(Code::Invalid, message),
             Self::DataDirectory { .. } => Problem::new(Code::Internal, message)
                 .hint("Check that the directory exists, is yours, and that the disk has room."),
-            Self::Store(_)
-            | Self::Certificate { .. }
-            | Self::Secrets(_)
-            | Self::Demo { .. } => Problem::new(Code::Internal, message),
+            Self::Store(_) | Self::Certificate { .. } | Self::Secrets(_) | Self::Demo { .. } => {
+                Problem::new(Code::Internal, message)
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use axum::response::Response;
 use pilot_proto::console::Role;
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 use pilot_proto::{Code, Problem, Secret};
-use sha2::{Digest, Sha256};
+use pilot_secrets::same_secret;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -42,8 +42,11 @@ impl Principal {
             return Ok(());
         }
         let (role, needed) = (word(self.role), word(needed));
-        Err(Problem::new(Code::Forbidden, format!("This needs the role `{needed}`; you are `{role}`."))
-            .hint("Ask the hub's owner for a token with more rights."))
+        Err(Problem::new(
+            Code::Forbidden,
+            format!("This needs the role `{needed}`; you are `{role}`."),
+        )
+        .hint("Ask the hub's owner for a token with more rights."))
     }
 }
 
@@ -59,8 +62,7 @@ fn word(role: Role) -> &'static str {
 /// Who may come in, and under which names the hub may be addressed.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// By the token's hash: looking one up tells nothing about the others.
-    principals: Vec<([u8; 32], Principal)>,
+    principals: Vec<(Secret, Principal)>,
     /// The hub listens on loopback only.
     loopback: bool,
     /// Host name and origin of the public URL, if there is one.
@@ -75,13 +77,13 @@ impl Gate {
         listen: SocketAddr,
         public_url: Option<&str>,
     ) -> Self {
-        let mut principals = vec![(
-            hash(owner.expose()),
-            Principal { name: "owner".to_owned(), role: Role::Admin },
-        )];
-        principals.extend(access.iter().map(|one| {
-            (hash(one.token.expose()), Principal { name: one.name.clone(), role: one.role })
-        }));
+        let owner_is = Principal { name: "owner".to_owned(), role: Role::Admin };
+        let mut principals = vec![(owner.clone(), owner_is)];
+        principals.extend(
+            access.iter().map(|one| {
+                (one.token.clone(), Principal { name: one.name.clone(), role: one.role })
+            }),
+        );
         let public = public_url.and_then(|url| url.parse::<Uri>().ok()).and_then(|url| {
             let origin = format!("{}://{}", url.scheme_str()?, url.authority()?);
             Some((url.host()?.to_owned(), origin))
@@ -96,11 +98,11 @@ impl Gate {
             return Ok(None);
         }
         let token = bearer(request.headers()).ok_or_else(|| {
-            Problem::new(Code::Unauthorized, "This hub needs a token.")
-                .hint("Send `Authorization: Bearer …` with the owner token of the hub's data directory.")
+            Problem::new(Code::Unauthorized, "This hub needs a token.").hint(
+                "Send `Authorization: Bearer …` with the owner token of the hub's data directory.",
+            )
         })?;
-        let digest = hash(token);
-        let known = self.principals.iter().find(|(known, _)| *known == digest);
+        let known = self.principals.iter().find(|(right, _)| same_secret(token, right));
         let (_, principal) = known.ok_or_else(|| {
             Problem::new(Code::Unauthorized, "This hub does not know that token.")
                 .hint("The owner's token is in `owner-token` in the hub's data directory.")
@@ -167,10 +169,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 /// The host of a `Host` header, without the port.

@@ -1,20 +1,53 @@
 //! Starting and stopping a hub.
 
+use crate::assignment::Granter;
+use crate::blobs::Blobs;
+use crate::core::{Core, CoreHandle, Reach};
+use crate::credentials::Credentials;
+use crate::data_dir::DataDirectory;
+use crate::diffs::Diffs;
 use crate::error::HubError;
+use crate::gate::Gate;
+use crate::links::{Connections, Directory};
+use crate::live::Fanout;
 use crate::options::HubOptions;
-use std::net::SocketAddr;
+use crate::publish::Publisher;
+use crate::tls::{self, Certificate};
+use crate::{demo, http, listen};
+use pilot_store::Store;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long each step of stopping may take, whatever the peers do. The store
+/// is closed after both, so that stopping takes ten seconds at most.
+const STEP: Duration = Duration::from_secs(5);
 
 /// The hub. [`Hub::start`] is the way in; there is nothing else to hold.
 #[derive(Debug)]
 pub struct Hub;
 
-impl Hub {
-    /// Opens the data directory, binds the address, resumes what was under
-    /// way, and serves until [`Running::stop`].
-    pub async fn start(options: HubOptions) -> Result<Running, HubError> {
-        Err(HubError::Options { reason: format!("not yet: {options:?}") })
-    }
+/// What routes reach.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) diffs: Diffs,
+    pub(crate) fanout: Arc<Fanout>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) credentials: Arc<Credentials>,
+    pub(crate) core: CoreHandle,
+    /// Base URL for runners and consoles.
+    pub(crate) url: String,
+    pub(crate) fingerprint: Option<String>,
+    /// Every WebSocket is a task of this.
+    pub(crate) sockets: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 /// A hub that serves.
@@ -28,10 +61,196 @@ pub struct Running {
     pub token_path: PathBuf,
     /// SHA-256 of its certificate in hex; none for plain HTTP on loopback.
     pub fingerprint: Option<String>,
+    data: DataDirectory,
+    store: Store,
+    /// Nobody comes in any more, and sockets close.
+    closing: CancellationToken,
+    sockets: TaskTracker,
+    doors: TaskTracker,
+    /// The core and the publisher end, after everybody who tells them things.
+    ending: CancellationToken,
+    works: TaskTracker,
+}
+
+impl Hub {
+    /// Opens the data directory, binds the address, resumes what was under
+    /// way, and serves until [`Running::stop`].
+    pub async fn start(options: HubOptions) -> Result<Running, HubError> {
+        check(&options)?;
+        let data = DataDirectory::open(&options.data)?;
+        let owner = pilot_secrets::owner_token(data.path()).map_err(secrets)?;
+        if owner.tightened && !owner.created {
+            tracing::warn!("the owner token was open to others; it no longer is");
+        }
+        let credentials = Credentials::open(&data.credentials()).map_err(secrets)?;
+        let credentials = Arc::new(credentials);
+        let blobs = Blobs::open(data.blobs()).map_err(|error| HubError::DataDirectory {
+            path: data.blobs(),
+            source: std::io::Error::other(error),
+        })?;
+        let store_url = options.store_url.clone();
+        let store_url =
+            store_url.unwrap_or_else(|| format!("sqlite://{}", data.database().display()));
+        let store = Store::open(&store_url).await.map_err(HubError::Store)?;
+        if options.demo {
+            demo::ensure(data.path(), &store).await?;
+        }
+        let certificate = certificate(&options, &data)?;
+        let listener = TcpListener::bind(options.listen).await;
+        let listen_failed = |source| HubError::Listen { address: options.listen, source };
+        let listener = listener.map_err(listen_failed)?;
+        let address = listener.local_addr().map_err(listen_failed)?;
+        let url = url(address, certificate.is_some());
+        let fingerprint = certificate.as_ref().map(|one| one.fingerprint.clone());
+
+        let (closing, ending) = (CancellationToken::new(), CancellationToken::new());
+        let (wishes, wishes_in) = mpsc::channel(options.inbox);
+        let (news, news_in) = mpsc::channel(options.inbox);
+        let core = CoreHandle::new(wishes, news);
+        let (fanout, directory) = (Arc::new(Fanout::new()), Arc::new(Directory::default()));
+        let connections = Arc::new(Connections::default());
+        let publisher = Arc::new(Publisher::new(
+            Arc::clone(&credentials),
+            options.public_url.clone(),
+            (options.publish_retry, options.review_poll.max(options.publish_retry)),
+        ));
+        let gate = Arc::new(Gate::new(
+            &owner.token,
+            &options.access,
+            address,
+            options.public_url.as_deref(),
+        ));
+        let reach = Reach {
+            store: store.clone(),
+            fanout: Arc::clone(&fanout),
+            directory: Arc::clone(&directory),
+            connections: Arc::clone(&connections),
+            publisher: Arc::clone(&publisher),
+            granter: Granter::new(Arc::clone(&credentials)),
+            options,
+        };
+        let works = TaskTracker::new();
+        let engine = Core::open(reach, wishes_in, news_in, ending.clone()).await;
+        let engine = engine.map_err(HubError::Store)?;
+        works.spawn(engine.run());
+        works.spawn(publisher.run(core.clone(), ending.clone()));
+
+        let sockets = TaskTracker::new();
+        let parts = Arc::new(Parts {
+            store: store.clone(),
+            diffs: Diffs::new(blobs.clone()),
+            blobs,
+            fanout,
+            directory,
+            connections,
+            credentials,
+            core,
+            url: url.clone(),
+            fingerprint: fingerprint.clone(),
+            sockets: sockets.clone(),
+            stop: closing.clone(),
+        });
+        let router = http::router(parts, gate);
+        let doors = TaskTracker::new();
+        let tls = certificate.map(|one| one.acceptor);
+        doors.spawn(listen::serve(listener, tls, router, closing.clone()));
+        data.write_address(&url, fingerprint.as_deref())?;
+        tracing::info!(url, "the hub serves");
+        let token_path = data.owner_token();
+        Ok(Running {
+            address,
+            url,
+            token_path,
+            fingerprint,
+            data,
+            store,
+            closing,
+            sockets,
+            doors,
+            ending,
+            works,
+        })
+    }
 }
 
 impl Running {
-    /// Stops accepting, commits what was taken in, and closes; within ten
-    /// seconds, whatever the peers do.
-    pub async fn stop(self) {}
+    /// Stops accepting, commits what was taken in, and closes; within about
+    /// ten seconds, whatever the peers do.
+    pub async fn stop(self) {
+        self.data.remove_address();
+        self.closing.cancel();
+        self.sockets.close();
+        self.doors.close();
+        let doors = async {
+            self.sockets.wait().await;
+            self.doors.wait().await;
+        };
+        if tokio::time::timeout(STEP, doors).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.ending.cancel();
+        self.works.close();
+        if tokio::time::timeout(STEP, self.works.wait()).await.is_err() {
+            tracing::warn!("the last commit did not end in time; nothing of it was acknowledged");
+        }
+        self.store.close().await;
+        tracing::info!("the hub has stopped");
+    }
+}
+
+fn check(options: &HubOptions) -> Result<(), HubError> {
+    let wrong = |reason: String| Err(HubError::Options { reason });
+    if let Some(url) = &options.public_url {
+        match url::Url::parse(url) {
+            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") => {}
+            Ok(_) | Err(_) => {
+                return wrong(format!("the public URL `{url}` is not one of a web page"));
+            }
+        }
+    }
+    if options.access.iter().any(|access| access.token.is_empty()) {
+        return wrong("an access token is empty".to_owned());
+    }
+    if options.inbox == 0 || options.review_poll.is_zero() || options.publish_retry.is_zero() {
+        return wrong("a bound or a wait of the hub is zero".to_owned());
+    }
+    Ok(())
+}
+
+fn certificate(
+    options: &HubOptions,
+    data: &DataDirectory,
+) -> Result<Option<Certificate>, HubError> {
+    // Plain HTTP is for this machine only.
+    if options.listen.ip().is_loopback() {
+        return Ok(None);
+    }
+    tls::certificate(data.path()).map(Some)
+}
+
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let ip = if address.ip().is_unspecified() { own_ip(address) } else { address.ip() };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// The address under which other machines most likely reach this one. No
+/// packet is sent: connecting a datagram socket only picks a route.
+fn own_ip(listen: SocketAddr) -> std::net::IpAddr {
+    let routed = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        // TEST-NET-1, which belongs to nobody.
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    match routed {
+        Ok(address) => address.ip(),
+        Err(error) => {
+            tracing::warn!(%listen, %error, "this machine has no route out; join codes name loopback");
+            Ipv4Addr::LOCALHOST.into()
+        }
+    }
+}
+
+fn secrets(error: pilot_secrets::SecretsError) -> HubError {
+    HubError::Secrets(Box::new(error))
 }

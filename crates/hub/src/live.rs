@@ -18,13 +18,15 @@ pub(crate) use fanout::{Changed, Fanout, Fresh};
 use crate::gate::Principal;
 use crate::http::{Peer, refusal};
 use crate::hub::Parts;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use pilot_proto::console::{FromConsole, LiveEntry, ToConsole};
+use pilot_proto::console::{FromConsole, Role, ToConsole};
 use pilot_proto::{Code, Problem};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -51,7 +53,7 @@ pub(crate) async fn upgrade(
     Extension(Peer(peer)): Extension<Peer>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if let Err(problem) = who.require(pilot_proto::console::Role::Viewer) {
+    if let Err(problem) = who.require(Role::Viewer) {
         return refusal(&problem);
     }
     let tracker = parts.sockets.clone();
@@ -59,9 +61,137 @@ pub(crate) async fn upgrade(
         move |socket| {
             tracker.track_future(async move {
                 tracing::debug!(%peer, who = who.name, "a console watches");
-                serve(&parts, socket).await;
+                serve(&parts, socket, peer).await;
                 tracing::debug!(%peer, who = who.name, "a console went");
             })
         },
     )
+}
+
+async fn serve(parts: &Arc<Parts>, socket: WebSocket, peer: SocketAddr) {
+    let (sink, stream) = socket.split();
+    let (out, queue) = mpsc::channel(QUEUE);
+    // Whichever ends first ends the connection; the watches end with `listen`.
+    tokio::select! {
+        () = listen(parts, stream, out, peer) => {}
+        () = write(sink, queue, peer) => {}
+        () = parts.stop.cancelled() => {}
+    }
+}
+
+/// Takes what the console says and keeps its watches.
+async fn listen(
+    parts: &Arc<Parts>,
+    mut stream: SplitStream<WebSocket>,
+    out: mpsc::Sender<ToConsole>,
+    peer: SocketAddr,
+) {
+    let mut watches = Watches { tasks: JoinSet::new(), by_number: HashMap::new() };
+    loop {
+        let message = match tokio::time::timeout(PATIENCE, stream.next()).await {
+            Ok(Some(Ok(message))) => message,
+            Ok(Some(Err(error))) => {
+                tracing::debug!(%peer, %error, "a console's connection broke");
+                return;
+            }
+            Ok(None) => return,
+            Err(_) => {
+                tracing::debug!(%peer, "a console has been silent for too long");
+                return;
+            }
+        };
+        match message {
+            Message::Text(text) => match serde_json::from_str::<FromConsole>(&text) {
+                Ok(said) => watches.obey(parts, &out, said).await,
+                // A newer console, or nonsense; either way no reason to hang up.
+                Err(error) => tracing::warn!(%peer, %error, "a console said what we do not know"),
+            },
+            Message::Binary(_) => tracing::warn!(%peer, "a console sent bytes"),
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => return,
+        }
+    }
+}
+
+async fn write(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut queue: mpsc::Receiver<ToConsole>,
+    peer: SocketAddr,
+) {
+    let mut ping = tokio::time::interval(PING_EVERY);
+    ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            said = queue.recv() => match said.map(|said| serde_json::to_string(&said)) {
+                Some(Ok(text)) => Message::text(text),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "a message to a console cannot be written");
+                    continue;
+                }
+                None => return,
+            },
+            _ = ping.tick() => Message::Ping(bytes::Bytes::new()),
+        };
+        match tokio::time::timeout(PATIENCE, sink.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "a console's connection broke");
+                return;
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "a console takes nothing");
+                return;
+            }
+        }
+    }
+}
+
+/// The watches of one connection; they end with it.
+struct Watches {
+    tasks: JoinSet<()>,
+    by_number: HashMap<u32, AbortHandle>,
+}
+
+impl Watches {
+    async fn obey(&mut self, parts: &Arc<Parts>, out: &mpsc::Sender<ToConsole>, said: FromConsole) {
+        while self.tasks.try_join_next().is_some() {}
+        self.by_number.retain(|_, task| !task.is_finished());
+        let (FromConsole::WatchAll { watch }
+        | FromConsole::WatchJournal { watch, .. }
+        | FromConsole::Unwatch { watch }) = said;
+        // A number used again means the new watch.
+        if let Some(old) = self.by_number.remove(&watch) {
+            old.abort();
+        }
+        if matches!(said, FromConsole::Unwatch { .. }) {
+            return;
+        }
+        if self.by_number.len() >= MAX_WATCHES {
+            let message = format!("A connection may have {MAX_WATCHES} watches at most.");
+            let problem = Some(Problem::new(Code::TooLarge, message));
+            // Whoever does not read gets no answer either.
+            out.send(ToConsole::Ended { watch, problem }).await.ok();
+            return;
+        }
+        let (parts, out) = (Arc::clone(parts), out.clone());
+        let task = self.tasks.spawn(async move {
+            match said {
+                FromConsole::WatchAll { watch } => everything::watch(&parts, &out, watch).await,
+                FromConsole::WatchJournal { watch, run, after } => {
+                    journal::watch(&parts.store, &parts.fanout, &out, watch, run, after).await;
+                }
+                FromConsole::Unwatch { .. } => {}
+            }
+        });
+        self.by_number.insert(watch, task);
+    }
+}
+
+/// The console has gone; there is nobody to tell.
+#[derive(Debug)]
+struct Gone;
+
+/// Queues a message for the console; waits while its queue is full.
+async fn tell(out: &mpsc::Sender<ToConsole>, message: ToConsole) -> Result<(), Gone> {
+    out.send(message).await.map_err(|_| Gone)
 }

@@ -86,10 +86,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        fn check<T: DeserializeOwned + std::fmt::Debug>(
-            said: Result<T, Problem>,
-            expected: &str,
-        ) {
+        fn check<T: DeserializeOwned + std::fmt::Debug>(said: Result<T, Problem>, expected: &str) {
             let problem = said.expect_err("it must be refused");
             assert_eq!(problem.code, Code::Invalid, "{problem}");
             assert!(problem.message.contains(expected), "{expected}: {problem}");

@@ -1,0 +1,131 @@
+//! Adding and removing projects.
+
+use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
+use crate::dispatch::Answers;
+use crate::gate::Principal;
+use crate::hub::Parts;
+use pilot_forge::Gitea;
+use pilot_proto::console::{Named, Nothing, ProjectAdd, ProjectRemove};
+use pilot_proto::{ForgeKind, Problem, Project};
+
+/// Setup steps of a project.
+const MAX_STEPS: usize = 64;
+
+impl Answers<ProjectAdd> for Parts {
+    async fn answer(&self, _who: &Principal, project: Project) -> Result<Project, Problem> {
+        check(&project)?;
+        self.check_is_on_forge(&project).await?;
+        self.core.put_project(project.clone()).await?;
+        Ok(project)
+    }
+}
+
+impl Answers<ProjectRemove> for Parts {
+    async fn answer(&self, _who: &Principal, named: Named) -> Result<Nothing, Problem> {
+        self.core.remove_project(named.name).await?;
+        Ok(Nothing {})
+    }
+}
+
+impl Parts {
+    /// A pull request can only be made where the branch is pushed to.
+    async fn check_is_on_forge(&self, project: &Project) -> Result<(), Problem> {
+        let Some(name) = &project.forge else { return Ok(()) };
+        let forges = self.store.forges().await.map_err(|error| error.problem())?;
+        // That there is one is the core's to say, which knows those being added.
+        let Some(forge) = forges.into_iter().find(|forge| forge.name == *name) else {
+            return Ok(());
+        };
+        let token = self.credentials.forge_token(name).unwrap_or_default();
+        match forge.kind {
+            ForgeKind::Gitea => Gitea::new(&forge.url, token)?.repository(&project.repo)?,
+        };
+        Ok(())
+    }
+}
+
+fn check(project: &Project) -> Result<(), Problem> {
+    check_name("name", &project.name)?;
+    check_word("agent", &project.agent)?;
+    check_repo(&project.repo)?;
+    if let Some(base) = &project.base {
+        check_branch("base", base)?;
+    }
+    if project.setup.len() > MAX_STEPS {
+        return Err(invalid(format!("`setup` has more than {MAX_STEPS} steps.")));
+    }
+    let bad_step =
+        |step: &&String| step.trim().is_empty() || step.len() > MAX_LINE || step.contains('\0');
+    if let Some(step) = project.setup.iter().find(bad_step) {
+        return Err(invalid(format!("`setup`: `{}` is not a command line.", shown(step))));
+    }
+    Ok(())
+}
+
+fn check_repo(repo: &str) -> Result<(), Problem> {
+    let hint = "Give a clone URL (`https://…`, `ssh://…`, `git@host:path`, `file:///…`) or an absolute path.";
+    let wrong = || invalid("`repo` is not a repository's address.").hint(hint);
+    if repo.is_empty() || repo.len() > MAX_LINE || repo.starts_with('-') {
+        return Err(wrong());
+    }
+    if repo.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+        return Err(wrong());
+    }
+    if repo.starts_with('/') {
+        return Ok(());
+    }
+    match url::Url::parse(repo) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            if url.host().is_none() {
+                return Err(wrong());
+            }
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(invalid("`repo` holds a user or password.").hint(
+                    "Add the forge with its token, and name it in the project; an address is shown in logs.",
+                ));
+            }
+            Ok(())
+        }
+        Ok(url) if url.scheme() == "ssh" && url.password().is_none() => Ok(()),
+        Ok(url) if url.scheme() == "file" => Ok(()),
+        // `git@host:owner/name.git` is no URL, or one with a strange scheme.
+        _ => match repo.split_once(':') {
+            Some((host, path))
+                if !host.is_empty()
+                    && !host.contains('/')
+                    && !path.is_empty()
+                    && !path.starts_with(':')
+                    && !path.starts_with("//") =>
+            {
+                Ok(())
+            }
+            _ => Err(wrong()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_told_from_nonsense_and_holds_no_secret() {
+        for repo in [
+            "/srv/git/x.git",
+            "file:///srv/git/x.git",
+            "https://git.example.org/a/b.git",
+            "http://127.0.0.1:3000/a/b",
+            "ssh://git@git.example.org:22/a/b.git",
+            "git@git.example.org:a/b.git",
+        ] {
+            check_repo(repo).unwrap_or_else(|problem| panic!("{repo}: {problem}"));
+        }
+        for repo in
+            ["", "x", "../x", "--upload-pack=x", "ext::sh -c x", "ext::sh", "a b:c", "https://"]
+        {
+            assert!(check_repo(repo).is_err(), "{repo}");
+        }
+        let problem = check_repo("https://me:hunter2@x.org/a/b").expect_err("holds a secret");
+        assert!(!format!("{problem:?}").contains("hunter2"), "{problem:?}");
+    }
+}

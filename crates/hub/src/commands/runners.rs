@@ -1,0 +1,48 @@
+//! Join codes, and showing runners the door.
+
+use super::invalid;
+use crate::clock;
+use crate::dispatch::Answers;
+use crate::gate::Principal;
+use crate::hub::Parts;
+use crate::links::code_hash;
+use pilot_link::join_code;
+use pilot_proto::console::{
+    JoinCodeNew, NewJoinCode, NewJoinCodeMade, Nothing, OneRunner, RunnerRevoke,
+};
+use pilot_proto::runner::JoinCode;
+use pilot_proto::{Code, Problem, Secret};
+use std::time::Duration;
+
+/// How long a join code lives: long enough to walk to the other machine.
+const VALID_SECS: u64 = 900;
+/// How long it may live at most.
+const MOST_SECS: u64 = 24 * 3600;
+
+impl Answers<JoinCodeNew> for Parts {
+    async fn answer(&self, who: &Principal, new: NewJoinCode) -> Result<NewJoinCodeMade, Problem> {
+        let valid_secs = new.valid_secs.unwrap_or(VALID_SECS);
+        if valid_secs > MOST_SECS {
+            return Err(invalid(format!("`valid_secs` may be {MOST_SECS} at most.")));
+        }
+        let code = clock::random_hex()
+            .map_err(|error| Problem::new(Code::Internal, format!("No random bytes: {error}.")))?;
+        let expires_at = clock::now().after(Duration::from_secs(valid_secs));
+        self.core.put_join_code(code_hash(&code), expires_at).await?;
+        tracing::info!(who = who.name, valid_secs, "a join code was made");
+        let code = JoinCode {
+            hub: self.url.clone(),
+            fingerprint: self.fingerprint.clone(),
+            code: Secret::new(code),
+        };
+        Ok(NewJoinCodeMade { code: Secret::new(join_code::format(&code)), expires_at })
+    }
+}
+
+impl Answers<RunnerRevoke> for Parts {
+    async fn answer(&self, who: &Principal, one: OneRunner) -> Result<Nothing, Problem> {
+        self.core.revoke(one.runner).await?;
+        tracing::info!(who = who.name, runner = %one.runner, "a runner was revoked");
+        Ok(Nothing {})
+    }
+}

@@ -1,0 +1,117 @@
+//! Filing and steering tasks, and answering what they ask.
+
+use super::{MAX_LINE, check_branch, check_word, invalid};
+use crate::core::Steer;
+use crate::dispatch::Answers;
+use crate::gate::Principal;
+use crate::hub::Parts;
+use pilot_proto::console::{
+    AnswerItem, InboxAnswer, NewTask, NewTasks, OneTask, Resume, Say, TaskInterrupt, TaskNew,
+    TaskNewMany, TaskResume, TaskRetry, TaskSay, TaskStop,
+};
+use pilot_proto::{Code, InboxItem, Problem, Task};
+
+/// Tasks filed at once.
+const MAX_TASKS: usize = 1000;
+
+impl Answers<TaskNew> for Parts {
+    async fn answer(&self, _who: &Principal, new: NewTask) -> Result<Task, Problem> {
+        check(&new)?;
+        let mut tasks = self.core.file(vec![new]).await?;
+        tasks.pop().ok_or_else(|| Problem::new(Code::Internal, "The task was not filed."))
+    }
+}
+
+impl Answers<TaskNewMany> for Parts {
+    async fn answer(&self, _who: &Principal, new: NewTasks) -> Result<Vec<Task>, Problem> {
+        if new.tasks.len() > MAX_TASKS {
+            let message = format!("`tasks`: {MAX_TASKS} at most; these are {}.", new.tasks.len());
+            return Err(Problem::new(Code::TooLarge, message).hint("File them in several parts."));
+        }
+        for (at, task) in new.tasks.iter().enumerate() {
+            check(task).map_err(|problem| {
+                let message = format!("Task {} of the list: {}", at + 1, problem.message);
+                Problem { message, ..problem }
+            })?;
+        }
+        self.core.file(new.tasks).await
+    }
+}
+
+impl Answers<TaskSay> for Parts {
+    async fn answer(&self, _who: &Principal, say: Say) -> Result<Task, Problem> {
+        check_text(&say.text)?;
+        self.core.steer(say.task, Steer::Say(say.text)).await
+    }
+}
+
+impl Answers<TaskInterrupt> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Interrupt).await
+    }
+}
+
+impl Answers<TaskStop> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Stop).await
+    }
+}
+
+impl Answers<TaskRetry> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Retry).await
+    }
+}
+
+impl Answers<TaskResume> for Parts {
+    async fn answer(&self, _who: &Principal, resume: Resume) -> Result<Task, Problem> {
+        if let Some(text) = &resume.text {
+            check_text(text)?;
+        }
+        self.core.steer(resume.task, Steer::Resume(resume.text)).await
+    }
+}
+
+impl Answers<InboxAnswer> for Parts {
+    async fn answer(&self, who: &Principal, answer: AnswerItem) -> Result<InboxItem, Problem> {
+        self.core.answer(answer.item, answer.answer, who.name.clone()).await
+    }
+}
+
+fn check(new: &NewTask) -> Result<(), Problem> {
+    if new.prompt.len() > NewTask::MAX_PROMPT {
+        return Err(too_long("prompt", new.prompt.len()));
+    }
+    if new.title.as_ref().is_some_and(|title| title.len() > MAX_LINE) {
+        return Err(invalid(format!("`title` is longer than {MAX_LINE} bytes.")));
+    }
+    if let Some(base) = &new.base {
+        check_branch("base", base)?;
+    }
+    if let Some(agent) = &new.agent {
+        check_word("agent", agent)?;
+    }
+    if let Some(model) = &new.model {
+        check_word("model", model)?;
+    }
+    if new.limits.agent_secs == 0 || new.limits.setup_secs == 0 {
+        return Err(invalid("`limits`: `agent_secs` and `setup_secs` are to be at least 1."));
+    }
+    Ok(())
+}
+
+fn check_text(text: &str) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        return Err(invalid("`text` is empty."));
+    }
+    if text.len() > NewTask::MAX_PROMPT {
+        return Err(too_long("text", text.len()));
+    }
+    Ok(())
+}
+
+fn too_long(field: &str, bytes: usize) -> Problem {
+    let most = NewTask::MAX_PROMPT;
+    Problem::new(Code::TooLarge, format!("`{field}` has {bytes} bytes; {most} are the most."))
+        .hint("Put long material into the repository and name it.")
+}

@@ -1,0 +1,234 @@
+//! The core's memory: the machines of every task that is not over, and what
+//! the store holds of each, so that only what differs is written.
+
+use crate::options::HubOptions;
+use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
+use pilot_proto::console::InboxQuery;
+use pilot_proto::{
+    Forge, InboxId, InboxItem, Project, Provider, Run, RunId, RunnerId, Task, TaskId, TaskState,
+};
+use pilot_store::{EnrolledRunner, JournalEnd, PendingOrder, Store, StoreError};
+use std::collections::{BTreeMap, HashMap};
+
+/// Settings with this prefix hold what a task's machine remembers.
+const MEMORY: &str = "task-memory/";
+
+pub(crate) fn memory_key(task: TaskId) -> String {
+    format!("{MEMORY}{task}")
+}
+
+/// Everything the core decides from.
+pub(crate) struct Board {
+    pub(crate) queue: Queue,
+    /// Tasks that are not over, and those that something just happened to.
+    pub(crate) tasks: HashMap<TaskId, Slot>,
+    /// Runs of those tasks.
+    pub(crate) runs: HashMap<RunId, Journal>,
+    /// Orders not known to be done, in the order given.
+    pub(crate) orders: HashMap<RunId, Vec<PendingOrder>>,
+    /// Items that nobody has answered.
+    pub(crate) inbox: HashMap<InboxId, InboxItem>,
+    pub(crate) runners: BTreeMap<RunnerId, EnrolledRunner>,
+    pub(crate) projects: BTreeMap<String, Project>,
+    pub(crate) forges: BTreeMap<String, Forge>,
+    pub(crate) providers: BTreeMap<String, Provider>,
+}
+
+/// A task's machine.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) machine: TaskMachine,
+    /// Why the pull request is late; shown as the task's reason.
+    pub(crate) late: Option<String>,
+    stored: Stored,
+}
+
+#[derive(Debug, Default)]
+struct Stored {
+    task: Option<Task>,
+    runs: Vec<Run>,
+    memory: Option<Memory>,
+}
+
+/// A run's journal, as far as the core must know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Journal {
+    pub(crate) task: TaskId,
+    pub(crate) runner: RunnerId,
+    pub(crate) fence: u64,
+    /// Only the cursor counts here; lines and bytes are the store's.
+    pub(crate) end: JournalEnd,
+}
+
+/// What of a slot is not stored yet.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaved {
+    pub(crate) task: Option<Task>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) memory: Option<Memory>,
+}
+
+impl Slot {
+    /// Of a machine that the store does not know yet.
+    pub(crate) fn fresh(machine: TaskMachine) -> Self {
+        Self { machine, late: None, stored: Stored::default() }
+    }
+
+    /// The task as everybody sees it.
+    pub(crate) fn shown(&self) -> Task {
+        let mut task = self.machine.task().clone();
+        if let (TaskState::Publishing, Some(late)) = (&task.state, &self.late) {
+            task.reason.clone_from(late);
+        }
+        task
+    }
+
+    /// What differs from the store.
+    pub(crate) fn unsaved(&self) -> Unsaved {
+        let task = self.shown();
+        let stored = &self.stored;
+        let runs = self.machine.runs();
+        let changed = runs.iter().enumerate().filter(|(at, run)| stored.runs.get(*at) != Some(run));
+        Unsaved {
+            runs: changed.map(|(_, run)| run.clone()).collect(),
+            memory: (stored.memory.as_ref() != Some(self.machine.memory()))
+                .then(|| self.machine.memory().clone()),
+            task: (stored.task.as_ref() != Some(&task)).then_some(task),
+        }
+    }
+
+    /// The store has it all now.
+    pub(crate) fn saved(&mut self) {
+        let task = self.shown();
+        if self.stored.task.as_ref() != Some(&task) {
+            self.stored.task = Some(task);
+        }
+        if self.stored.runs != self.machine.runs() {
+            self.stored.runs = self.machine.runs().to_vec();
+        }
+        if self.stored.memory.as_ref() != Some(self.machine.memory()) {
+            self.stored.memory = Some(self.machine.memory().clone());
+        }
+    }
+
+    /// Nothing more happens to it by itself.
+    fn is_over(&self) -> bool {
+        self.machine.task().state.is_end()
+            && self.machine.runs().iter().all(|run| run.outcome.is_some())
+    }
+}
+
+impl Board {
+    /// Reads everything that is not over.
+    pub(crate) async fn load(store: &Store, options: &HubOptions) -> Result<Self, StoreError> {
+        let terms = Terms { lease: options.lease, grace: options.lease_grace };
+        let mut board = Self {
+            queue: Queue::new(terms),
+            tasks: HashMap::new(),
+            runs: HashMap::new(),
+            orders: HashMap::new(),
+            inbox: HashMap::new(),
+            runners: by_key(store.runners().await?, |runner| runner.id),
+            projects: by_key(store.projects().await?, |project| project.name.clone()),
+            forges: by_key(store.forges().await?, |forge| forge.name.clone()),
+            providers: by_key(store.providers().await?, |provider| provider.name.clone()),
+        };
+        for item in store.inbox(&InboxQuery::default()).await? {
+            board.inbox.insert(item.id, item);
+        }
+        for order in store.all_orders().await? {
+            board.orders.entry(order.run).or_default().push(order);
+        }
+        for task in store.open_tasks().await? {
+            board.add(store, task).await?;
+        }
+        // A stopped task's run may still be on its way to its end.
+        for run in store.unfinished_runs().await? {
+            board.summon(store, run.task).await?;
+        }
+        Ok(board)
+    }
+
+    /// Makes sure that a task's machine is here. False if there is no such task.
+    pub(crate) async fn summon(&mut self, store: &Store, id: TaskId) -> Result<bool, StoreError> {
+        if self.tasks.contains_key(&id) {
+            return Ok(true);
+        }
+        let Some(task) = store.task(id).await? else { return Ok(false) };
+        self.add(store, task).await?;
+        Ok(true)
+    }
+
+    /// Makes sure that a run's task is here. False if there is no such run.
+    pub(crate) async fn summon_run(
+        &mut self,
+        store: &Store,
+        id: RunId,
+    ) -> Result<bool, StoreError> {
+        if self.runs.contains_key(&id) {
+            return Ok(true);
+        }
+        let Some(run) = store.run(id).await? else { return Ok(false) };
+        self.summon(store, run.task).await?;
+        Ok(self.runs.contains_key(&id))
+    }
+
+    async fn add(&mut self, store: &Store, task: Task) -> Result<(), StoreError> {
+        let id = task.id;
+        let runs = store.runs(id).await?;
+        let memory: Memory =
+            match store.setting(&memory_key(id)).await? {
+                Some(text) => serde_json::from_str(&text).map_err(|source| {
+                    StoreError::Document { what: "the memory of task", id: id.to_string(), source }
+                })?,
+                None => Memory::default(),
+            };
+        for run in &runs {
+            let end = store.journal_end(run.id).await?;
+            self.runs.insert(run.id, Journal::of(run, end));
+        }
+        let stored =
+            Stored { task: Some(task.clone()), runs: runs.clone(), memory: Some(memory.clone()) };
+        let mut machine = TaskMachine::restore(task, runs, memory);
+        if let Some(lease) = machine.lease() {
+            machine = machine.with_snapshot(&store.snapshot(lease.run, None).await?);
+        }
+        self.tasks.insert(id, Slot { machine, late: None, stored });
+        Ok(())
+    }
+
+    /// Forgets a task that is over; it is read again when somebody asks.
+    pub(crate) fn dismiss(&mut self, id: TaskId) {
+        if !self.tasks.get(&id).is_some_and(Slot::is_over) {
+            return;
+        }
+        for run in self.tasks.remove(&id).iter().flat_map(|slot| slot.machine.runs()) {
+            self.runs.remove(&run.id);
+        }
+    }
+
+    /// Runs that are leased to a runner and not over.
+    pub(crate) fn runs_of(&self, runner: RunnerId) -> Vec<RunId> {
+        let mut runs: Vec<RunId> = (self.runs.iter())
+            .filter(|(_, journal)| journal.runner == runner)
+            .filter(|(id, journal)| {
+                self.tasks.get(&journal.task).is_some_and(|slot| {
+                    slot.machine.runs().iter().any(|run| run.id == **id && run.outcome.is_none())
+                })
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        runs.sort();
+        runs
+    }
+}
+
+impl Journal {
+    pub(crate) fn of(run: &Run, end: JournalEnd) -> Self {
+        Self { task: run.task, runner: run.runner, fence: run.fence, end }
+    }
+}
+
+fn by_key<K: Ord, V>(values: Vec<V>, key: impl Fn(&V) -> K) -> BTreeMap<K, V> {
+    values.into_iter().map(|value| (key(&value), value)).collect()
+}

@@ -1,0 +1,204 @@
+//! What the machines want done: the core's half of every effect.
+
+use super::Core;
+use super::board::{Journal, Slot};
+use super::turn::{Output, Turn};
+use crate::assignment::run_spec;
+use crate::clock;
+use crate::live::Changed;
+use crate::publish::Publication;
+use pilot_lifecycle::{QueueEffect, QueueEvent, TaskEffect, TaskEvent};
+use pilot_proto::inbox::{Answered, Decider};
+use pilot_proto::runner::{ToRunner, Verdict};
+use pilot_proto::{Answer, InboxId, InboxItem, Problem, RunId, RunnerId, TaskId};
+use pilot_store::{Change, JournalEnd};
+use std::sync::Arc;
+
+impl Core {
+    /// Feeds a task's machine and carries out what it says. Gives the refusal,
+    /// if it refused.
+    pub(crate) fn feed(
+        &mut self,
+        turn: &mut Turn,
+        task: TaskId,
+        event: TaskEvent<'_>,
+    ) -> Result<(), Problem> {
+        let Some(slot) = self.board.tasks.get_mut(&task) else {
+            tracing::error!(%task, "an event of a task that is not here");
+            return Ok(());
+        };
+        let effects = slot.machine.handle(turn.now, event);
+        turn.touched.insert(task);
+        let mut refused = Ok(());
+        for effect in effects {
+            if let TaskEffect::Refused(problem) = effect {
+                refused = Err(problem);
+            } else {
+                self.carry_out(turn, task, effect);
+            }
+        }
+        refused
+    }
+
+    /// As [`Core::feed`], for events that nobody waits for an answer to.
+    pub(crate) fn feed_news(&mut self, turn: &mut Turn, task: TaskId, event: TaskEvent<'_>) {
+        if let Err(problem) = self.feed(turn, task, event) {
+            tracing::warn!(%task, %problem, "a task refused what happened to it");
+        }
+    }
+
+    fn carry_out(&mut self, turn: &mut Turn, task: TaskId, effect: TaskEffect) {
+        match effect {
+            TaskEffect::Enqueue => self.enqueue(turn, task),
+            TaskEffect::Dequeue => self.ask_queue(turn, QueueEvent::Withdrawn { task }),
+            TaskEffect::Order { run, act } => self.order(turn, run, act),
+            TaskEffect::Fence { run } => {
+                self.drop_orders(turn, run);
+                self.tell_verdict(turn, run, Verdict::Fenced);
+            }
+            TaskEffect::RunOver { run } => self.run_over(turn, task, run),
+            TaskEffect::InboxPut(item) => self.put_inbox(turn, item),
+            TaskEffect::InboxGone { item } => self.close_inbox(turn, item),
+            TaskEffect::OpenPullRequest { branch, commit, summary } => {
+                self.publish(turn, task, branch, commit, summary);
+            }
+            // `feed` has taken it out.
+            TaskEffect::Refused(_) => {}
+        }
+    }
+
+    /// Feeds the queue and carries out what it says.
+    pub(crate) fn ask_queue(&mut self, turn: &mut Turn, event: QueueEvent<'_>) {
+        for effect in self.board.queue.handle(turn.steady, event) {
+            match effect {
+                QueueEffect::Grant { task, run, runner, fence } => {
+                    self.lease(turn, task, run, runner, fence);
+                }
+                QueueEffect::Expire { task, run } => {
+                    self.changed_runner_of(turn, run);
+                    self.feed_news(turn, task, TaskEvent::LeaseExpired { run });
+                }
+                QueueEffect::Lost { task, run } => {
+                    self.changed_runner_of(turn, run);
+                    self.feed_news(turn, task, TaskEvent::RunLost { run });
+                }
+            }
+        }
+    }
+
+    fn enqueue(&mut self, turn: &mut Turn, task: TaskId) {
+        let Some(slot) = self.board.tasks.get(&task) else { return };
+        let wanted = slot.machine.task();
+        let event = QueueEvent::Wanted {
+            task,
+            run: RunId(clock::mint()),
+            fence: wanted.fence + 1,
+            agent: wanted.agent.clone(),
+            created_at: wanted.created_at,
+        };
+        turn.outputs.push(Output::Unpublish(task));
+        self.ask_queue(turn, event);
+    }
+
+    fn lease(&mut self, turn: &mut Turn, task: TaskId, run: RunId, runner: RunnerId, fence: u64) {
+        let journal = Journal { task, runner, fence, end: JournalEnd::default() };
+        self.board.runs.insert(run, journal);
+        self.feed_news(turn, task, TaskEvent::Leased { run, runner, fence });
+        turn.runners.insert(runner);
+        let Some(slot) = self.board.tasks.get(&task) else { return };
+        if !slot.machine.is_current(run) {
+            return;
+        }
+        match self.spec(slot) {
+            Some(spec) => {
+                turn.changes.push(Change::PutSpec(spec));
+                turn.outputs.push(Output::Assign(runner, run));
+            }
+            None => tracing::error!(%task, "a task was leased whose project is gone"),
+        }
+    }
+
+    /// What the present run of a task is told to do, without grants.
+    pub(crate) fn spec(&self, slot: &Slot) -> Option<pilot_proto::RunSpec> {
+        let project = self.board.projects.get(&slot.machine.task().project)?;
+        run_spec(&slot.machine, project, self.reach.options.lease)
+    }
+
+    fn run_over(&mut self, turn: &mut Turn, task: TaskId, run: RunId) {
+        let left = self.drop_orders(turn, run);
+        self.changed_runner_of(turn, run);
+        for order in left {
+            self.feed_news(turn, task, TaskEvent::Undone { run, act: order.act });
+        }
+        if let Some(journal) = self.board.runs.get(&run)
+            && let Some(end) = self.links.get_mut(&journal.runner)
+            && let Some(held) = end.held.get_mut(&run)
+        {
+            held.finished = true;
+        }
+        self.ask_queue(turn, QueueEvent::Released { run });
+        self.tell_verdict(turn, run, Verdict::Forget);
+    }
+
+    pub(crate) fn tell_verdict(&mut self, turn: &mut Turn, run: RunId, verdict: Verdict) {
+        if let Some(journal) = self.board.runs.get(&run) {
+            turn.send(journal.runner, ToRunner::Verdict { run, verdict });
+        }
+    }
+
+    pub(crate) fn changed_runner_of(&mut self, turn: &mut Turn, run: RunId) {
+        if let Some(journal) = self.board.runs.get(&run) {
+            turn.runners.insert(journal.runner);
+        }
+    }
+
+    fn put_inbox(&mut self, turn: &mut Turn, item: InboxItem) {
+        if item.answered.is_some() {
+            self.board.inbox.remove(&item.id);
+        } else {
+            self.board.inbox.insert(item.id, item.clone());
+        }
+        turn.outputs.push(Output::Tell(Changed::Inbox(Arc::new(item.clone()))));
+        turn.changes.push(Change::PutInbox(item));
+    }
+
+    /// Closed without anybody's word: kept as refused, with the reason.
+    fn close_inbox(&mut self, turn: &mut Turn, id: InboxId) {
+        let Some(mut item) = self.board.inbox.remove(&id) else { return };
+        let reason = "The run no longer waits for an answer.".to_owned();
+        item.answered = Some(Answered {
+            answer: Answer::Deny { reason },
+            decider: Decider::Policy,
+            at: turn.now,
+        });
+        self.put_inbox(turn, item);
+    }
+
+    fn publish(
+        &mut self,
+        turn: &mut Turn,
+        task: TaskId,
+        branch: String,
+        commit: String,
+        summary: String,
+    ) {
+        let Some(slot) = self.board.tasks.get(&task) else { return };
+        let project = self.board.projects.get(&slot.machine.task().project);
+        let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
+        match (project, forge) {
+            (Some(project), Some(forge)) => {
+                let wanted = Publication::new(slot.machine.task(), project, forge)
+                    .wanting(branch, commit, summary);
+                turn.outputs.push(Output::Publish(Box::new(wanted)));
+            }
+            _ => {
+                let problem = Problem::new(
+                    pilot_proto::Code::Precondition,
+                    "The branch is pushed, but the project has no forge any more.",
+                )
+                .hint("Add the forge again and retry the task.");
+                self.feed_news(turn, task, TaskEvent::PublishFailed { problem });
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What the core is told: wishes, which are answered, and news, which are not.
+
+use crate::links::Outlet;
+use pilot_proto::console::NewTask;
+use pilot_proto::runner::{About, Held};
+use pilot_proto::task::PullRequest;
+use pilot_proto::{
+    Answer, Forge, InboxId, InboxItem, Problem, Project, Provider, Record, RunId, RunnerId, Task,
+    TaskId, Timestamp,
+};
+use pilot_store::{EnrolledRunner, StoredRecord};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// What a console, or somebody who wants to join, wants changed.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// What.
+    pub(crate) want: Want,
+    /// Where the answer goes.
+    pub(crate) reply: Reply,
+}
+
+/// Where an answer goes: the first one; a second finds nobody.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply(Arc<Mutex<Option<AnswerSender>>>);
+
+type AnswerSender = oneshot::Sender<Result<Granted, Problem>>;
+
+impl Reply {
+    pub(crate) fn answer(&self, answer: Result<Granted, Problem>) {
+        let reply = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(reply) = reply
+            && reply.send(answer).is_err()
+        {
+            tracing::debug!("a console went before its answer");
+        }
+    }
+}
+
+/// What is wanted.
+#[derive(Debug)]
+pub(crate) enum Want {
+    /// Tasks filed, all or none.
+    File(Vec<NewTask>),
+    /// Something done with a task.
+    Steer(TaskId, Steer),
+    /// An inbox item answered.
+    Answer {
+        /// Which.
+        item: InboxId,
+        /// What.
+        answer: Answer,
+        /// Who says so.
+        who: String,
+    },
+    /// A project added or changed.
+    PutProject(Project),
+    /// A project removed.
+    RemoveProject(String),
+    /// A forge added or changed; its token is in the credential file already.
+    PutForge(Forge),
+    /// A provider added or changed; its key is in the credential file already.
+    PutProvider(Provider),
+    /// A join code made.
+    PutJoinCode {
+        /// Hash of the code.
+        hash: String,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// A runner enrolled with a code.
+    Enrol {
+        /// Hash of the code.
+        hash: String,
+        /// The runner.
+        runner: Box<EnrolledRunner>,
+    },
+    /// A runner revoked.
+    Revoke(RunnerId),
+}
+
+/// What may be done with a task.
+#[derive(Debug, Clone)]
+pub(crate) enum Steer {
+    /// Tell the agent something.
+    Say(String),
+    /// Stop its turn.
+    Interrupt,
+    /// End the task.
+    Stop,
+    /// Again from its base.
+    Retry,
+    /// On with the last session.
+    Resume(Option<String>),
+}
+
+/// What a wish came to.
+#[derive(Debug)]
+pub(crate) enum Granted {
+    /// The tasks, as they are now.
+    Tasks(Vec<Task>),
+    /// The inbox item, as it is now.
+    Item(Box<InboxItem>),
+    /// Done.
+    Done,
+}
+
+impl Wish {
+    pub(crate) fn new(want: Want) -> (Self, oneshot::Receiver<Result<Granted, Problem>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { want, reply: Reply(Arc::new(Mutex::new(Some(reply)))) }, answer)
+    }
+
+    /// Says no.
+    pub(crate) fn refuse(self, problem: Problem) {
+        self.reply.answer(Err(problem));
+    }
+}
+
+/// What happened outside.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A runner's primary connection stands.
+    Connected(Box<Connected>),
+    /// It is over.
+    Disconnected {
+        /// Whose.
+        runner: RunnerId,
+        /// Which.
+        link: u64,
+    },
+    /// Records came.
+    Journal(JournalNews),
+    /// A runner is there.
+    Beat {
+        /// Who.
+        runner: RunnerId,
+        /// On which connection.
+        link: u64,
+        /// Runs it has that are not finished.
+        runs: Vec<RunId>,
+    },
+    /// A runner took a run.
+    Taken {
+        /// Who.
+        runner: RunnerId,
+        /// On which connection.
+        link: u64,
+        /// Which.
+        run: RunId,
+        /// With which token.
+        fence: u64,
+    },
+    /// A runner would not take a run.
+    Declined {
+        /// Who.
+        runner: RunnerId,
+        /// On which connection.
+        link: u64,
+        /// Which.
+        run: RunId,
+        /// With which token.
+        fence: u64,
+        /// In its words.
+        reason: String,
+    },
+    /// A forge said something about a task's pull request.
+    PullRequest {
+        /// Whose.
+        task: TaskId,
+        /// What.
+        news: PullRequestNews,
+    },
+}
+
+/// A runner's primary connection that stands.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    /// Who.
+    pub(crate) runner: RunnerId,
+    /// How it is set up.
+    pub(crate) about: About,
+    /// What it has.
+    pub(crate) held: Vec<Held>,
+    /// Version to speak.
+    pub(crate) version: u32,
+    /// Number of the connection.
+    pub(crate) link: u64,
+    /// The way to it.
+    pub(crate) outlet: Arc<Outlet>,
+}
+
+/// The core's end of a runner's primary connection.
+#[derive(Debug)]
+pub(crate) struct LinkEnd {
+    /// Number of the connection.
+    pub(crate) link: u64,
+    /// The way to it.
+    pub(crate) outlet: Arc<Outlet>,
+    /// How it is set up.
+    pub(crate) about: About,
+    /// Runs on its disk, as far as we know.
+    pub(crate) held: BTreeMap<RunId, Held>,
+    /// When it last said something.
+    pub(crate) seen_at: Timestamp,
+}
+
+/// Records of one run, in order.
+#[derive(Debug)]
+pub(crate) struct JournalNews {
+    /// Who sent them.
+    pub(crate) runner: RunnerId,
+    /// Whose.
+    pub(crate) run: RunId,
+    /// The records, as they are and as their writer spelled them.
+    pub(crate) records: Vec<(Record, StoredRecord)>,
+    /// How long they are.
+    pub(crate) bytes: usize,
+}
+
+/// What a forge said.
+#[derive(Debug, Clone)]
+pub(crate) enum PullRequestNews {
+    /// It is open, and was read back.
+    Open(PullRequest),
+    /// It could not be made, and will not be.
+    Failed(Problem),
+    /// It could not be made yet; it is tried again.
+    Delayed(Problem),
+    /// It was merged.
+    Merged,
+    /// It was closed without a merge.
+    Closed,
+}
+
+/// Anything the core is told.
+pub(crate) enum Message {
+    Wish(Wish),
+    News(News),
+}
+
+impl Message {
+    /// How much it adds to a commit.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::News(News::Journal(journal)) => journal.bytes,
+            Self::Wish(_) | Self::News(_) => 256,
+        }
+    }
+
+    /// Its commit may fail for its own sake.
+    pub(crate) fn goes_alone(&self) -> bool {
+        match self {
+            Self::Wish(wish) => matches!(wish.want, Want::Enrol { .. }),
+            Self::News(_) => false,
+        }
+    }
+
+    /// What is left of it when its commit failed: wishes are refused, news stay.
+    pub(crate) fn keep(self, problem: &Problem) -> Option<News> {
+        match self {
+            Self::Wish(wish) => {
+                wish.refuse(problem.clone());
+                None
+            }
+            Self::News(news) => Some(news),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Committing a turn, and letting out what stood on it.
+
+use super::Core;
+use super::board::memory_key;
+use super::messages::Message;
+use super::turn::{Output, Turn};
+use crate::live::Changed;
+use pilot_proto::runner::ToRunner;
+use pilot_proto::{RunId, RunnerId};
+use pilot_store::{Change, Commit, StoreError};
+use std::sync::Arc;
+
+impl Core {
+    /// Makes the turn durable, or nothing of it.
+    pub(crate) async fn commit(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
+        self.write_down_tasks(turn)?;
+        let commit = Commit {
+            journal: std::mem::take(&mut turn.journal),
+            changes: std::mem::take(&mut turn.changes),
+        };
+        if !commit.journal.is_empty() || !commit.changes.is_empty() {
+            self.reach.store.commit(&commit).await?;
+        }
+        for task in &turn.touched {
+            if let Some(slot) = self.board.tasks.get_mut(task) {
+                slot.saved();
+            }
+        }
+        Ok(())
+    }
+
+    fn write_down_tasks(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
+        for id in turn.touched.clone() {
+            let Some(slot) = self.board.tasks.get(&id) else { continue };
+            let unsaved = slot.unsaved();
+            if let Some(task) = unsaved.task {
+                turn.changes.push(Change::PutTask(task.clone()));
+                turn.outputs.push(Output::Tell(Changed::Task(Arc::new(task))));
+            }
+            turn.changes.extend(unsaved.runs.into_iter().map(Change::PutRun));
+            if let Some(memory) = unsaved.memory {
+                let value = serde_json::to_string(&memory)
+                    .map_err(|source| StoreError::Spell { what: "the memory of a task", source })?;
+                turn.changes.push(Change::PutSetting { key: memory_key(id), value });
+            }
+        }
+        Ok(())
+    }
+
+    /// The turn is durable: out with everything.
+    pub(crate) fn let_go(&mut self, turn: Turn, batch: Vec<Message>) {
+        for output in turn.outputs {
+            self.let_out(output);
+        }
+        for runner in turn.runners {
+            self.show_runner(runner);
+        }
+        for task in turn.touched {
+            self.board.dismiss(task);
+        }
+        // Wishes without an answer of their own have none left to wait for.
+        drop(batch);
+    }
+
+    fn let_out(&mut self, output: Output) {
+        match output {
+            Output::Answer(reply, answer) => reply.answer(answer),
+            Output::Send(runner, message) => self.send(runner, message),
+            Output::Assign(runner, run) => self.assign(runner, run),
+            Output::Ack(runner, run, cursor) => {
+                if let Some(link) = self.links.get(&runner) {
+                    link.outlet.ack(run, cursor);
+                }
+            }
+            Output::Tell(changed) => self.reach.fanout.tell(changed),
+            Output::Journal(run, fresh) => self.reach.fanout.tell_journal(run, fresh),
+            Output::Publish(publication) => self.reach.publisher.publish(*publication),
+            Output::Unpublish(task) => self.reach.publisher.forget(task),
+            Output::HangUp(runner) => self.reach.connections.hang_up(runner),
+        }
+    }
+
+    /// A runner that is away is told when it comes back.
+    fn send(&mut self, runner: RunnerId, message: ToRunner) {
+        if let Some(link) = self.links.get(&runner) {
+            link.outlet.push(message);
+        }
+    }
+
+    fn assign(&mut self, runner: RunnerId, run: RunId) {
+        let Some(journal) = self.board.runs.get(&run) else { return };
+        let Some(slot) = self.board.tasks.get(&journal.task) else { return };
+        let (Some(spec), Some(project)) =
+            (self.spec(slot), self.board.projects.get(&slot.machine.task().project))
+        else {
+            return;
+        };
+        let forge = project.forge.as_ref().and_then(|name| self.board.forges.get(name));
+        let providers = self.board.providers.values();
+        let spec = Box::new(self.reach.granter.complete(spec, forge, providers));
+        self.send(runner, ToRunner::Assign { spec });
+    }
+}

@@ -1,0 +1,65 @@
+//! One turn: what it changes, and what goes out once that is durable.
+
+use super::messages::{Granted, Reply};
+use crate::live::{Changed, Fresh};
+use crate::publish::Publication;
+use pilot_proto::runner::ToRunner;
+use pilot_proto::{Cursor, Problem, RunId, RunnerId, TaskId, Timestamp};
+use pilot_store::{Change, JournalBatch};
+use std::collections::BTreeSet;
+
+/// A turn under way.
+pub(crate) struct Turn {
+    /// The wall clock, for what people see.
+    pub(crate) now: Timestamp,
+    /// The steady clock, for leases and deadlines.
+    pub(crate) steady: Timestamp,
+    pub(crate) journal: Vec<JournalBatch>,
+    pub(crate) changes: Vec<Change>,
+    /// Tasks whose machines something happened to.
+    pub(crate) touched: BTreeSet<TaskId>,
+    /// Runners that look different now.
+    pub(crate) runners: BTreeSet<RunnerId>,
+    /// In order.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// What goes out after the commit.
+pub(crate) enum Output {
+    /// To whoever wished.
+    Answer(Reply, Result<Granted, Problem>),
+    /// To a runner.
+    Send(RunnerId, ToRunner),
+    /// An assignment; its grants are put in when it goes, and nowhere kept.
+    Assign(RunnerId, RunId),
+    /// To a runner: its journal is durable up to here.
+    Ack(RunnerId, RunId, Cursor),
+    /// To consoles.
+    Tell(Changed),
+    /// To whoever follows a journal.
+    Journal(RunId, Fresh),
+    /// To the forge.
+    Publish(Box<Publication>),
+    /// No more wish for a pull request of this task.
+    Unpublish(TaskId),
+    /// Every connection of the runner ends.
+    HangUp(RunnerId),
+}
+
+impl Turn {
+    pub(crate) fn new(now: Timestamp, steady: Timestamp) -> Self {
+        Self {
+            now,
+            steady,
+            journal: Vec::new(),
+            changes: Vec::new(),
+            touched: BTreeSet::new(),
+            runners: BTreeSet::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn send(&mut self, runner: RunnerId, message: ToRunner) {
+        self.outputs.push(Output::Send(runner, message));
+    }
+}

@@ -1,0 +1,145 @@
+//! A runner's primary connection: its news to the core, the core's word to it.
+
+use super::Outlet;
+use crate::core::{Connected, JournalNews, News};
+use crate::hub::Parts;
+use bytes::Bytes;
+use pilot_link::{Accepted, Closed, HubLive, Incoming};
+use pilot_proto::runner::{About, BulkHead, Refusal, ToHub, ToRunner};
+use pilot_proto::{Record, RunId, RunnerId};
+use pilot_store::StoredRecord;
+use std::sync::Arc;
+
+/// Records longer than this together are read off the runtime's threads: a
+/// full batch takes some milliseconds.
+const READ_INLINE: usize = 64 * 1024;
+
+pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
+    let Accepted { greeted, mut live } = accepted;
+    let runner = greeted.runner;
+    let Some(about) = greeted.about else {
+        tracing::warn!(%runner, "a primary hello that does not say how the runner is set up");
+        if let Err(error) = live.sender().send(&ToRunner::Refused(Refusal::Malformed)).await {
+            tracing::debug!(%runner, %error, "it was not told");
+        }
+        return live.close().await;
+    };
+    tracing::info!(%runner, name = about.name, held = greeted.runs.len(), "a runner is connected");
+    let outlet = Arc::new(Outlet::new(live.sender()));
+    let news = Connected {
+        runner,
+        about: bounded(about),
+        held: greeted.runs,
+        version: greeted.version,
+        link,
+        outlet: Arc::clone(&outlet),
+    };
+    let sender = live.sender();
+    let closed = tokio::select! {
+        closed = listen(parts, &mut live, runner, link, news) => Some(closed),
+        closed = outlet.drain() => Some(closed),
+        // Also while `listen` waits for the core: a revoked runner goes at once.
+        closed = sender.closed() => Some(closed),
+        () = parts.stop.cancelled() => None,
+    };
+    match closed {
+        Some(closed) => tracing::info!(%runner, %closed, "a runner is disconnected"),
+        None => tracing::debug!(%runner, "the hub stops"),
+    }
+    parts.core.tell(News::Disconnected { runner, link }).await;
+    live.close().await;
+}
+
+/// What a runner says about itself is shown and stored; it must not be long.
+fn bounded(mut about: About) -> About {
+    about.name = about.name.chars().take(super::MAX_NAME).collect();
+    about.agents.truncate(64);
+    about
+}
+
+async fn listen(
+    parts: &Parts,
+    live: &mut HubLive,
+    runner: RunnerId,
+    link: u64,
+    connected: Connected,
+) -> Closed {
+    parts.core.tell(News::Connected(Box::new(connected))).await;
+    loop {
+        let incoming = match live.recv().await {
+            Ok(incoming) => incoming,
+            Err(closed) => return closed,
+        };
+        let news = match incoming {
+            Incoming::Message(message) => news_of(runner, link, message),
+            Incoming::Bulk(BulkHead::Journal { run, .. }, bytes) => {
+                journal(runner, run, bytes).await
+            }
+            Incoming::Bulk(BulkHead::Blob { blob, .. }, _) => {
+                tracing::warn!(%runner, %blob, "a piece of a blob on the primary connection; dropped");
+                None
+            }
+            Incoming::Malformed { why } => {
+                tracing::warn!(%runner, why, "a frame that makes no sense; dropped");
+                None
+            }
+        };
+        if let Some(news) = news {
+            // Waits while the core is busy: then nothing is read here, and
+            // TCP tells the runner to wait.
+            parts.core.tell(news).await;
+        }
+    }
+}
+
+fn news_of(runner: RunnerId, link: u64, message: ToHub) -> Option<News> {
+    match message {
+        ToHub::Beat { runs } => Some(News::Beat { runner, link, runs }),
+        ToHub::Taken { run, fence } => Some(News::Taken { runner, link, run, fence }),
+        ToHub::Declined { run, fence, reason } => {
+            let reason = reason.chars().take(500).collect();
+            Some(News::Declined { runner, link, run, fence, reason })
+        }
+        ToHub::Hello { .. } | ToHub::BlobsMissing { .. } | ToHub::BlobGet { .. } => {
+            tracing::warn!(%runner, "a message that does not belong here; dropped");
+            None
+        }
+        ToHub::Unknown(_) => {
+            tracing::debug!(%runner, "a message of a newer runner; dropped");
+            None
+        }
+    }
+}
+
+async fn journal(runner: RunnerId, run: RunId, bytes: Bytes) -> Option<News> {
+    let read = if bytes.len() <= READ_INLINE {
+        read_records(&bytes)
+    } else {
+        match tokio::task::spawn_blocking(move || read_records(&bytes)).await {
+            Ok(read) => read,
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    match read {
+        Ok((records, bytes)) => Some(News::Journal(JournalNews { runner, run, records, bytes })),
+        Err(why) => {
+            // Not acknowledged, so the runner keeps it and a person can look.
+            tracing::error!(%runner, %run, why, "records that make no sense; dropped");
+            None
+        }
+    }
+}
+
+type Records = (Vec<(Record, StoredRecord)>, usize);
+
+fn read_records(bytes: &[u8]) -> Result<Records, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let lines = text.split('\n').filter(|line| !line.is_empty());
+    let records = lines.map(|line| {
+        let record: Record = serde_json::from_str(line)?;
+        let stored = StoredRecord::new(&record, line.to_owned());
+        Ok((record, stored))
+    });
+    let records: Result<Vec<_>, serde_json::Error> = records.collect();
+    Ok((records.map_err(|error| error.to_string())?, bytes.len()))
+}

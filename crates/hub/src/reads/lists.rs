@@ -1,0 +1,72 @@
+//! Lists: tasks, inbox, projects, forges, providers, runners; and who is who.
+
+use crate::dispatch::Answers;
+use crate::gate::Principal;
+use crate::hub::Parts;
+use pilot_proto::console::{
+    ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
+    ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
+};
+use pilot_proto::{Forge, InboxItem, Problem, Project, Provider, Task};
+
+/// Tasks in one answer.
+const MAX_TASKS: u32 = 10_000;
+const DEFAULT_TASKS: u32 = 1000;
+
+impl Answers<HubStatus> for Parts {
+    async fn answer(&self, who: &Principal, _: Nothing) -> Result<HubInfo, Problem> {
+        Ok(HubInfo {
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            runner_version: pilot_proto::runner::VERSION,
+            you: who.name.clone(),
+            role: who.role,
+        })
+    }
+}
+
+impl Answers<TaskList> for Parts {
+    async fn answer(&self, _who: &Principal, query: TaskQuery) -> Result<Vec<Task>, Problem> {
+        let limit = Some(query.limit.unwrap_or(DEFAULT_TASKS).min(MAX_TASKS));
+        self.store.tasks(&TaskQuery { limit, ..query }).await.map_err(|error| error.problem())
+    }
+}
+
+impl Answers<TaskShow> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<TaskDetail, Problem> {
+        let task = self.task_or_problem(one.task).await?;
+        let runs = self.store.runs(task.id).await.map_err(|error| error.problem())?;
+        let query = InboxQuery { task: Some(task.id), all: None };
+        let inbox = self.store.inbox(&query).await.map_err(|error| error.problem())?;
+        Ok(TaskDetail { task, runs, inbox })
+    }
+}
+
+impl Answers<InboxList> for Parts {
+    async fn answer(&self, _who: &Principal, query: InboxQuery) -> Result<Vec<InboxItem>, Problem> {
+        self.store.inbox(&query).await.map_err(|error| error.problem())
+    }
+}
+
+impl Answers<ProjectList> for Parts {
+    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<Project>, Problem> {
+        self.store.projects().await.map_err(|error| error.problem())
+    }
+}
+
+impl Answers<ForgeList> for Parts {
+    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<Forge>, Problem> {
+        self.store.forges().await.map_err(|error| error.problem())
+    }
+}
+
+impl Answers<ProviderList> for Parts {
+    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<Provider>, Problem> {
+        self.store.providers().await.map_err(|error| error.problem())
+    }
+}
+
+impl Answers<RunnerList> for Parts {
+    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<RunnerSeen>, Problem> {
+        Ok(self.directory.all())
+    }
+}
