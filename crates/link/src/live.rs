@@ -122,6 +122,10 @@ struct Shared {
 impl Shared {
     /// Ends the connection. The first reason counts.
     fn end(&self, reason: Closed) {
+        let answered = matches!(reason, Closed::ByPeer { .. }) && self.finish.is_cancelled();
+        let peer = self.peer.clone();
+        // A peer that answers our good-bye did not close the connection.
+        let reason = if answered { Closed::ByUs { peer } } else { reason };
         // The loser of the race has nothing to add.
         self.end.set(reason).ok();
         self.over.cancel();

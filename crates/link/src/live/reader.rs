@@ -32,8 +32,8 @@ pub(super) async fn read<S, In>(
             _gone = heard.send(incoming) => {}
         }
     }
-    // The carrier's own good-bye still has to get out.
     drop(heard);
+    // The carrier's answer to a good-bye goes out while it is read on.
     let last_words = async { while let Some(Ok(_frame)) = stream.next().await {} };
     if matches!(shared.reason(), Closed::ByPeer { .. }) {
         timeout(LINGER, last_words).await.ok();
