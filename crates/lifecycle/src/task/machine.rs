@@ -235,6 +235,8 @@ impl TaskMachine {
         self.task.diff = DiffSize::default();
         self.sizes = Some(Sizes::new());
         self.memory.denials = 0;
+        // Whatever was wanted of an earlier run is not wanted of this one.
+        self.memory.stop = false;
         self.memory.push = None;
         self.offline = false;
         self.runs.push(Run {
