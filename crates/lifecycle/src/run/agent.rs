@@ -108,6 +108,14 @@ impl RunMachine {
         self.out.push(RunEffect::TellAgent { text });
     }
 
+    /// Begins a turn with what an order said. It is done once the turn is
+    /// journalled: were it the other way round, a shim that dies between the two
+    /// would lose a person's words.
+    pub(super) fn follow_up(&mut self, now: Timestamp, order: OrderId, text: String) {
+        self.tell(now, text);
+        self.order_done(order, None);
+    }
+
     fn begin_turn(&mut self, now: Timestamp, prompt: &str) {
         self.agent.turn += 1;
         self.agent.in_turn = true;
@@ -215,8 +223,7 @@ impl RunMachine {
             // Nobody is left to be told anything; `AgentExited` follows.
             self.agent.stage = Stage::Ending { until: now.after(END_AGENT) };
         } else if let Some((order, text)) = self.agent.follow_ups.pop_front() {
-            self.order_done(order, None);
-            self.tell(now, text);
+            self.follow_up(now, order, text);
         } else if interrupted {
             self.put_ask(now, None, Ask::Interrupted);
         } else {

@@ -44,8 +44,7 @@ impl RunMachine {
             return self.order_done(order, Some(too_late()));
         }
         if self.withdraw_interrupted(now) {
-            self.order_done(order, None);
-            self.tell(now, text);
+            self.follow_up(now, order, text);
         } else {
             self.agent.follow_ups.push_back((order, text));
         }

@@ -114,11 +114,7 @@ impl TaskMachine {
         if std::mem::take(&mut self.memory.stop) {
             self.become_state(now, TaskState::Cancelled, "stopped by a person");
         } else {
-            let unsaid = std::mem::take(&mut self.memory.unsaid);
             self.enqueue(now, reason);
-            for text in unsaid {
-                self.say(now, text);
-            }
         }
     }
 

@@ -94,7 +94,14 @@ impl TaskMachine {
             Event::LimitHit { reason, .. } => {
                 self.because_run(&format!("its provider's limit is reached: {reason}"));
             }
-            Event::TurnStarted { .. } => self.because_run(doing(Activity::Running)),
+            Event::TurnStarted { turn, .. } => {
+                if *turn == 1 {
+                    // The agent was told; should the run be lost, the next one is again.
+                    self.memory.prompt = Some(self.prompt());
+                    self.memory.unsaid.clear();
+                }
+                self.because_run(doing(Activity::Running));
+            }
             Event::TurnEnded { denials, .. } => {
                 self.memory.denials = self.memory.denials.saturating_add(*denials);
             }

@@ -22,7 +22,8 @@ pub struct Memory {
     pub(super) in_review: bool,
     /// A person wants the run at work to end.
     pub(super) stop: bool,
-    /// What the next or present run is told instead of the task's prompt.
+    /// What the next or present run is told instead of the task's prompt;
+    /// empty where its session knows the task.
     pub(super) prompt: Option<String>,
     /// Where the next or present run begins.
     pub(super) resume: Option<Resume>,
@@ -108,7 +109,14 @@ impl TaskMachine {
 
     /// What the next (or present) run's agent is told: `RunSpec::prompt`.
     pub fn prompt(&self) -> String {
-        self.memory.prompt.clone().unwrap_or_else(|| self.task.prompt.clone())
+        let base = self.memory.prompt.as_ref().unwrap_or(&self.task.prompt);
+        let unsaid = self.memory.unsaid.iter();
+        let parts: Vec<&str> = std::iter::once(base)
+            .chain(unsaid)
+            .map(String::as_str)
+            .filter(|part| !part.is_empty())
+            .collect();
+        if parts.is_empty() { GO_ON.to_owned() } else { parts.join("\n\n") }
     }
 
     /// Where the next (or present) run begins: `RunSpec::resume`.
@@ -331,5 +339,8 @@ impl TaskMachine {
         }
     }
 }
+
+/// What a resumed agent is told when the person said nothing.
+const GO_ON: &str = "Go on where you were.";
 
 pub(super) const OFFLINE: &str = "runner offline";

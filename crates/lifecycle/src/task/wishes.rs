@@ -8,9 +8,6 @@ use pilot_proto::runner::Act;
 use pilot_proto::task::TaskState;
 use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
 
-/// What a resumed agent is told when the person said nothing.
-const GO_ON: &str = "Go on where you were.";
-
 /// Where a new run begins.
 #[derive(Clone, Copy)]
 enum From {
@@ -77,9 +74,8 @@ impl TaskMachine {
 
     pub(super) fn say(&mut self, now: Timestamp, text: String) {
         match self.task.state {
-            TaskState::Queued => {
-                self.memory.prompt = Some(format!("{}\n\n{text}", self.prompt()));
-            }
+            // Part of what the next run begins with.
+            TaskState::Queued => self.memory.unsaid.push(text),
             TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
                 self.order(Act::Say { text });
             }
@@ -145,22 +141,13 @@ impl TaskMachine {
     }
 
     fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
-        let mut said = std::mem::take(&mut self.memory.unsaid);
-        said.extend(text);
+        self.memory.unsaid.extend(text);
         let resume = match from {
             From::Base => None,
             From::LastRun => self.where_it_was(),
         };
         let knows_the_task = resume.as_ref().is_some_and(|resume| resume.session.is_some());
-        self.memory.prompt = match (knows_the_task, said.is_empty()) {
-            (true, true) => Some(GO_ON.to_owned()),
-            (true, false) => Some(said.join("\n\n")),
-            (false, true) => None,
-            (false, false) => {
-                said.insert(0, self.task.prompt.clone());
-                Some(said.join("\n\n"))
-            }
-        };
+        self.memory.prompt = knows_the_task.then(String::new);
         self.memory.resume = resume;
         self.enqueue(now, "");
     }

@@ -4,9 +4,11 @@
 //! plays more; `PILOTHOUSE_PROPTEST_SEED=7` plays others. A game that is lost is
 //! made as small as it gets, and its setting and last moves are printed.
 
+use crate::world::sights::Sights;
 use crate::world::{Setting, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::cell::RefCell;
 
 const CASES: u32 = 2_000;
 
@@ -28,9 +30,32 @@ fn settings() -> impl Strategy<Value = Setting> {
     )
 }
 
-fn play(setting: Setting) -> Result<(), String> {
-    World::new(setting).play()
-}
+/// What a round of games must have shown, each at least this often: else the
+/// games are not worth playing, and what they prove is nothing.
+const SIGHTS: &[(&str, u64)] = &[
+    ("answered", 100),
+    ("ask withdrawn", 100),
+    ("cancelled", 50),
+    ("declined", 100),
+    ("failed: denied", 50),
+    ("failed: lease_lost", 50),
+    ("failed: limit_reached", 10),
+    ("failed: run_lost", 100),
+    ("failed: unanswered", 50),
+    ("fenced", 5),
+    ("follow-up", 50),
+    ("lease expired", 50),
+    ("merged", 20),
+    ("no change", 100),
+    ("nobody answered", 100),
+    ("order undone", 100),
+    ("policy answered", 100),
+    ("push found after a crash", 1),
+    ("pushed", 500),
+    ("rescued", 100),
+    ("something left", 20),
+    ("stalled", 50),
+];
 
 #[test]
 fn nothing_is_lost_and_nothing_happens_twice_whatever_breaks() {
@@ -40,14 +65,27 @@ fn nothing_is_lost_and_nothing_happens_twice_whatever_breaks() {
     seed[..8].copy_from_slice(&knob("PILOTHOUSE_PROPTEST_SEED").unwrap_or(1).to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let result = TestRunner::new_with_rng(config, rng)
-        .run(&settings(), |setting| play(setting).map_err(TestCaseError::fail));
+    let sights = RefCell::new(Sights::default());
+    let result = TestRunner::new_with_rng(config, rng).run(&settings(), |setting| {
+        let mut world = World::new(setting);
+        let outcome = world.play();
+        sights.borrow_mut().add(&world.sights);
+        outcome.map_err(TestCaseError::fail)
+    });
     match result {
+        Ok(()) if cases >= CASES => check(&sights.into_inner()),
         Ok(()) => {}
         Err(TestError::Fail(reason, setting)) => {
             panic!("{reason}\nlost with {setting:?}\n{}", story(setting))
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn check(sights: &Sights) {
+    for (what, times) in SIGHTS {
+        let seen = sights.0.get(*what).copied().unwrap_or(0);
+        assert!(seen >= *times, "`{what}` was seen {seen} times only: {sights:#?}");
     }
 }
 

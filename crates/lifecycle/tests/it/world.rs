@@ -15,13 +15,15 @@ pub(crate) mod hub;
 pub(crate) mod people;
 pub(crate) mod remote;
 pub(crate) mod shim;
+pub(crate) mod sights;
 pub(crate) mod wire;
 
 use daemon::Machine;
 use dice::Dice;
 use hub::Hub;
 use pilot_lifecycle::RunEvent;
-use pilot_proto::event::Record;
+use pilot_proto::event::{Event, Record};
+use pilot_proto::run::Outcome;
 use pilot_proto::task::TaskState;
 use pilot_proto::{InboxId, OrderId, RunId, TaskId, Timestamp};
 use remote::Remote;
@@ -132,9 +134,12 @@ pub(crate) struct World {
     pub(crate) agents: BTreeMap<TaskId, BTreeSet<RunId>>,
     /// Every record that a shim minted.
     pub(crate) minted: BTreeMap<RunId, Vec<Record>>,
+    /// What people said to which task.
+    pub(crate) said: Vec<(TaskId, String)>,
     ids: u128,
     until: u64,
     wrong: Option<String>,
+    pub(crate) sights: sights::Sights,
     pub(crate) story: Option<Vec<String>>,
 }
 
@@ -160,9 +165,11 @@ impl World {
             fences: BTreeMap::new(),
             agents: BTreeMap::new(),
             minted: BTreeMap::new(),
+            said: Vec::new(),
             ids: 0,
             until: 1_000_000 + FAULTY,
             wrong: None,
+            sights: sights::Sights::default(),
             story: None,
         };
         for machine in 0..setting.runners {
@@ -204,6 +211,7 @@ impl World {
                 break;
             }
         }
+        self.see_journals();
         self.check_the_end()
     }
 
@@ -327,12 +335,10 @@ impl World {
                     run.short()
                 ));
             }
-            let ends = minted
-                .iter()
-                .filter(|record| matches!(record.event, pilot_proto::Event::Finished(_)))
-                .count();
+            let ends =
+                minted.iter().filter(|record| matches!(record.event, Event::Finished(_))).count();
             let last = minted.last().map(|record| &record.event);
-            if ends != 1 || !matches!(last, Some(pilot_proto::Event::Finished(_))) {
+            if ends != 1 || !matches!(last, Some(Event::Finished(_))) {
                 return Err(format!("run {} finished {ends} times", run.short()));
             }
         }
@@ -348,10 +354,32 @@ impl World {
         if !open.is_empty() {
             return Err(format!("inbox items of ended runs are still open: {open:?}"));
         }
+        for (task, text) in &self.said {
+            if !self.was_heard_or_kept(*task, text) {
+                return Err(format!("what was said to task {} is gone: {text}", task.short()));
+            }
+        }
+        for run in self.remote.landed_by() {
+            let outcome = self.minted[&run].last().map(|record| &record.event);
+            if !matches!(outcome, Some(Event::Finished(Outcome::Pushed { .. }))) {
+                return Err(format!("run {} has pushed, and says {outcome:?}", run.short()));
+            }
+        }
         let orders = self.hub.orders.len();
         if orders > 0 {
             return Err(format!("{orders} orders to ended runs are still kept"));
         }
         Ok(())
+    }
+
+    /// An agent was told, or the next one will be.
+    fn was_heard_or_kept(&self, task: TaskId, text: &str) -> bool {
+        let machine = &self.hub.tasks[&task];
+        let told = |record: &Record| match &record.event {
+            Event::TurnStarted { prompt, .. } => prompt.contains(text),
+            _ => false,
+        };
+        let runs = machine.runs().iter().filter_map(|run| self.minted.get(&run.id));
+        machine.prompt().contains(text) || runs.flatten().any(told)
     }
 }

@@ -319,6 +319,10 @@ impl World {
             let pause = self.dice.between(100, 20_000);
             return self.daemon_down(machine, pause);
         }
+        if self.faulty() && self.dice.chance(40) {
+            // It takes the run and nobody hears of it.
+            self.cut(connection);
+        }
         self.send_up(connection, Up::Taken { run });
         self.start_shim(machine, run, shim);
     }

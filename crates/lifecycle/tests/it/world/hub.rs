@@ -107,6 +107,7 @@ impl World {
 
     pub(crate) fn tell_task(&mut self, task: TaskId, event: TaskEvent<'_>) {
         let now = self.clock();
+        self.see_event(&event);
         let Some(machine) = self.hub.tasks.get_mut(&task) else { return };
         let before = machine.task().fence;
         let heard = self.story.is_some().then(|| format!("{event:?}"));
@@ -251,6 +252,10 @@ impl World {
             self.hub.here.remove(&runner);
             self.tell_queue(QueueEvent::Offline { runner });
             self.tell_tasks_of(runner, &TaskEvent::RunnerOffline);
+            // Somebody sees it go and has no patience.
+            if self.faulty() && self.dice.chance(250) {
+                self.tell_tasks_of(runner, &TaskEvent::StopWanted);
+            }
         }
     }
 

@@ -67,7 +67,11 @@ impl World {
             0..15 => TaskEvent::StopWanted,
             15..45 => self.an_answer(task),
             45..60 => TaskEvent::InterruptWanted,
-            60..80 => TaskEvent::Say { text: "also this".into() },
+            60..80 => {
+                let text = format!("also {}", self.id());
+                self.said.push((task, text.clone()));
+                TaskEvent::Say { text }
+            }
             _ if !over => TaskEvent::InterruptWanted,
             80..90 => TaskEvent::RetryWanted,
             _ => TaskEvent::ResumeWanted { text: None },

@@ -8,13 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(crate) struct Remote {
     heads: BTreeMap<TaskId, String>,
-    landed: BTreeSet<(TaskId, u64)>,
+    landed: BTreeMap<(TaskId, u64), RunId>,
     permitted: BTreeSet<(TaskId, u64)>,
 }
 
 impl Remote {
     pub(crate) fn head(&self, task: TaskId) -> Option<&String> {
         self.heads.get(&task)
+    }
+
+    /// The runs whose push has landed.
+    pub(crate) fn landed_by(&self) -> impl Iterator<Item = RunId> {
+        self.landed.values().copied()
     }
 }
 
@@ -46,7 +51,7 @@ impl World {
         if self.fences.get(&task) != Some(&fence) {
             self.broken(format!("run {} pushed after its task was leased again", run.short()));
         }
-        if !self.remote.landed.insert((task, fence)) {
+        if self.remote.landed.insert((task, fence), run).is_some() {
             self.broken(format!("run {} pushed twice", run.short()));
         }
         self.remote.heads.insert(task, commit.to_owned());
