@@ -85,11 +85,12 @@ fn limit(bytes: Option<usize>) -> WebSocketConfig {
     WebSocketConfig::default().max_message_size(bytes).max_frame_size(bytes)
 }
 
-/// A WebSocket as a hub carries it, with the wire's limits.
-pub(crate) async fn accept_socket(listener: &TcpListener) -> impl Socket {
+/// A WebSocket as a hub carries it, with the wire's limits; none if it was cut
+/// before it was one.
+async fn accept_socket(listener: &TcpListener) -> Option<impl Socket> {
     let (stream, _address) = listener.accept().await.expect("somebody dials");
     let socket = accept_async_with_config(stream, Some(limit(Some(MAX_FRAME)))).await;
-    carrier(socket.expect("a WebSocket"))
+    socket.ok().map(carrier)
 }
 
 pub(crate) fn carrier<S>(socket: Raw<S>) -> impl Socket
@@ -128,9 +129,12 @@ pub(crate) async fn greet_as_hub(
     standing: Standing,
     deadlines: Deadlines,
 ) -> Result<Accepted, AcceptError> {
-    let socket = accept_socket(listener).await;
+    let peer = "192.0.2.7:4242";
+    let Some(socket) = accept_socket(listener).await else {
+        return Err(AcceptError::Gone { peer: peer.into() });
+    };
     let nonce = new_nonce().expect("the system has randomness");
-    accept(socket, "192.0.2.7:4242", nonce, |_runner| ready(standing), deadlines).await
+    accept(socket, peer, nonce, |_runner| ready(standing), deadlines).await
 }
 
 /// A connection with both ends in our hands.
