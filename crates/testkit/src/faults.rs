@@ -230,3 +230,108 @@ async fn pump(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A target that sends back what it gets, and a proxy before it.
+    async fn echo() -> (FaultProxy, JoinSet<()>) {
+        let (address, tasks) = echo_server().await;
+        (FaultProxy::start(address).await.expect("a proxy"), tasks)
+    }
+
+    async fn echo_server() -> (SocketAddr, JoinSet<()>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _address)) = listener.accept().await {
+                connections.spawn(async move {
+                    let (mut from, mut to) = stream.into_split();
+                    // It ends with its connection, however that ends.
+                    tokio::io::copy(&mut from, &mut to).await.ok();
+                });
+            }
+        });
+        (address, tasks)
+    }
+
+    async fn dial(proxy: &FaultProxy) -> TcpStream {
+        TcpStream::connect(proxy.address()).await.expect("it listens")
+    }
+
+    async fn ask(stream: &mut TcpStream, word: &[u8]) -> io::Result<Vec<u8>> {
+        stream.write_all(word).await?;
+        let mut answer = vec![0; word.len()];
+        stream.read_exact(&mut answer).await?;
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    async fn bytes_are_carried_and_counted_per_connection() {
+        let (proxy, _echo) = echo().await;
+        let (mut one, mut two) = (dial(&proxy).await, dial(&proxy).await);
+        assert_eq!(ask(&mut one, b"hello").await.expect("an answer"), b"hello");
+        assert_eq!(ask(&mut two, b"hi").await.expect("an answer"), b"hi");
+        let mut counts: Vec<_> = proxy.connections().iter().map(|one| (one.up, one.down)).collect();
+        counts.sort_unstable();
+        assert_eq!(counts, [(2, 2), (5, 5)]);
+        assert_eq!(proxy.carried(), Carried { up: 7, down: 7, open: true });
+    }
+
+    #[tokio::test]
+    async fn a_cut_ends_open_connections_only() {
+        let (proxy, _echo) = echo().await;
+        let mut old = dial(&proxy).await;
+        ask(&mut old, b"before").await.expect("an answer");
+        proxy.cut();
+        ask(&mut old, b"after").await.expect_err("it is cut");
+        ask(&mut dial(&proxy).await, b"new").await.expect("a new one gets through");
+    }
+
+    #[tokio::test]
+    async fn a_cut_comes_at_the_very_byte() {
+        let (proxy, _echo) = echo().await;
+        let mut stream = dial(&proxy).await;
+        proxy.cut_after(7);
+        stream.write_all(b"0123456789").await.expect("it is taken");
+        let mut rest = Vec::new();
+        // Ends with an error or in order; either way nothing comes back.
+        stream.read_to_end(&mut rest).await.ok();
+        assert_eq!((rest.len(), proxy.carried().up), (0, 7));
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_through_while_it_is_down() {
+        let (proxy, _echo) = echo().await;
+        proxy.down();
+        ask(&mut dial(&proxy).await, b"hello").await.expect_err("it is down");
+        proxy.heal();
+        ask(&mut dial(&proxy).await, b"hello").await.expect("it is up again");
+    }
+
+    #[tokio::test]
+    async fn stalled_bytes_arrive_after_all() {
+        let (proxy, _echo) = echo().await;
+        let mut stream = dial(&proxy).await;
+        ask(&mut stream, b"before").await.expect("an answer");
+        proxy.stall();
+        stream.write_all(b"stalled").await.expect("it is taken");
+        assert_eq!(proxy.carried().up, 6, "nothing more was let through");
+        proxy.heal();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"stalled");
+    }
+
+    #[tokio::test]
+    async fn new_connections_go_where_it_is_told() {
+        let (proxy, echo) = echo().await;
+        drop(echo);
+        let (address, _echo) = echo_server().await;
+        proxy.retarget(address);
+        ask(&mut dial(&proxy).await, b"hello").await.expect("the other one answers");
+    }
+}
