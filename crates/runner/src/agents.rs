@@ -121,7 +121,7 @@ impl Doctor {
 }
 
 /// Runs a program and returns what it printed.
-async fn ask(program: &Path, args: &[&str], env: Environment) -> Result<String, String> {
+pub(crate) async fn ask(program: &Path, args: &[&str], env: Environment) -> Result<String, String> {
     let launch = Launch {
         program: program.into(),
         args: args.iter().map(|arg| OsStr::new(arg).to_owned()).collect(),

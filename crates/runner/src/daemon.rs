@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -117,6 +117,16 @@ pub struct Running {
     daemon: JoinSet<Result<(), Problem>>,
 }
 
+/// Reads the text form of a join code.
+pub fn join_code(text: &str) -> Result<JoinCode, Problem> {
+    pilot_link::join_code::parse(text).map_err(|error| error.problem())
+}
+
+/// True if the data directory remembers a hub: [`HubChoice::Saved`] will do.
+pub fn is_enrolled(data: &Path) -> bool {
+    enrolment::saved(data).is_ok()
+}
+
 /// Starts a runner: enrols it if need be, takes the runs on its disk under its
 /// wing, and dials. That the hub cannot be reached is no error: it keeps trying.
 pub async fn start(options: RunnerOptions) -> Result<Running, StartError> {
@@ -145,9 +155,11 @@ pub async fn start(options: RunnerOptions) -> Result<Running, StartError> {
 
 impl Running {
     /// Ends the daemon; the runs go on in their shims.
-    pub async fn stop(mut self) -> Result<(), Problem> {
+    pub async fn stop(mut self) {
         self.stop.cancel();
-        self.ended().await
+        if let Err(problem) = self.ended().await {
+            tracing::warn!(%problem, "the runner did not end in order");
+        }
     }
 
     /// A way to stop it from elsewhere.

@@ -11,6 +11,7 @@
 //!   shim.lock     held by the living shim
 //!   shim.sock     its socket
 //!   shim.log      its words
+//!   scratch/      short-lived files of our git commands
 //! ```
 //!
 //! All of it is its owner's alone (0700).
@@ -124,6 +125,11 @@ impl RunDir {
     /// Everything that the wipe removes.
     pub fn work(&self) -> PathBuf {
         self.path.join("work")
+    }
+
+    /// Short-lived files of our own git commands, out of the agent's way.
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join("scratch")
     }
 
     /// The clone.

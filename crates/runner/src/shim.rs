@@ -88,25 +88,17 @@ pub enum ShimError {
 }
 
 /// The shim's program. A fresh run's spec, grants and all, is read from
-/// standard input to its end. Returns when the run's journal is complete.
-pub fn main(options: ShimOptions) -> Result<(), ShimError> {
+/// standard input to its end. Returns when the run's journal is complete. To be
+/// run on a current-thread runtime: a shim must be small, and its machine is
+/// one.
+pub async fn main(options: ShimOptions) -> Result<(), ShimError> {
     // A terminal's hang-up and interrupt are for whoever sits at it. It fails
     // only where we lead a session already.
     if let Err(error) = rustix::process::setsid() {
         tracing::debug!(%error, "the shim leads its session already");
     }
     pilot_sandbox::become_subreaper().map_err(|source| ShimError::Process { source })?;
-    let ready = Ready::prepare(options)?;
-    // One thread: a shim must be small, and its machine is one.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(4)
-        .build()
-        .map_err(|source| ShimError::Process { source })?;
-    let ended = runtime.block_on(ready.run());
-    // A blocking thread that hangs in a dead file system must not keep us.
-    runtime.shutdown_background();
-    ended
+    Box::pin(Ready::prepare(options)?.run()).await
 }
 
 /// A shim that has the run for itself.

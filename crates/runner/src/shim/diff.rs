@@ -4,7 +4,7 @@ mod watch;
 
 use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
-use pilot_git::{GitError, KeepBlob, Limits, Scanner, blob_id};
+use pilot_git::{Git, GitError, KeepBlob, Limits, Scanner, blob_id};
 use pilot_proto::{BlobId, Event, SnapshotDelta, Timestamp};
 use pilot_secrets::Redactor;
 use std::collections::BTreeMap;
@@ -120,8 +120,13 @@ pub(super) struct Findings {
 
 impl Looker {
     /// For the tree checked out at `base`. Blocks.
-    pub(super) fn new(tree: &Path, base: &str, keeper: Keeper) -> Result<Self, GitError> {
-        Ok(Self { scanner: Scanner::new(tree, base, Limits::default())?, keeper })
+    pub(super) fn new(
+        git: &Git,
+        tree: &Path,
+        base: &str,
+        keeper: Keeper,
+    ) -> Result<Self, GitError> {
+        Ok(Self { scanner: Scanner::new(git, tree, base, Limits::default())?, keeper })
     }
 
     /// Looks.

@@ -111,7 +111,9 @@ impl Shim {
     fn make_workspace(&mut self) {
         let work = Resource::Directory { path: self.workspace.dir.work() };
         let processes = Resource::Processes { run: self.workspace.spec.run.to_string() };
-        let noted = self.note(|ledger| ledger.made(&work).and_then(|()| ledger.made(&processes)));
+        let scratch = Resource::Directory { path: self.workspace.dir.scratch() };
+        let all = [work, scratch, processes];
+        let noted = self.note(|ledger| all.iter().try_for_each(|one| ledger.made(one)));
         if noted {
             self.step(Step::Workspace, steps::make(self.workspace.clone()));
         } else {
@@ -236,8 +238,9 @@ impl Shim {
     /// The wipe is over: the ledger says what is left.
     pub(super) fn cleaned(&mut self, left: Vec<String>, gone: bool) {
         if gone {
-            let work = Resource::Directory { path: self.workspace.dir.work() };
-            self.note(|ledger| ledger.gone(&work));
+            for path in [self.workspace.dir.work(), self.workspace.dir.scratch()] {
+                self.note(|ledger| ledger.gone(&Resource::Directory { path }));
+            }
         }
         if !left.iter().any(|name| name.starts_with("process ")) {
             let processes = Resource::Processes { run: self.workspace.spec.run.to_string() };

@@ -186,15 +186,16 @@ impl<W: Durable> Log<W> {
 /// output hid.
 fn scrubbed(redactor: &Redactor, json: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&json) else { return json };
-    let std::borrow::Cow::Owned(scrubbed) = redactor.redact_str(text) else { return json };
-    // A secret made of quotes and commas could match across two strings: then
-    // string by string, which is slow and always right.
-    if serde_json::from_str::<serde::de::IgnoredAny>(&scrubbed).is_ok() {
-        return scrubbed.into_bytes();
+    if let std::borrow::Cow::Borrowed(_) = redactor.redact_str(text) {
+        return json;
     }
+    // String by string, so that what is JSON stays JSON: a secret made of
+    // quotes and commas could match across two strings.
     match serde_json::from_slice::<Value>(&json) {
         Ok(mut value) => {
-            redactor.redact_json(&mut value);
+            if let Some(event) = value.get_mut("event") {
+                redactor.redact_json(event);
+            }
             value.to_string().into_bytes()
         }
         Err(_) => json,

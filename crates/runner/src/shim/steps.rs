@@ -128,7 +128,8 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     std::fs::write(&base_file, &base)
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
     let keeper = Keeper::new(workspace.blobs.clone(), workspace.redactor.clone());
-    let looker = off_thread(move || Ok(Looker::new(&tree, &base, keeper)))
+    let git = workspace.git.clone();
+    let looker = off_thread(move || Ok(Looker::new(&git, &tree, &base, keeper)))
         .await
         .map_err(|error| disk(Code::WorkspaceFailed, "The tree cannot be looked at", &error))?
         .map_err(|error| error.problem())?;
@@ -337,6 +338,7 @@ pub(super) async fn clean(workspace: SharedWorkspace, keep_tree: bool) -> (Vec<S
     let mut left = kill_all(&workspace).await;
     let dir = workspace.dir.clone();
     let removed = off_thread(move || {
+        wipe(&dir.scratch())?;
         if keep_tree {
             return wipe(&dir.home()).and_then(|()| wipe(&dir.tmp()));
         }

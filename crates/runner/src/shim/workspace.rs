@@ -53,7 +53,7 @@ impl Workspace {
             program: PathBuf::from("git"),
             path: programs.path.clone(),
             home,
-            scratch: data.join("scratch"),
+            scratch: dir.scratch(),
             passed_on,
             deadlines: Deadlines::default(),
         });

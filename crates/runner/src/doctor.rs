@@ -1,0 +1,121 @@
+//! What this machine lacks to be a runner, with the mend. Needs no hub.
+
+use crate::agents::{Doctor, Programs};
+use pilot_sandbox::Environment;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What: a program, a directory.
+    pub what: String,
+    /// What was found: a version, or what is wrong.
+    pub found: String,
+    /// What to do about it; none if nothing is to be done.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    fn good(what: &str, found: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), found: found.into(), mend: None }
+    }
+
+    fn bad(what: &str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { mend: Some(mend.into()), ..Self::good(what, found) }
+    }
+}
+
+/// Below this a clone and a build of a middling project do not fit.
+const FREE_BYTES: u64 = 2 << 30;
+
+/// Looks at everything that a run needs of this machine.
+pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec<Finding> {
+    let programs = Programs::new(data, environment);
+    let mut findings = vec![directory(data), git(&programs, environment).await, watches()];
+    for agent in Doctor::default().look(&programs, environment).await {
+        let what = format!("agent {}", agent.name);
+        findings.push(match (agent.problem, agent.version) {
+            (Some(problem), _) => match problem.rsplit_once("; ") {
+                Some((found, mend)) => Finding::bad(&what, found, mend.trim_matches('`')),
+                None => Finding::bad(&what, problem, "install it again"),
+            },
+            (None, version) => Finding::good(&what, version.unwrap_or_default()),
+        });
+    }
+    findings
+}
+
+fn directory(data: &Path) -> Finding {
+    let what = "data directory";
+    let mut builder = std::fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(data);
+    let free = made.and_then(|()| rustix::fs::statvfs(data).map_err(io::Error::from));
+    match free.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)) {
+        Ok(bytes) if bytes < FREE_BYTES => {
+            let found = format!("{} MiB free", bytes >> 20);
+            Finding::bad(what, found, "make room, or choose another `--data`")
+        }
+        Ok(bytes) => Finding::good(what, format!("{}, {} MiB free", data.display(), bytes >> 20)),
+        Err(error) => Finding::bad(what, error.to_string(), "choose another `--data`"),
+    }
+}
+
+async fn git(programs: &Programs, environment: &BTreeMap<String, String>) -> Finding {
+    let mend = "install git 2.31 or later: `apt-get install git`";
+    let Some(path) = programs.find("git", "git") else {
+        return Finding::bad("git", "not on the PATH", mend);
+    };
+    let variables: Environment = environment.clone().into_iter().collect();
+    match crate::agents::ask(&path, &["--version"], variables).await {
+        Ok(version) => Finding::good("git", version.trim()),
+        Err(why) => Finding::bad("git", why, mend),
+    }
+}
+
+/// Without them the live diff is polled: slower, and nothing worse.
+fn watches() -> Finding {
+    let limit = |name: &str| -> Option<u64> {
+        let path = format!("/proc/sys/fs/inotify/{name}");
+        std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    };
+    match (limit("max_user_watches"), limit("max_user_instances")) {
+        (Some(watches), Some(instances)) if watches < 65_536 || instances < 128 => Finding::bad(
+            "file watching",
+            format!("{watches} watches, {instances} watchers"),
+            "sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024",
+        ),
+        (Some(watches), Some(instances)) => {
+            Finding::good("file watching", format!("{watches} watches, {instances} watchers"))
+        }
+        _ => Finding::good("file watching", "not known here; changes are polled"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_missing_is_named_with_its_mend() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let empty = home.path().join("bin");
+        std::fs::create_dir(&empty).expect("writable");
+        let path = empty.to_string_lossy().into_owned();
+        let environment = BTreeMap::from([("PATH".to_owned(), path)]);
+        let findings = examine(&home.path().join("data"), &environment).await;
+        let finding = |what: &str| {
+            findings.iter().find(|finding| finding.what == what).expect("it was looked at")
+        };
+        assert!(finding("git").mend.is_some(), "{findings:?}");
+        let claude = finding("agent claude");
+        assert!(
+            claude.mend.as_deref().is_some_and(|mend| mend.contains("npm install")),
+            "{claude:?}"
+        );
+        assert_eq!(finding("agent scripted").mend, None, "it is built in");
+    }
+}

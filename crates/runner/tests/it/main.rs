@@ -1,0 +1,14 @@
+//! The daemon and the shim as real processes against a hub played by the test,
+//! real repositories, and the scripted agent.
+
+mod asks;
+mod crashes;
+mod entry;
+mod failures;
+mod hub;
+mod links;
+mod output;
+mod secrets;
+mod spine;
+mod workers;
+mod world;
