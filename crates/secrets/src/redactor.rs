@@ -42,8 +42,9 @@ struct Patterns {
     forms: Vec<Form>,
     /// Indices into `forms`, sorted by their bytes: for finding beginnings.
     sorted: Vec<usize>,
-    /// True for each byte that a form begins with.
-    first_bytes: [bool; 256],
+    /// True at `256 * first + second` for each pair that a form begins with:
+    /// most places of ordinary output are dismissed by one look.
+    first_pairs: Box<[bool]>,
     longest: usize,
     secrets: Vec<Counted>,
 }
@@ -161,9 +162,9 @@ impl Patterns {
             .expect("secrets are far below the automaton's limit of 2^31 states");
         let mut sorted: Vec<usize> = (0..forms.len()).collect();
         sorted.sort_unstable_by(|a, b| forms[*a].text.cmp(&forms[*b].text));
-        let mut first_bytes = [false; 256];
+        let mut first_pairs = vec![false; 256 * 256].into_boxed_slice();
         for form in &forms {
-            first_bytes[usize::from(form.text[0])] = true;
+            first_pairs[pair(&form.text)] = true;
         }
         let longest = forms.iter().map(|form| form.text.len()).max().unwrap_or(0);
         let secrets = secrets
@@ -174,7 +175,7 @@ impl Patterns {
                 count: AtomicU64::new(0),
             })
             .collect();
-        Self { automaton, forms, sorted, first_bytes, longest, secrets }
+        Self { automaton, forms, sorted, first_pairs, longest, secrets }
     }
 
     /// True if more bytes could make a form out of these.
@@ -192,10 +193,15 @@ impl Patterns {
         let from = bytes.len().saturating_sub(self.longest.saturating_sub(1));
         (from..bytes.len())
             .find(|at| {
-                self.first_bytes[usize::from(bytes[*at])] && self.is_beginning(&bytes[*at..])
+                let rest = &bytes[*at..];
+                (rest.len() < 2 || self.first_pairs[pair(rest)]) && self.is_beginning(rest)
             })
             .unwrap_or(bytes.len())
     }
+}
+
+fn pair(bytes: &[u8]) -> usize {
+    256 * usize::from(bytes[0]) + usize::from(bytes[1])
 }
 
 impl fmt::Debug for Patterns {
