@@ -129,7 +129,9 @@ fn no_crate_stands_twice_without_a_reason() {
     }
     let twice: Vec<String> = versions
         .into_iter()
-        .filter(|(name, versions)| versions.len() > 1 && !DUPLICATES.iter().any(|(known, _)| known == name))
+        .filter(|(name, versions)| {
+            versions.len() > 1 && !DUPLICATES.iter().any(|(known, _)| known == name)
+        })
         .map(|(name, versions)| format!("{name} {versions:?}"))
         .collect();
     assert!(twice.is_empty(), "several versions of one crate are built: {twice:#?}");

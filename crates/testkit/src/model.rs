@@ -5,11 +5,11 @@
 //! the test registered, `[[steps:JSON]]` holds the steps itself, and a later
 //! prompt without a tag takes the script's next follow-up. How far a
 //! conversation is, is read from the ids of the tool calls in it: retries,
-//! resumes and parallel runs just work. See [`script`] for what a step can do.
+//! resumes and parallel runs just work. See `script` for what a step can do.
 //!
 //! One dialect so far, Anthropic Messages; another is a sibling of
-//! [`anthropic`] that reads its requests into a [`conversation::Conversation`]
-//! and writes an [`answer::Answer`].
+//! `anthropic` that reads its requests into a `conversation::Conversation`
+//! and writes an `answer::Answer`.
 
 pub mod script;
 

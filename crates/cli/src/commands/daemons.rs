@@ -8,10 +8,12 @@ use anyhow::Context;
 use pilot_client::Client;
 use pilot_hub::{Hub, HubOptions};
 use pilot_proto::console::{JoinCodeNew, NewJoinCode};
-use pilot_runner::daemon::{HubChoice, RunnerOptions, ShimCommand};
+use pilot_runner::daemon::{
+    EnrolmentError, HubChoice, RunnerOptions, Running, ShimCommand, StartError,
+};
 use pilot_runner::shim::ShimOptions;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,16 +44,12 @@ pub(crate) fn runner(globals: &Globals, arguments: RunnerStart) -> anyhow::Resul
     log_to_stderr();
     let data = connect::data_directory(globals)?.join("runner");
     connect::runtime()?.block_on(async {
-        let hub = match arguments.join {
-            Some(code) => HubChoice::Join(pilot_runner::daemon::join_code(&code)?),
-            None if pilot_runner::daemon::is_enrolled(&data) => HubChoice::Saved,
-            None => HubChoice::Join(local_join_code(globals).await.context(
-                "this runner belongs to no hub yet: give it a code of `pilot runner join-code`",
-            )?),
-        };
-        let options = options(data, hub, arguments.name, arguments.workers, arguments.once)?;
+        let mut options = options(data, arguments.name, arguments.workers, arguments.once)?;
+        if let Some(code) = arguments.join {
+            options.hub = HubChoice::Join(pilot_runner::daemon::join_code(&code)?);
+        }
         let name = options.name.clone();
-        let runner = pilot_runner::daemon::start(options).await?;
+        let runner = start_runner(globals, options).await?;
         output::line(&format!("runner `{name}` dials out"))?;
         serve(runner).await
     })
@@ -64,14 +62,8 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
     options.demo = true;
     many_threads()?.block_on(async {
         let hub = Hub::start(options).await?;
-        let runner_data = data.join("runner");
-        let choice = if pilot_runner::daemon::is_enrolled(&runner_data) {
-            HubChoice::Saved
-        } else {
-            HubChoice::Join(local_join_code(globals).await?)
-        };
-        let runner = self::options(runner_data, choice, None, arguments.workers, false)?;
-        let runner = pilot_runner::daemon::start(runner).await?;
+        let runner = self::options(data.join("runner"), None, arguments.workers, false)?;
+        let runner = start_runner(globals, runner).await?;
         welcome(globals, &hub.url)?;
         let ended = serve(runner).await;
         hub.stop().await;
@@ -94,10 +86,9 @@ fn welcome(globals: &Globals, url: &str) -> anyhow::Result<()> {
 }
 
 /// Until a signal, or until the runner ends by itself.
-async fn serve(runner: pilot_runner::daemon::Running) -> anyhow::Result<Done> {
-    let mut runner = runner;
+async fn serve(mut runner: Running) -> anyhow::Result<Done> {
     tokio::select! {
-        ended = runner.ended() => ended.map_err(anyhow::Error::from)?,
+        ended = runner.ended() => ended?,
         stop = told_to_stop() => {
             stop?;
             runner.stop().await;
@@ -113,6 +104,22 @@ pub(crate) fn shim(run_dir: PathBuf, recover: bool) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
+/// Starts a runner; one that belongs to no hub yet joins the hub of this
+/// machine, whose owner we are.
+async fn start_runner(globals: &Globals, options: RunnerOptions) -> anyhow::Result<Running> {
+    match pilot_runner::daemon::start(options.clone()).await {
+        Ok(runner) => return Ok(runner),
+        Err(StartError::Enrolment(EnrolmentError::NotJoined)) => {}
+        Err(error) => return Err(error.problem().into()),
+    }
+    let code = local_join_code(globals).await.context(
+        "this runner belongs to no hub yet, and the one on this machine gives no join code; \
+         make one with `pilot runner join-code` at your hub and say --join CODE",
+    )?;
+    let options = RunnerOptions { hub: HubChoice::Join(code), ..options };
+    Ok(pilot_runner::daemon::start(options).await.map_err(|error| error.problem())?)
+}
+
 /// A code from the hub of this machine, asked for as its owner.
 async fn local_join_code(globals: &Globals) -> anyhow::Result<pilot_proto::runner::JoinCode> {
     let client = Client::new(&connect::endpoint(globals)?)?;
@@ -122,7 +129,6 @@ async fn local_join_code(globals: &Globals) -> anyhow::Result<pilot_proto::runne
 
 fn options(
     data: PathBuf,
-    hub: HubChoice,
     name: Option<String>,
     workers: u32,
     once: bool,
@@ -130,7 +136,7 @@ fn options(
     let program = std::env::current_exe().context("cannot find this program")?;
     Ok(RunnerOptions {
         data,
-        hub,
+        hub: HubChoice::Saved,
         name: name.unwrap_or_else(machine_name),
         workers,
         once,
@@ -171,22 +177,18 @@ fn log_to_stderr() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-/// What this machine lacks, with the mend. Works without a hub.
+/// What this machine lacks to run agents, with the mend. Works without a hub.
 pub(crate) fn doctor(globals: &Globals) -> anyhow::Result<Done> {
     let data = connect::data_directory(globals)?.join("runner");
-    let findings =
-        connect::runtime()?.block_on(pilot_runner::doctor::examine(Path::new(&data), &variables()));
+    let findings = connect::runtime()?.block_on(pilot_runner::doctor::examine(&data, &variables()));
     output::table(
         globals,
         &findings,
         &["WHAT", "FOUND", "MEND"],
         "nothing to look at",
         |finding| {
-            vec![
-                finding.what.clone(),
-                finding.found.clone(),
-                finding.mend.clone().unwrap_or_default(),
-            ]
+            let mend = finding.mend.clone().unwrap_or_else(|| "-".to_owned());
+            vec![finding.what.clone(), finding.found.clone(), mend]
         },
     )?;
     Ok(Done::Well)

@@ -20,7 +20,7 @@ fn without_a_hub_every_command_says_how_to_start_one() {
     check(&world, &["task", "list"], 3, &["no hub is running", "pilot up"]);
     check(&world, &["inbox"], 3, &["pilot up"]);
     check(&world, &["--hub", "http://127.0.0.1:1", "task", "list"], 1, &["wants a token"]);
-    check(&world, &["runner", "--name", "x"], 1, &["hub"]);
+    check(&world, &["runner", "--name", "x"], 3, &["join-code", "pilot up"]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) struct World {
     hub: Option<Child>,
     runner: Option<Child>,
     workers: u32,
-    join: Option<String>,
+    enrolled: bool,
     extra_path: Vec<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ impl World {
             hub: None,
             runner: None,
             workers: 2,
-            join: None,
+            enrolled: false,
             extra_path: Vec::new(),
         }
     }
@@ -145,12 +145,11 @@ impl World {
     pub(crate) fn launch_runner(&mut self) {
         let mut command = self.command();
         command.args(["runner", "--workers", &self.workers.to_string(), "--name", "test"]);
-        if !self.data().join("runner").exists() {
+        // Its key and its hub are in its data directory from then on.
+        if !self.enrolled {
             let code = self.pilot(&["runner", "join-code"]).ok();
-            self.join = Some(code.trim().to_owned());
-        }
-        if let Some(code) = &self.join {
-            command.args(["--join", code]);
+            command.args(["--join", code.trim()]);
+            self.enrolled = true;
         }
         self.runner = Some(self.spawn(command, "runner.log"));
     }

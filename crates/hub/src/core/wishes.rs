@@ -281,7 +281,7 @@ fn title(new: &NewTask) -> String {
     let line = lines
         .map(|line| line.trim_start_matches('#').trim())
         .find(|line| !line.is_empty())
-        .unwrap_or("untitled");
+        .unwrap_or("The script of the repository");
     if line.chars().count() <= TITLE {
         return line.to_owned();
     }
@@ -327,7 +327,7 @@ mod tests {
             ("\n\n# Fix the parser\n\nIt breaks.", None, "Fix the parser"),
             ("fix it", Some("Parser"), "Parser"),
             ("fix it", Some("  "), "fix it"),
-            ("", None, "untitled"),
+            ("", None, "The script of the repository"),
         ] {
             assert_eq!(title(&new(prompt, given)), expected, "{prompt:?} {given:?}");
         }

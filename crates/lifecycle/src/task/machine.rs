@@ -116,7 +116,8 @@ impl TaskMachine {
             .map(String::as_str)
             .filter(|part| !part.is_empty())
             .collect();
-        if parts.is_empty() { GO_ON.to_owned() } else { parts.join("\n\n") }
+        let resumed = self.memory.resume.is_some();
+        if parts.is_empty() && resumed { GO_ON.to_owned() } else { parts.join("\n\n") }
     }
 
     /// Where the next (or present) run begins: `RunSpec::resume`.
