@@ -12,7 +12,7 @@ use tokio::process::Child;
 use tokio::sync::mpsc;
 
 /// What is heard of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Notice {
     /// The journal reaches to here.
     At { run: RunId, end: Cursor, finished: bool },

@@ -71,16 +71,15 @@ impl Shim {
     }
 
     fn abort(&mut self, step: Step) {
-        match (step, self.setup) {
-            (Step::Setup, Some(process)) => {
-                let run = self.workspace.spec.run;
-                self.work.spawn(async move {
-                    setup::abort(process, run).await;
-                    Done::Nothing
-                });
-            }
-            _ => self.abort.cancel(),
-        }
+        let Some(process) = self.setup.filter(|_| step == Step::Setup) else {
+            self.abort.cancel();
+            return;
+        };
+        let run = self.workspace.spec.run;
+        self.work.spawn(async move {
+            setup::abort(process, run).await;
+            Done::Nothing
+        });
     }
 
     fn journal(&mut self, event: &Event) {
@@ -207,10 +206,10 @@ impl Shim {
     }
 
     fn agent_says(&mut self, event: Event) {
-        match &event {
-            Event::SessionStarted { session, .. } => self.session = Some(session.clone()),
-            Event::ToolEnded { .. } => self.diff.want(),
-            _ => {}
+        if let Event::SessionStarted { session, .. } = &event {
+            self.session = Some(session.clone());
+        } else if matches!(event, Event::ToolEnded { .. }) {
+            self.diff.want();
         }
         self.events.push_back(RunEvent::AgentSaid(event));
     }

@@ -170,13 +170,11 @@ impl<W: Durable> Log<W> {
             tracing::warn!(%error, "a sync of the journal failed");
         }
         self.begin_sync();
-        match self.syncing.take() {
-            Some(syncing) => match syncing.await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the journal could not be synced"),
-                Err(error) => tracing::warn!(%error, "a sync of the journal failed"),
-            },
-            None => {}
+        let Some(syncing) = self.syncing.take() else { return };
+        match syncing.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the journal could not be synced"),
+            Err(error) => tracing::warn!(%error, "a sync of the journal failed"),
         }
     }
 }

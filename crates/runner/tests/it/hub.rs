@@ -477,14 +477,14 @@ impl State {
         if !self.holds_acks {
             self.say(&ToRunner::Acked { run, cursor: end });
         }
-        fresh.into_iter().for_each(|record| self.follow(run, record.event));
+        fresh.iter().for_each(|record| self.follow(run, &record.event));
     }
 
-    fn follow(&mut self, run: RunId, event: Event) {
+    fn follow(&mut self, run: RunId, event: &Event) {
         match event {
-            Event::OrderDone { order, .. } => self.orders.retain(|(other, _, _)| *other != order),
+            Event::OrderDone { order, .. } => self.orders.retain(|(other, _, _)| other != order),
             Event::PushWanted { fence, .. } if self.permits => {
-                self.order(run, Act::PermitPush { fence });
+                self.order(run, Act::PermitPush { fence: *fence });
             }
             Event::Finished(_) if self.forgets => {
                 self.say(&ToRunner::Verdict { run, verdict: Verdict::Forget });
