@@ -11,7 +11,8 @@ pub(crate) use self::lines::Lines;
 pub(crate) use self::pair::words;
 
 use self::pair::pair;
-use similar::{Algorithm, DiffTag, capture_diff_slices_deadline};
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -141,14 +142,7 @@ impl Building<'_> {
     }
 
     fn middle(&mut self, old: &[&[u8]], new: &[&[u8]], before: usize) {
-        let (old_numbers, new_numbers) = numbered(old, new);
-        let ops = capture_diff_slices_deadline(
-            Algorithm::Myers,
-            &old_numbers,
-            &new_numbers,
-            Some(self.deadline),
-        );
-        for op in ops {
+        for op in self.difference(old, new) {
             let (tag, olds, news) = op.as_tag_tuple();
             let (at_old, at_new) = (before + olds.start, before + news.start);
             match tag {
@@ -161,6 +155,16 @@ impl Building<'_> {
                 }
             }
         }
+    }
+
+    fn difference(&self, old: &[&[u8]], new: &[&[u8]]) -> Vec<DiffOp> {
+        if old.len() + new.len() > HUGE
+            && let Some(ops) = few_edits(old, new, self.deadline)
+        {
+            return ops;
+        }
+        let (old, new) = numbered(old, new);
+        capture_diff_slices_deadline(Algorithm::Myers, &old, &new, Some(self.deadline))
     }
 
     /// Lays a replaced block out: alike lines side by side, and what is left
@@ -191,6 +195,23 @@ impl Building<'_> {
         }
         self.row += rows;
     }
+}
+
+/// From here on it is worth while to hope for few edits: numbering the lines
+/// takes longer than a person waits. Below, the result does not depend on time.
+const HUGE: usize = 50_000;
+/// How long we hope. Several times what a million lines with a dozen edits take.
+const HOPE: Duration = Duration::from_millis(60);
+
+/// Myers without numbering lines: its time grows with the number of edits, so
+/// that a huge file with a few is done at once. None if there are many.
+fn few_edits(old: &[&[u8]], new: &[&[u8]], deadline: Instant) -> Option<Vec<DiffOp>> {
+    let hope = deadline.min(Instant::now() + HOPE);
+    let mut found = Compact::new(Replace::new(Capture::new()), old, new);
+    let done =
+        myers::diff_deadline_raw(&mut found, old, 0..old.len(), new, 0..new.len(), Some(hope));
+    let Ok(()) = done;
+    (Instant::now() < hope).then(|| found.into_inner().into_inner().into_ops())
 }
 
 /// Lines as numbers: the same number, the same bytes.

@@ -1,6 +1,7 @@
 //! How a credential reaches git: a tiny program that git asks, which prints
 //! what is in its own environment. The environment is set on that one child;
-//! the program holds no secret and is removed with the command.
+//! the program holds no secret and is removed with the command. It answers for
+//! one host only: a server that redirects us elsewhere gets no credential there.
 
 use crate::error::GitError;
 use crate::remote::Login;
@@ -11,8 +12,12 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// git asks `Username for 'https://…': ` and `Password for 'https://…': `.
+/// git asks `Username for 'https://host': ` and `Password for 'https://user@host': `.
 const SCRIPT: &str = r#"#!/bin/sh
+case "$1" in
+*"://$PILOTHOUSE_GIT_HOST'"* | *"@$PILOTHOUSE_GIT_HOST'"*) ;;
+*) exit 1 ;;
+esac
 case "$1" in
 Username*) printf '%s\n' "$PILOTHOUSE_GIT_USERNAME" ;;
 *) printf '%s\n' "$PILOTHOUSE_GIT_PASSWORD" ;;
@@ -44,6 +49,7 @@ impl<'a> Askpass<'a> {
     pub(crate) fn give_to(&self, command: &mut Command) {
         command
             .env("GIT_ASKPASS", &self.program)
+            .env("PILOTHOUSE_GIT_HOST", &self.login.host)
             .env("PILOTHOUSE_GIT_USERNAME", &self.login.username)
             .env("PILOTHOUSE_GIT_PASSWORD", self.login.password.expose());
     }

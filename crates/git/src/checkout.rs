@@ -61,6 +61,12 @@ impl Mirrors {
     pub async fn checkout(&self, wanted: &Checkout<'_>) -> Result<CheckedOut, GitError> {
         let remote = Remote::new(wanted.repo, wanted.grant);
         let mirror = self.of(&remote);
+        if !git2::Reference::is_valid_name(&format!("refs/heads/{}", wanted.branch)) {
+            return Err(GitError::Failed {
+                doing: "making the tree".into(),
+                said: format!("`{}` is not a name for a branch", wanted.branch),
+            });
+        }
         self.tidy(&mirror).await?;
         let before = mirror.identity();
         let error = match self.attempt(wanted, &remote).await {

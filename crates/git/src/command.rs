@@ -318,7 +318,8 @@ async fn first(from: impl AsyncRead + Unpin, most: usize) -> std::io::Result<Vec
 /// Reads to the end and keeps the last `most` bytes.
 async fn last(mut from: impl AsyncRead + Unpin, most: usize) -> std::io::Result<Vec<u8>> {
     let mut kept = Vec::new();
-    let mut piece = [0; 4096];
+    // On the heap: this is awaited, and futures of futures add up.
+    let mut piece = vec![0; 4096];
     loop {
         let read = from.read(&mut piece).await?;
         if read == 0 {
@@ -426,4 +427,54 @@ fn reason(stderr: &str) -> String {
     let last = chosen.len().saturating_sub(6);
     let text = chosen[last..].iter().map(|line| line.trim()).collect::<Vec<_>>().join("; ");
     if text.is_empty() { "git said nothing".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilot_proto::code::Code;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn failures_are_told_apart_by_gits_words() {
+        let remote = Remote::new("https://h/x.git", None);
+        let check = |stderr: &str, code: Code| {
+            let done = Done {
+                status: ExitStatus::from_raw(128 << 8),
+                stdout: Vec::new(),
+                stderr: stderr.to_owned(),
+            };
+            let problem = done.into_error("fetching", Some(&remote)).problem();
+            assert_eq!(problem.code, code, "{stderr}: {problem:?}");
+        };
+        check("fatal: write error: No space left on device", Code::DiskFull);
+        check("remote: error: disk quota exceeded\nfatal: early EOF", Code::DiskFull);
+        check(
+            "fatal: unable to access 'https://h/x/': Could not resolve host: h",
+            Code::RepositoryUnreachable,
+        );
+        check(
+            "ssh: connect to host h port 22: Connection refused\nfatal: Could not read from remote repository.",
+            Code::RepositoryUnreachable,
+        );
+        check(
+            "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            Code::RepositoryRefused,
+        );
+        check("fatal: Authentication failed for 'https://h/x/'", Code::RepositoryRefused);
+        check("fatal: repository 'https://h/x/' not found", Code::RepositoryRefused);
+        check(
+            "fatal: unable to access 'https://h/x/': The requested URL returned error: 502",
+            Code::RepositoryUnreachable,
+        );
+        check("fatal: bad object HEAD", Code::WorkspaceFailed);
+    }
+
+    #[test]
+    fn the_reason_is_what_git_and_the_remote_say_without_progress() {
+        let stderr = "Cloning…\nremote: Counting\nhint: try\nfatal: no such thing\n";
+        assert_eq!(reason(stderr), "remote: Counting; fatal: no such thing");
+        assert_eq!(reason("just words\n"), "just words");
+        assert_eq!(reason(""), "git said nothing");
+    }
 }

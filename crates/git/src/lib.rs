@@ -10,7 +10,7 @@
 //! **Invariant:** nothing in a workspace is trusted. An agent can write
 //! `.git/config`, hooks and attributes; none of them is ever read by a process
 //! that has a credential, and no filter, hook or helper named there is run.
-//! See [`overlay`](self::overlay) for how.
+//! See `overlay.rs` for how.
 //!
 //! **Invariant:** a credential is in the environment of one child and nowhere
 //! else: not in an argument, a URL, a file or a message.

@@ -36,9 +36,10 @@ pub(crate) struct Mirror {
 /// How often a lock is tried: short against any fetch, long against a syscall.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// A fetch that began at most this long before we asked counts as ours. Two
-/// seconds: runs that start together share one fetch, and nobody pushes and
-/// files a task within them and during a fetch.
+/// A fetch that we waited for counts as ours if it began at most this long
+/// before we asked. Two seconds: runs that start together share one fetch, and
+/// what somebody pushed before filing a task is in it all the same, unless both
+/// happened within these two seconds and during that fetch.
 const SHARED_WITHIN: Duration = Duration::from_secs(2);
 
 /// More packs than this are made fewer. Each fetch that finds something leaves
@@ -82,7 +83,7 @@ impl Mirrors {
     pub(crate) async fn discard(&self, remote: &Remote, seen: Option<u64>) -> Result<(), GitError> {
         let mirror = self.of(remote);
         let _held = self.lock(&mirror.beside("lock"), File::try_lock).await?;
-        if mirror.identity() == seen { mirror.remove() } else { Ok(()) }
+        if mirror.identity() == seen { remove(&mirror.directory) } else { Ok(()) }
     }
 
     /// Held while reading, so that no pack goes away.
@@ -114,7 +115,7 @@ impl Mirrors {
             match self.fetch_into(remote, &mirror.directory).await {
                 Err(GitError::Failed { said, .. }) => {
                     tracing::warn!(repo = remote.shown(), %said, "the mirror is broken; it is made anew");
-                    mirror.remove()?;
+                    remove(&mirror.directory)?;
                 }
                 other => return other,
             }
@@ -122,20 +123,22 @@ impl Mirrors {
         self.make(remote, mirror).await
     }
 
-    /// Made beside its place and moved there whole.
+    /// Made beside its place and moved there whole. The lock is held: what is
+    /// there already is of somebody who was killed.
     async fn make(&self, remote: &Remote, mirror: &Mirror) -> Result<(), GitError> {
-        let place = tempfile::Builder::new()
-            .prefix("new-")
-            .tempdir_in(&self.root)
-            .map_err(GitError::file("making the mirror", &self.root))?;
+        let place = mirror.beside("new");
+        remove(&place)?;
         self.git
             .command("making the mirror", &self.root)
             .args(["init", "--quiet", "--bare", "--template="])
-            .arg(place.path())
+            .arg(&place)
             .run()
             .await?;
-        self.fetch_into(remote, place.path()).await?;
-        std::fs::rename(place.keep(), &mirror.directory)
+        if let Err(error) = self.fetch_into(remote, &place).await {
+            remove(&place)?;
+            return Err(error);
+        }
+        std::fs::rename(&place, &mirror.directory)
             .map_err(GitError::file("making the mirror", &mirror.directory))
     }
 
@@ -255,20 +258,21 @@ impl Mirror {
         let Ok(entries) = std::fs::read_dir(self.objects().join("pack")) else { return 0 };
         entries.flatten().filter(|e| e.path().extension().is_some_and(|e| e == "pack")).count()
     }
+}
 
-    fn remove(&self) -> Result<(), GitError> {
-        match std::fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(GitError::file("removing the broken mirror", &self.directory)(error))
-            }
-            _ => Ok(()),
+fn remove(directory: &Path) -> Result<(), GitError> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(GitError::file("removing a broken mirror", directory)(error))
         }
+        _ => Ok(()),
     }
 }
 
 /// What the last fetch came to, for those that waited for it.
 struct Stamp {
     started: Duration,
+    ended: Duration,
     /// The host could not be reached, in git's words. Other failures are not
     /// shared: they may be about one run's credentials.
     unreachable: Option<String>,
@@ -277,10 +281,12 @@ struct Stamp {
 impl Stamp {
     fn read(mirror: &Mirror) -> Option<Self> {
         let text = std::fs::read_to_string(mirror.beside("stamp")).ok()?;
-        let (started, said) = text.split_once('\n')?;
-        let started = Duration::from_micros(started.parse().ok()?);
+        let (times, said) = text.split_once('\n')?;
+        let (started, ended) = times.split_once(' ')?;
+        let time = |micros: &str| micros.parse().ok().map(Duration::from_micros);
+        let (started, ended) = (time(started)?, time(ended)?);
         let unreachable = (!said.is_empty()).then(|| said.to_owned());
-        (unreachable.is_some() || mirror.exists()).then_some(Self { started, unreachable })
+        (unreachable.is_some() || mirror.exists()).then_some(Self { started, ended, unreachable })
     }
 
     fn write(
@@ -294,13 +300,15 @@ impl Stamp {
             Err(_) => return Ok(()),
         };
         let path = mirror.beside("stamp");
-        std::fs::write(&path, format!("{}\n{said}", started.as_micros()))
+        let (started, ended) = (started.as_micros(), clock::now().as_micros());
+        std::fs::write(&path, format!("{started} {ended}\n{said}"))
             .map_err(GitError::file("writing the mirror's stamp", &path))
     }
 
-    /// A stamp from the future is a clock that was set back: worthless.
+    /// It ended while we waited, and began when we asked or hardly before. A
+    /// stamp from the future is a clock that was set back: worthless.
     fn covers(&self, asked: Duration) -> bool {
-        self.started + SHARED_WITHIN >= asked && self.started <= clock::now()
+        self.ended >= asked && self.started + SHARED_WITHIN >= asked && self.ended <= clock::now()
     }
 
     fn result(self, remote: &Remote) -> Result<(), GitError> {

@@ -5,7 +5,7 @@
 //! last push, our new commits are put on top of that; in every other case the
 //! push is rejected and a person decides.
 //!
-//! The command runs in an [`Overlay`], because a push has the credential and
+//! The command runs over an `Overlay`, because a push has the credential and
 //! the tree's configuration could send it elsewhere.
 
 use crate::command::{Done, Git};
@@ -87,9 +87,9 @@ impl Publication<'_> {
             // nothing to overwrite.
             (Some(_), None, Some(_)) => match self.send(commit, None).await? {
                 None => self.confirm(commit, false).await,
-                Some(done) => Err(self.rejected(done)),
+                Some(done) => Err(self.rejected(&done)),
             },
-            (Some(done), _, _) => Err(self.rejected(done)),
+            (Some(done), _, _) => Err(self.rejected(&done)),
             (None, theirs, _) => Err(self.moved(&format!(
                 "the push succeeded, but the branch is at `{}` now",
                 theirs.as_deref().map_or("nothing", short)
@@ -129,7 +129,7 @@ impl Publication<'_> {
             Rebase::Impossible(why) => return Err(self.moved(&why)),
         };
         if let Some(done) = self.send(&rebased, Some(theirs)).await? {
-            return Err(self.rejected(done));
+            return Err(self.rejected(&done));
         }
         let pushed = self.confirm(&rebased, true).await?;
         self.follow(&rebased).await?;
@@ -204,7 +204,7 @@ impl Publication<'_> {
         }
     }
 
-    fn rejected(&self, done: Done) -> GitError {
+    fn rejected(&self, done: &Done) -> GitError {
         let report = String::from_utf8_lossy(&done.stdout).into_owned();
         let reason = report
             .lines()

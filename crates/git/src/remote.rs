@@ -11,6 +11,8 @@ use std::path::Path;
 /// User name and password for one host.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
+    /// With the port, as git names it when it asks.
+    pub(crate) host: String,
     pub(crate) username: String,
     pub(crate) password: Secret,
 }
@@ -27,13 +29,12 @@ impl Remote {
     /// Of a URL or path, and a grant; the grant wins over a login in the URL.
     pub(crate) fn new(repo: &str, grant: Option<&GitGrant>) -> Self {
         let (url, inside) = without_login(repo);
+        let granted = grant.map(|grant| (grant.username.clone(), grant.password.clone()));
         // Only HTTP asks: a login must not go to another protocol's helper.
-        let http = url.starts_with("http://") || url.starts_with("https://");
-        let granted = grant.map(|grant| Login {
-            username: grant.username.clone(),
-            password: grant.password.clone(),
+        let login = http_host(&url).zip(granted.or(inside)).map(|(host, (username, password))| {
+            Login { host: host.to_owned(), username, password }
         });
-        Self { url, login: granted.or(inside).filter(|_| http) }
+        Self { url, login }
     }
 
     /// The address, without credentials: for arguments, `origin` and messages.
@@ -127,8 +128,14 @@ fn read_listing(text: &str) -> Listing {
     listing
 }
 
+/// The host, with its port, of an HTTP URL.
+fn http_host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    rest.split('/').next()
+}
+
 /// Splits `scheme://user:password@host/path`.
-fn without_login(repo: &str) -> (String, Option<Login>) {
+fn without_login(repo: &str) -> (String, Option<(String, Secret)>) {
     let Some((scheme, rest)) = repo.split_once("://") else {
         return (repo.to_owned(), None);
     };
@@ -138,16 +145,14 @@ fn without_login(repo: &str) -> (String, Option<Login>) {
     };
     let (login, host) = (&rest[..at], &rest[at + 1..]);
     match login.split_once(':') {
-        Some((user, password)) => (
-            format!("{scheme}://{host}"),
-            Some(Login { username: unescape(user), password: Secret::new(unescape(password)) }),
-        ),
+        Some((user, password)) => {
+            (format!("{scheme}://{host}"), Some((unescape(user), Secret::new(unescape(password)))))
+        }
         // `ssh://git@host` names a user and no secret. Over HTTP a lone word
         // is a token as often as a name, so it goes as well.
-        None if scheme.starts_with("http") => (
-            format!("{scheme}://{host}"),
-            Some(Login { username: unescape(login), password: Secret::new("x-oauth-basic") }),
-        ),
+        None if scheme.starts_with("http") => {
+            (format!("{scheme}://{host}"), Some((unescape(login), Secret::new("x-oauth-basic"))))
+        }
         None => (repo.to_owned(), None),
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! **Invariant:** the tree is only read, with libgit2 and our own code, never
 //! by git's: no filter, hook, textconv or fsmonitor of the tree can run. The
-//! configuration is ours (see [`crate::overlay`]).
+//! configuration is ours (see `overlay.rs`).
 
 mod entry;
 mod kind;
@@ -100,6 +100,12 @@ pub struct Scanner {
     number: u64,
     reset: bool,
 }
+
+/// It moves to a blocking thread and back.
+const _: fn() = || {
+    fn sendable<T: Send>() {}
+    sendable::<Scanner>();
+};
 
 impl std::fmt::Debug for Scanner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

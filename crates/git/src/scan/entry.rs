@@ -65,10 +65,9 @@ impl Look<'_> {
     ) -> Result<Option<Entry>, GitError> {
         let path = self.path();
         let now = signature(self.tree, path);
-        if let Some(before) = before {
-            if before.settled && before.base == self.base && before.signature == now {
-                return Ok(Some(before));
-            }
+        let is_same = |e: &Entry| e.settled && e.base == self.base && e.signature == now;
+        if let Some(same) = before.filter(is_same) {
+            return Ok(Some(same));
         }
         let begun = clock::now();
         let (found, signature) = read(self.tree, path, self.limits.file_bytes)
