@@ -57,7 +57,7 @@ pub struct ShimCommand {
 /// How a runner is set up.
 #[derive(Debug, Clone)]
 pub struct RunnerOptions {
-    /// Everything the runner keeps; an absolute path.
+    /// Everything the runner keeps.
     pub data: PathBuf,
     /// Which hub.
     pub hub: HubChoice,
@@ -129,10 +129,10 @@ pub fn is_enrolled(data: &Path) -> bool {
 
 /// Starts a runner: enrols it if need be, takes the runs on its disk under its
 /// wing, and dials. That the hub cannot be reached is no error: it keeps trying.
-pub async fn start(options: RunnerOptions) -> Result<Running, StartError> {
+pub async fn start(mut options: RunnerOptions) -> Result<Running, StartError> {
+    options.data = make_data(&options.data)
+        .map_err(|source| StartError::Directory { path: options.data.clone(), source })?;
     let unusable = |source| StartError::Directory { path: options.data.clone(), source };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(RunDir::parent(&options.data)).map_err(unusable)?;
     let lock = ShimLock::take_file(&options.data.join("runner.lock")).map_err(unusable)?;
     let Some(lock) = lock else {
         return Err(StartError::Taken { path: options.data });
@@ -151,6 +151,14 @@ pub async fn start(options: RunnerOptions) -> Result<Running, StartError> {
         ended
     });
     Ok(Running { stop, daemon: tasks })
+}
+
+/// Makes the data directory and gives its real path: agents see it, and some
+/// name their sessions by it.
+fn make_data(data: &Path) -> io::Result<PathBuf> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(RunDir::parent(data))?;
+    data.canonicalize()
 }
 
 impl Running {

@@ -33,7 +33,7 @@ use crate::run_dir::{RunDir, ShimLock};
 use crate::shim_socket;
 use log::Log;
 use pilot_lifecycle::{Past, RunMachine};
-use pilot_proto::{Cursor, Event, Record, RunSpec};
+use pilot_proto::{Cursor, Record, RunSpec};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -116,7 +116,6 @@ struct Journal {
     last: Cursor,
     length: u64,
     past: Past,
-    session: Option<String>,
 }
 
 impl Ready {
@@ -161,8 +160,7 @@ impl Ready {
         let workspace = Workspace::new(dir.clone(), spec, &options);
         let writer = JournalWriter::new(journal.file, journal.last, journal.length);
         let log = Log::new(writer, workspace.redactor.clone(), clock);
-        let begin =
-            core::Begin { workspace, machine, log, ledger, clock, session: journal.session };
+        let begin = core::Begin { workspace, machine, log, ledger, clock };
         Box::pin(core::Shim::new(begin).run(listener)).await;
         if let Err(error) = std::fs::remove_file(dir.socket_file()) {
             tracing::warn!(%error, "the socket could not be removed");
@@ -185,24 +183,16 @@ impl Journal {
         dir.write_boot()?;
         let mut options = File::options();
         let file = options.create_new(true).append(true).mode(0o600).open(dir.journal_file())?;
-        Ok(Self {
-            file,
-            last: Cursor { epoch: 1, seq: 0 },
-            length: 0,
-            past: Past::default(),
-            session: None,
-        })
+        Ok(Self { file, last: Cursor { epoch: 1, seq: 0 }, length: 0, past: Past::default() })
     }
 
     /// The one of a shim that died: cut behind its last whole record, and gone
     /// on with in a new epoch.
     fn go_on(dir: &RunDir) -> io::Result<Self> {
-        let (mut past, mut session) = (Past::default(), None);
+        let mut past = Past::default();
         let tail = scan(&dir.journal_file(), |_, json| {
-            let Ok(record) = serde_json::from_slice::<Record>(json) else { return };
-            past.fold(&record.event);
-            if let Event::SessionStarted { session: id, .. } = record.event {
-                session = Some(id);
+            if let Ok(record) = serde_json::from_slice::<Record>(json) {
+                past.fold(&record.event);
             }
         })?;
         let gap = if dir.is_of_this_boot() { 0 } else { Cursor::POWER_LOSS_GAP };
@@ -214,6 +204,6 @@ impl Journal {
         file.seek(SeekFrom::End(0))?;
         // What the disk lost may be at the hub: its numbers stay its own.
         let last = Cursor { epoch: tail.end.epoch + 1, seq: tail.end.seq + gap };
-        Ok(Self { file, last, length: tail.length, past, session })
+        Ok(Self { file, last, length: tail.length, past })
     }
 }

@@ -41,8 +41,6 @@ pub(super) struct Begin {
     pub(super) log: Log<File>,
     pub(super) ledger: Ledger,
     pub(super) clock: SteadyClock,
-    /// The agent's session, as far as the journal shows one.
-    pub(super) session: Option<String>,
 }
 
 /// What the shim's own tasks report.
@@ -55,6 +53,8 @@ pub(super) enum Done {
     },
     Looked(Findings),
     AgentGone(Exit),
+    /// The session's file was kept, if there is one.
+    Session(Option<Event>),
     /// Nothing that anybody waits for.
     Nothing,
 }
@@ -94,7 +94,7 @@ pub(super) struct Shim {
 
 impl Shim {
     pub(super) fn new(begin: Begin) -> Self {
-        let Begin { workspace, machine, log, ledger, clock, session } = begin;
+        let Begin { workspace, machine, log, ledger, clock } = begin;
         let (heard, pieces) = mpsc::channel(PIECES);
         Self {
             setup_out: OutputFold::new(&workspace.redactor),
@@ -103,7 +103,7 @@ impl Shim {
             log,
             ledger,
             clock,
-            session,
+            session: None,
             agent: None,
             diff: Schedule::new(clock),
             work: JoinSet::new(),
@@ -208,6 +208,11 @@ impl Shim {
         if self.agent.is_some() {
             self.orphans.reap();
         }
+        if !self.workspace.dir.path().exists() {
+            // Somebody removed the run: there is nothing left to work for.
+            tracing::error!("the run's directory is gone; the run is given up");
+            self.tell(RunEvent::Fenced);
+        }
         let path = self.workspace.dir.log_file();
         if path.metadata().is_ok_and(|metadata| metadata.len() > LOG_LIMIT)
             && let Err(error) = File::options().write(true).truncate(true).open(&path)
@@ -279,6 +284,7 @@ impl Shim {
                     }
                 }
             }
+            Done::Session(saved) => saved.iter().for_each(|event| self.log.append(event)),
             Done::Nothing => {}
         }
     }

@@ -4,6 +4,7 @@ mod watch;
 
 use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
+use crate::journal::MAX_RECORD;
 use pilot_git::{Git, GitError, KeepBlob, Limits, Scanner, blob_id};
 use pilot_proto::{BlobId, Event, SnapshotDelta, Timestamp};
 use pilot_secrets::Redactor;
@@ -141,15 +142,39 @@ impl Looker {
     fn look_now(mut self) -> Findings {
         match self.scanner.scan(&mut self.keeper) {
             Ok(Some(scan)) => {
-                let deltas = scan.deltas.into_iter();
-                let events = deltas.map(|delta| Event::Snapshot(self.keeper.renamed(delta)));
-                let events = events.collect();
+                let mut parts = Vec::new();
+                for delta in scan.deltas {
+                    split(self.keeper.renamed(delta), MAX_RECORD - 1024, &mut parts);
+                }
+                let events = parts.into_iter().map(Event::Snapshot).collect();
                 Findings { looker: Some(self), events, error: None }
             }
             Ok(None) => Findings { looker: Some(self), events: Vec::new(), error: None },
             Err(error) => Findings { looker: Some(self), events: Vec::new(), error: Some(error) },
         }
     }
+}
+
+/// Parts of a delta that each fit in a record: a thousand very long paths do
+/// not, and a path is nothing that may be cut.
+fn split(delta: SnapshotDelta, limit: usize, parts: &mut Vec<SnapshotDelta>) {
+    let size = serde_json::to_vec(&delta).map_or(0, |json| json.len());
+    if size <= limit || delta.changed.len() + delta.dropped.len() < 2 {
+        return parts.push(delta);
+    }
+    let SnapshotDelta { number, base, head, reset, mut changed, mut dropped, more } = delta;
+    let later = SnapshotDelta {
+        number,
+        base: base.clone(),
+        head: head.clone(),
+        reset: false,
+        changed: changed.split_off(changed.len() / 2),
+        dropped: dropped.split_off(dropped.len() / 2),
+        more,
+    };
+    let sooner = SnapshotDelta { number, base, head, reset, changed, dropped, more: true };
+    split(sooner, limit, parts);
+    split(later, limit, parts);
 }
 
 /// Keeps contents in the run's directory, without the secrets in them. What
@@ -189,5 +214,48 @@ impl KeepBlob for Keeper {
         self.blobs.write(&kept, &clean[..])?;
         self.redacted.insert(id.clone(), kept);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilot_proto::Snapshot;
+    use pilot_proto::snapshot::{Change, ChangedFile};
+
+    #[test]
+    fn a_delta_that_is_too_long_comes_in_parts_that_add_up_to_it() {
+        let file = |number: usize| ChangedFile {
+            path: format!("{}/{number:05}", "a-long-directory".repeat(20)),
+            old_path: None,
+            change: Change::Deleted,
+            old: None,
+            new: None,
+            added: None,
+            removed: None,
+        };
+        let delta = SnapshotDelta {
+            number: 3,
+            base: "base".into(),
+            head: "head".into(),
+            reset: true,
+            changed: (0..500).map(file).collect(),
+            dropped: vec!["gone".into()],
+            more: false,
+        };
+        let mut parts = Vec::new();
+        split(delta.clone(), 20_000, &mut parts);
+        assert!(parts.len() > 5);
+        let mut whole = Snapshot::default();
+        for (index, part) in parts.iter().enumerate() {
+            let size = serde_json::to_vec(part).expect("serialises").len();
+            assert!(size <= 20_000, "{size} bytes");
+            assert_eq!(part.reset, index == 0, "only the first forgets what was");
+            assert_eq!(part.more, index + 1 < parts.len(), "the last one says so");
+            whole.apply(part);
+        }
+        let mut expected = Snapshot::default();
+        expected.apply(&delta);
+        assert_eq!(whole, expected);
     }
 }

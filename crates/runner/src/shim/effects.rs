@@ -44,8 +44,7 @@ impl Shim {
                 self.step(Step::ReadBack, steps::read_back(workspace, branch, commit));
             }
             RunEffect::Rescue { published } => {
-                let session = self.session.clone();
-                self.step(Step::Rescue, steps::rescue(workspace, published, session));
+                self.step(Step::Rescue, steps::rescue(workspace, published));
             }
             RunEffect::Wipe { keep_tree } => {
                 drop(self.diff.end());
@@ -199,6 +198,7 @@ impl Shim {
                     // The machine knows which turn it is.
                     let ended = Event::TurnEnded { turn: 0, end, usage, denials, summary, problem };
                     self.events.push_back(RunEvent::AgentSaid(ended));
+                    self.keep_session();
                 }
             }
         }
@@ -212,6 +212,13 @@ impl Shim {
             self.diff.want();
         }
         self.events.push_back(RunEvent::AgentSaid(event));
+    }
+
+    /// So that a run that dies in its next turn can be resumed from this one.
+    fn keep_session(&mut self) {
+        let (workspace, session) = (self.workspace.clone(), self.session.clone());
+        self.work
+            .spawn(async move { Done::Session(steps::keep_session(&workspace, session).await) });
     }
 
     /// Nobody looks at the tree any more: takes it all together.

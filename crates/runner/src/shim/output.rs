@@ -88,6 +88,13 @@ impl OutputFold {
         for end in memchr::memchr_iter(b'\n', lines) {
             // The rest of a line that was begun belongs where it was begun.
             let stream = self.open.take().unwrap_or_else(|| stream_of(&lines[start..end]));
+            while end - start > LONGEST {
+                emit_batch(batch.take(), lines, emit);
+                let piece = character_border(&lines[start..start + LONGEST]);
+                let text = String::from_utf8_lossy(&lines[start..start + piece]).into_owned();
+                emit(Event::Output { stream, text, open: true });
+                start += piece;
+            }
             batch = match batch {
                 Some((same, first, _)) if same == stream && end - first <= LONGEST => {
                     Some((same, first, end))
@@ -229,11 +236,14 @@ mod tests {
     #[test]
     fn a_line_without_end_comes_in_pieces_and_keeps_its_bytes() {
         let long = "ä".repeat(100_000);
-        let seen = fold(&[long.as_bytes(), b"\n"], Vec::new());
-        assert!(seen.iter().all(|(_, text, _)| text.len() <= LONGEST));
-        assert!(seen[..seen.len() - 1].iter().all(|(_, _, open)| *open));
-        assert!(!seen[seen.len() - 1].2, "the last piece ends the line");
-        assert_eq!(seen.iter().map(|(_, text, _)| text.as_str()).collect::<String>(), long);
+        let whole = format!("{long}\n");
+        for pieces in [&[long.as_bytes(), b"\n"][..], &[whole.as_bytes()]] {
+            let seen = fold(pieces, Vec::new());
+            assert!(seen.iter().all(|(_, text, _)| text.len() <= LONGEST));
+            assert!(seen[..seen.len() - 1].iter().all(|(_, _, open)| *open));
+            assert!(!seen[seen.len() - 1].2, "the last piece ends the line");
+            assert_eq!(seen.iter().map(|(_, text, _)| text.as_str()).collect::<String>(), long);
+        }
     }
 
     #[test]

@@ -208,7 +208,13 @@ fn read_base(workspace: &Workspace) -> Result<String, Problem> {
 
 /// Keeps the agent's session file, if there is one. That it cannot be kept
 /// costs a resume its memory, not the run its work.
-async fn keep_session(workspace: &SharedWorkspace, session: Option<String>) -> Option<Event> {
+///
+/// After every turn, and not when a killed run is recovered: then nobody knows
+/// any more what has to be redacted.
+pub(super) async fn keep_session(
+    workspace: &SharedWorkspace,
+    session: Option<String>,
+) -> Option<Event> {
     let id = session?;
     let (home, tree) = (workspace.dir.home(), workspace.dir.tree());
     let path = pilot_agents::session_file(&workspace.spec.agent, &home, &tree, &id)?;
@@ -289,21 +295,16 @@ pub(super) async fn read_back(
     }
 }
 
-/// Bundles what is nowhere else, and keeps the session of a run whose shim died.
-pub(super) async fn rescue(
-    workspace: SharedWorkspace,
-    published: Option<String>,
-    session: Option<String>,
-) -> Report {
-    let session = keep_session(&workspace, session).await;
+/// Bundles what is nowhere else.
+pub(super) async fn rescue(workspace: SharedWorkspace, published: Option<String>) -> Report {
     let bundle = match bundle(&workspace, published).await {
         Ok(bundle) => bundle,
         Err(problem) => return Report::failed(Step::Rescue, problem),
     };
-    let words = bundle
+    let words: Vec<Event> = bundle
         .iter()
-        .map(|bundle| word(format!("Rescued {} bytes of unpublished work.", bundle.size)));
-    let words: Vec<Event> = session.into_iter().chain(words).collect();
+        .map(|bundle| word(format!("Rescued {} bytes of unpublished work.", bundle.size)))
+        .collect();
     Report::of(RunEvent::Rescued { bundle }).after(words)
 }
 

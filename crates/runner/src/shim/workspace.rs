@@ -8,6 +8,7 @@ use crate::run_dir::RunDir;
 use pilot_git::{Author, Deadlines, Git, Mirrors, Surroundings};
 use pilot_proto::{RunSpec, Secret};
 use pilot_sandbox::Environment;
+use pilot_sandbox::environment::RUN_VARIABLE;
 use pilot_secrets::{NamedSecret, Redactor};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -42,12 +43,13 @@ impl Workspace {
         let data = dir.data();
         let programs = Programs::new(&data, &options.environment);
         let passed = pilot_sandbox::environment::PASSED.iter().chain(GIT_PASSED);
-        let passed_on = passed
-            .filter_map(|name| {
-                let value = options.environment.get(*name)?;
-                Some(((*name).to_owned(), OsString::from(value)))
-            })
-            .collect();
+        let passed = passed.filter_map(|name| {
+            let value = options.environment.get(*name)?;
+            Some(((*name).to_owned(), OsString::from(value)))
+        });
+        // A transfer that outlives a killed shim is found by it like the rest.
+        let marker = (RUN_VARIABLE.to_owned(), OsString::from(spec.run.to_string()));
+        let passed_on = passed.chain([marker]).collect();
         let home = options.environment.get("HOME").map_or_else(|| data.clone(), PathBuf::from);
         let git = Git::new(Surroundings {
             program: PathBuf::from("git"),

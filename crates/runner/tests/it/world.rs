@@ -142,6 +142,22 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// A test that failed leaves runs: nothing of them may outlive it.
+    fn drop(&mut self) {
+        for run in RunDir::all(&self.data).unwrap_or_default() {
+            let lock = std::fs::read_to_string(self.run_dir(run).path().join("shim.lock"));
+            let shim = lock.ok().and_then(|pid| pid.trim().parse().ok());
+            let agents = pilot_sandbox::survivors(run).into_iter();
+            let agents = agents.filter_map(|agent| i32::try_from(agent.pid).ok());
+            for pid in shim.into_iter().chain(agents).filter_map(Pid::from_raw) {
+                // It may have ended by itself.
+                rustix::process::kill_process(pid, Signal::KILL).ok();
+            }
+        }
+    }
+}
+
 /// A daemon that can be killed.
 pub(crate) struct DaemonProcess(Child);
 
