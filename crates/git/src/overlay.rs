@@ -89,9 +89,11 @@ impl Overlay {
     /// The excludes that are not in the tree's files.
     pub(crate) fn take_excludes(&self) -> Result<(), GitError> {
         let ours = self.path().join("info/exclude");
-        copy_if_file(&self.tree.join(".git/info/exclude"), &ours)
-            .map(drop)
-            .map_err(GitError::file("reading the excludes", ours))
+        let take = || match copy_if_file(&self.tree.join(".git/info/exclude"), &ours)? {
+            true => Ok(()),
+            false => std::fs::write(&ours, ""),
+        };
+        take().map_err(GitError::file("reading the excludes", &ours))
     }
 
     /// Begins with the tree's index: what is staged, and what git knows to be

@@ -17,7 +17,7 @@ pub(super) struct Paths {
     /// Files of the base that we may not read. libgit2 would give up at the
     /// first of them; taken out of the index it reports them as new.
     unreadable: HashMap<Vec<u8>, (Oid, u32)>,
-    /// What the agent added although it is ignored, as of its index then.
+    /// What the agent's index has and the base has not, as of then.
     forced: Vec<Vec<u8>>,
     forced_as_of: Option<Signature>,
 }
@@ -148,8 +148,8 @@ impl Paths {
         Ok(())
     }
 
-    /// What is in the tree's index, not in the base, and ignored: libgit2 does
-    /// not report it, but it is part of what will be committed.
+    /// What is in the tree's index and not in the base. Where it is ignored
+    /// (`git add --force`) libgit2 does not report it, but it will be committed.
     fn find_forced(&mut self, overlay: &Overlay, repository: &Repository) -> Result<(), GitError> {
         let theirs = overlay.tree().join(".git/index");
         let about = theirs.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
@@ -165,9 +165,6 @@ impl Paths {
             .iter()
             .map(|entry| entry.path)
             .filter(|path| !known.contains(path) && !self.unreadable.contains_key(path))
-            .filter(|path| {
-                repository.is_path_ignored(Path::new(OsStr::from_bytes(path))).unwrap_or(false)
-            })
             .collect();
         self.forced_as_of = as_of;
         Ok(())

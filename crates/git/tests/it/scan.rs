@@ -434,6 +434,19 @@ async fn ten_thousand_changed_files_come_in_parts_and_then_one_by_one() {
 }
 
 #[tokio::test]
+async fn what_is_staged_stays_in_the_diff_when_it_becomes_ignored() {
+    let mut it = Watched::of(&[("a", Entry::file("a"))]).await;
+    write(&it.tree, "staged.txt", "s");
+    write(&it.tree, "loose.txt", "l");
+    git(&it.tree, &["add", "staged.txt"]);
+    assert_eq!(it.delta().0, ["loose.txt", "staged.txt"]);
+    write(&it.tree, ".git/info/exclude", "*.txt\n");
+    assert_eq!(it.delta(), (vec![], vec!["loose.txt".into()]));
+    std::fs::remove_file(it.tree.join(".git/info/exclude")).expect("it is there");
+    assert_eq!(it.delta().0, ["loose.txt"]);
+}
+
+#[tokio::test]
 async fn a_scanner_that_takes_over_says_everything_anew() {
     let mut it = Watched::of(&[("a", Entry::file("a")), ("b", Entry::file("b"))]).await;
     write(&it.tree, "a", "A");
