@@ -147,6 +147,8 @@ pub(crate) struct World {
 const FAULTY: u64 = 2_500_000;
 /// After that everything must have come to an end within this.
 const SETTLING: u64 = 40_000_000;
+/// And within so many moves; the longest games take a tenth of them.
+const MOVES: u64 = 50_000;
 
 impl World {
     pub(crate) fn new(setting: Setting) -> Self {
@@ -199,7 +201,8 @@ impl World {
             let Some(happening) = self.happenings[slot].take() else { continue };
             self.free.push(slot);
             self.now = at;
-            if at > self.until + SETTLING {
+            // Two ways of never coming to an end: waiting, and turning round and round.
+            if at > self.until + SETTLING || self.order > MOVES {
                 return Err(self.unsettled());
             }
             self.tell(|| format!("{happening:?}"));
@@ -353,6 +356,14 @@ impl World {
         let open: Vec<&InboxId> = self.hub.inbox.iter().collect();
         if !open.is_empty() {
             return Err(format!("inbox items of ended runs are still open: {open:?}"));
+        }
+        let mut done = BTreeSet::new();
+        for record in self.minted.values().flatten() {
+            if let Event::OrderDone { order, .. } = record.event
+                && !done.insert(order)
+            {
+                return Err(format!("order {order} was answered twice"));
+            }
         }
         for (task, text) in &self.said {
             if !self.was_heard_or_kept(*task, text) {

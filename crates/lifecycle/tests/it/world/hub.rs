@@ -57,6 +57,13 @@ impl Default for Hub {
     }
 }
 
+impl Hub {
+    /// Tasks whose lease is out.
+    pub(crate) fn leased(&self) -> impl Iterator<Item = TaskId> {
+        self.tasks.keys().copied().filter(|task| self.queue.lease(*task).is_some())
+    }
+}
+
 fn new_queue() -> Queue {
     Queue::new(Terms {
         lease: Duration::from_secs(LEASE_SECS),
@@ -255,6 +262,7 @@ impl World {
             // Somebody sees it go and has no patience.
             if self.faulty() && self.dice.chance(250) {
                 self.tell_tasks_of(runner, &TaskEvent::StopWanted);
+                self.tell_tasks_of(runner, &TaskEvent::RetryWanted);
             }
         }
     }
@@ -384,6 +392,10 @@ impl World {
             }
         } else {
             self.tell_task(task, TaskEvent::Journal { run, event });
+        }
+        let lease = self.hub.queue.lease(task);
+        if matches!(event, Event::Finished(_)) && lease.is_some_and(|lease| lease.run == run) {
+            self.broken(format!("run {} has finished and keeps its lease", run.short()));
         }
     }
 
