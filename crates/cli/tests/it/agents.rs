@@ -111,7 +111,7 @@ fn a_permission_is_answered_from_the_inbox() {
 fn a_question_and_a_plan_reach_a_person() {
     let (world, _model) = with_claude();
     let prompt = steps(&json!([
-        {"ask": {"question": "Which colour?", "header": "Colour", "options": ["Red", "Blue"]}},
+        {"ask": {"question": "Which colour?", "options": ["Red", "Blue"]}},
         {"write": {"path": "colour.txt", "content": "${last_result}"}},
         {"text": "Painted."}
     ]));
@@ -122,6 +122,7 @@ fn a_question_and_a_plan_reach_a_person() {
     assert!(colour.contains("Blue"), "the answer reached the model: {colour:?}");
 
     let prompt = steps(&json!([
+        {"when": {"plan_file": true}, "write": {"path": "${plan_file}", "content": "# Plan\n1. write planned.txt\n"}},
         {"plan": "# Plan\n1. write planned.txt"},
         {"write": {"path": "planned.txt", "content": "as planned\n"}},
         {"text": "Done as planned."}
@@ -137,7 +138,7 @@ fn a_question_and_a_plan_reach_a_person() {
 fn a_follow_up_goes_on_in_the_same_session() {
     let (world, _model) = with_claude();
     let prompt = steps(&json!([
-        {"ask": {"question": "Ready?", "header": "Ready", "options": ["Yes", "No"]}},
+        {"ask": {"question": "Ready?", "options": ["Yes", "No"]}},
         {"write": {"path": "first.txt", "content": "first\n"}},
         {"text": "First done."}
     ]));
@@ -163,7 +164,7 @@ fn an_interrupted_turn_can_be_told_how_to_go_on() {
     ]));
     let id = file(&world, "auto", &prompt);
     world.until("the tool runs", || {
-        world.pilot(&["task", "log", &id.to_string()]).out.contains("nonexistent").then_some(())
+        world.pilot(&["task", "log", &id.to_string()]).out.contains("* Bash").then_some(())
     });
     world.pilot(&["task", "interrupt", &id.to_string()]).ok();
     needs_you(&world, id);

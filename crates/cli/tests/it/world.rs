@@ -239,16 +239,25 @@ impl World {
 
     /// Waits until a task is in this state.
     pub(crate) fn until_state(&self, id: TaskId, state: &str) -> Task {
-        self.until(&format!("task {id} is {state}"), || {
+        let begun = Instant::now();
+        loop {
             let task = self.task(id);
-            let there = task.state.name() == state;
-            assert!(
-                there || !task.state.is_end(),
-                "{id} ended otherwise: {task:#?}\n{}",
-                self.logs()
-            );
-            there.then_some(task)
-        })
+            if task.state.name() == state {
+                return task;
+            }
+            let late = begun.elapsed() > PATIENCE;
+            if late || task.state.is_end() {
+                let journal = self.pilot(&["task", "log", "--records", "--json", &id.to_string()]);
+                let tail: Vec<&str> = journal.out.lines().rev().take(40).collect();
+                let tail: String = tail
+                    .iter()
+                    .rev()
+                    .map(|line| format!("{}\n", line.chars().take(300).collect::<String>()))
+                    .collect();
+                panic!("{id} is not {state} but {task:#?}\n--- journal\n{tail}{}", self.logs());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until something is there, or fails with the logs of hub and runner.
@@ -258,7 +267,12 @@ impl World {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(begun.elapsed() < PATIENCE, "{what}: never happened\n{}", self.logs());
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{what}: never happened\n{}\n{}",
+                self.pilot(&["task", "list"]).out,
+                self.logs()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
