@@ -2,6 +2,7 @@
 
 use crate::blobs::{BlobError, Blobs, Upload};
 use crate::hub::Parts;
+use crate::links::good_bye;
 use bytes::Bytes;
 use pilot_link::{Accepted, Closed, Incoming, SendError, Sender};
 use pilot_proto::runner::{BulkHead, MAX_BATCH, ToHub, ToRunner};
@@ -67,7 +68,7 @@ pub(crate) async fn serve(parts: &Parts, accepted: Accepted, connection: u64) {
         Some(Err(fault)) => tracing::warn!(%runner, %fault, "the bulk connection is closed"),
         Some(Ok(())) | None => {}
     }
-    live.close().await;
+    good_bye(live).await;
 }
 
 struct Traffic {

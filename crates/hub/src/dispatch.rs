@@ -2,7 +2,7 @@
 //! answer does not compile.
 
 use crate::gate::Principal;
-use crate::http::refusal;
+use crate::http::{refusal, too_large};
 use crate::hub::Parts;
 use crate::request;
 use axum::body::Bytes;
@@ -67,7 +67,7 @@ where
             Method::Get | Method::Delete => {
                 request::from_query(&path, query.as_deref().unwrap_or_default())?
             }
-            Method::Post => request::from_body(&path, &body.map_err(|error| too_large(&error))?)?,
+            Method::Post => request::from_body(&path, &body.map_err(|error| unread(&error))?)?,
         };
         <Parts as Answers<C>>::answer(&parts, &who, request).await
     };
@@ -80,10 +80,9 @@ where
     }
 }
 
-fn too_large(error: &BytesRejection) -> Problem {
-    let bound = crate::http::MAX_BODY / (1024 * 1024);
+fn unread(error: &BytesRejection) -> Problem {
     if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(Code::TooLarge, format!("A request may be {bound} MiB at most."))
+        too_large()
     } else {
         Problem::new(Code::Invalid, format!("The body could not be read: {error}."))
     }

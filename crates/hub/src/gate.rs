@@ -5,10 +5,10 @@
 //! tell nothing; and never under a name that is not this machine's while the
 //! hub listens on loopback (a page that rebound its DNS name to us).
 
-use crate::http::refusal;
+use crate::http::{MAX_BODY, refusal, too_large};
 use crate::options::Access;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, UPGRADE};
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -151,7 +151,8 @@ pub(crate) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match gate.admit(&request) {
+    let admitted = gate.admit(&request);
+    match admitted.and_then(|principal| check_length(request.headers()).map(|()| principal)) {
         Ok(principal) => {
             if let Some(principal) = principal {
                 request.extensions_mut().insert(principal);
@@ -162,6 +163,16 @@ pub(crate) async fn pass(
             tracing::debug!(path = request.uri().path(), %problem, "refused at the gate");
             refusal(&problem)
         }
+    }
+}
+
+/// A body that says that it is too large is not waited for.
+fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
+        Err(too_large())
+    } else {
+        Ok(())
     }
 }
 

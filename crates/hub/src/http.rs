@@ -59,6 +59,12 @@ pub(crate) fn refusal(problem: &Problem) -> Response {
     response
 }
 
+/// The answer to a body over the bound.
+pub(crate) fn too_large() -> Problem {
+    let bound = MAX_BODY / (1024 * 1024);
+    Problem::new(Code::TooLarge, format!("A request may be {bound} MiB at most."))
+}
+
 fn status(code: Code) -> StatusCode {
     match code {
         Code::Invalid => StatusCode::BAD_REQUEST,

@@ -21,11 +21,11 @@ use crate::error::with_causes;
 use crate::http::{Peer, refusal};
 use crate::hub::Parts;
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
-use pilot_link::{AcceptError, Deadlines, accept, new_nonce};
+use pilot_link::{AcceptError, Deadlines, HubLive, accept, new_nonce};
 use pilot_proto::runner::{Join, Joined, MAX_FRAME, Refusal, Role, ToRunner};
 use pilot_proto::{Code, Problem, RunnerId};
 use pilot_store::EnrolledRunner;
@@ -33,7 +33,14 @@ use sha2::{Digest, Sha256};
 use socket::AxumSocket;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long saying good-bye may take; the peer may not be reading.
+pub(crate) const GOOD_BYE: Duration = Duration::from_secs(3);
+/// Largest request of somebody who wants to join.
+const MAX_JOIN: usize = 16 * 1024;
+/// How long it may take to arrive.
+const JOIN_PATIENCE: Duration = Duration::from_secs(15);
 /// Longest name of a runner, in characters.
 const MAX_NAME: usize = 100;
 
@@ -46,9 +53,16 @@ pub(crate) fn code_hash(code: &str) -> String {
 pub(crate) async fn join(
     State(parts): State<Arc<Parts>>,
     Extension(Peer(peer)): Extension<Peer>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    match enrol(&parts, &body).await {
+    let enrolled = async {
+        // Nobody has shown anything yet, so neither much nor long.
+        let body = tokio::time::timeout(JOIN_PATIENCE, to_bytes(body, MAX_JOIN)).await;
+        let unread = || Problem::new(Code::Invalid, "The request could not be read.");
+        let body = body.map_err(|_| unread())?.map_err(|_| unread())?;
+        enrol(&parts, &body).await
+    };
+    match enrolled.await {
         Ok((joined, name)) => {
             tracing::info!(%peer, runner = %joined.runner, name, "a runner joined");
             Json(joined).into_response()
@@ -134,7 +148,7 @@ async fn serve(parts: Arc<Parts>, socket: WebSocket, peer: SocketAddr) {
         if let Err(error) = accepted.live.sender().send(&refused).await {
             tracing::debug!(%runner, %error, "a revoked runner was not told");
         }
-        accepted.live.close().await;
+        good_bye(accepted.live).await;
     } else {
         match accepted.greeted.role {
             Role::Primary => primary::serve(&parts, accepted, connection).await,
@@ -143,6 +157,13 @@ async fn serve(parts: Arc<Parts>, socket: WebSocket, peer: SocketAddr) {
         }
     }
     parts.connections.remove(runner, connection);
+}
+
+/// Lets what is queued out and closes.
+pub(crate) async fn good_bye(live: HubLive) {
+    if tokio::time::timeout(GOOD_BYE, live.close()).await.is_err() {
+        tracing::debug!("a peer did not take our good-bye");
+    }
 }
 
 fn log_refused(error: &AcceptError) {

@@ -1,6 +1,6 @@
 //! A runner's primary connection: its news to the core, the core's word to it.
 
-use super::Outlet;
+use super::{Outlet, good_bye};
 use crate::core::{Connected, JournalNews, News};
 use crate::hub::Parts;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
         if let Err(error) = live.sender().send(&ToRunner::Refused(Refusal::Malformed)).await {
             tracing::debug!(%runner, %error, "it was not told");
         }
-        return live.close().await;
+        return good_bye(live).await;
     };
     tracing::info!(%runner, name = about.name, held = greeted.runs.len(), "a runner is connected");
     let outlet = Arc::new(Outlet::new(live.sender()));
@@ -47,7 +47,7 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
         None => tracing::debug!(%runner, "the hub stops"),
     }
     parts.core.tell(News::Disconnected { runner, link }).await;
-    live.close().await;
+    good_bye(live).await;
 }
 
 /// What a runner says about itself is shown and stored; it must not be long.

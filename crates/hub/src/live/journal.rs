@@ -6,7 +6,7 @@ use pilot_proto::console::ToConsole;
 use pilot_proto::{Code, Event, Problem, Record, RunId};
 use pilot_store::{Store, StoreError};
 use std::sync::Arc;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
 
 /// JSON in one frame of history: large enough that a long journal is few
@@ -36,6 +36,8 @@ pub(crate) async fn watch(
     // A console that went meanwhile needs no good-bye.
     tell(out, ToConsole::Ended { watch, problem }).await.ok();
 }
+
+type Ring = broadcast::Receiver<Arc<Fresh>>;
 
 enum Stop {
     Gone,
@@ -69,7 +71,7 @@ impl Reader<'_> {
         let known = self.store.run(self.run).await?;
         let over = known.ok_or_else(|| Stop::Problem(unknown()))?.outcome.is_some();
         tell(self.out, ToConsole::Watching { watch: self.watch }).await?;
-        if self.history().await? {
+        if self.history(&mut ring).await? {
             return Ok(());
         }
         if over {
@@ -85,16 +87,15 @@ impl Reader<'_> {
                             let next = records.partition_point(|one| one.seq <= self.position);
                             self.pass(records[next..].to_vec()).await?
                         }
-                        None => self.history().await?,
+                        None => self.history(&mut ring).await?,
                     };
                     if ended {
                         return Ok(());
                     }
                 }
                 Err(RecvError::Lagged(by)) => {
-                    let after = Some(self.position);
-                    tell(self.out, ToConsole::Behind { watch: self.watch, by, after }).await?;
-                    if self.history().await? {
+                    self.behind(by).await?;
+                    if self.history(&mut ring).await? {
                         return Ok(());
                     }
                 }
@@ -106,8 +107,17 @@ impl Reader<'_> {
 
     /// Sends what the store has after the position, page by page. True at the
     /// journal's end.
-    async fn history(&mut self) -> Result<bool, Stop> {
+    async fn history(&mut self, ring: &mut Ring) -> Result<bool, Stop> {
         loop {
+            // What is in the ring by now is in the store as well. A console
+            // that takes pages more slowly than the run writes is told so.
+            loop {
+                match ring.try_recv() {
+                    Ok(_) => {}
+                    Err(TryRecvError::Lagged(by)) => self.behind(by).await?,
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                }
+            }
             let records =
                 self.store.records(self.run, self.position, PAGE_RECORDS, PAGE_BYTES).await?;
             if records.is_empty() {
@@ -117,6 +127,11 @@ impl Reader<'_> {
                 return Ok(true);
             }
         }
+    }
+
+    async fn behind(&self, by: u64) -> Result<(), Gone> {
+        let after = Some(self.position);
+        tell(self.out, ToConsole::Behind { watch: self.watch, by, after }).await
     }
 
     async fn pass(&mut self, records: Vec<Record>) -> Result<bool, Stop> {

@@ -1,0 +1,17 @@
+//! A real hub on real sockets: consoles by `pilot-client` and by hand, runners
+//! by `pilot-link`, a Gitea by its double.
+
+mod demo;
+mod enrolment;
+mod gate;
+mod house;
+mod journal;
+mod live;
+mod publishing;
+mod queue;
+mod reads;
+mod runner;
+mod starting;
+mod tasks;
+mod trouble;
+mod wire;

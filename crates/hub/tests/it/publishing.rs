@@ -1,0 +1,216 @@
+//! From a pushed branch to a pull request, and on to its end.
+
+use crate::house::{House, eventually, new_task, project};
+use crate::runner::FakeRunner;
+use pilot_proto::console::{
+    ForgeAdd, ForgeList, NewForge, NewProvider, NewTask, Nothing, ProjectAdd, ProviderAdd, TaskNew,
+};
+use pilot_proto::{Code, ForgeKind, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState};
+use pilot_testkit::forge::GiteaDouble;
+use std::time::Duration;
+
+const SITE: &str = "alice/site";
+const SCOPES: [&str; 3] = ["write:repository", "write:issue", "read:user"];
+
+struct Scene {
+    house: House,
+    forge: GiteaDouble,
+    token: String,
+    runner: FakeRunner,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let house = House::with(|options| {
+            options.review_poll = Duration::from_millis(200);
+            options.publish_retry = Duration::from_millis(50);
+            options.public_url = Some("https://pilot.example/".to_owned());
+        })
+        .await;
+        let forge = GiteaDouble::start().await;
+        forge.repository(SITE);
+        forge.collaborator(SITE, "bot", "write");
+        let token = forge.token("bot", &SCOPES);
+        let new = new_forge(&forge, &token);
+        house.call::<ForgeAdd>(new).await;
+        let mut site = project("site", &forge.clone_url(SITE));
+        site.forge = Some("home".to_owned());
+        site.base = None;
+        house.call::<ProjectAdd>(site).await;
+        let runner = FakeRunner::connected(&house, 1).await;
+        Self { house, forge, token, runner }
+    }
+
+    async fn file(&self) -> Task {
+        let issue = Some(self.forge.issue(SITE, "It is broken"));
+        self.house.call::<TaskNew>(NewTask { issue, ..new_task("site", "Fix it") }).await
+    }
+
+    /// A task whose branch the runner has just pushed.
+    async fn pushed(&mut self) -> (TaskId, RunSpec, String) {
+        let task = self.file().await.id;
+        let spec = self.runner.take().await;
+        self.runner.begin(spec.run).await;
+        let commit = self.forge.branch(SITE, &spec.branch, "main");
+        self.runner.push(&spec, &commit).await;
+        (task, spec, commit)
+    }
+}
+
+fn new_forge(forge: &GiteaDouble, token: &str) -> NewForge {
+    NewForge {
+        name: "home".to_owned(),
+        kind: ForgeKind::Gitea,
+        url: forge.url(),
+        token: Secret::new(token),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_branch_becomes_a_pull_request_that_is_followed_to_its_merge() {
+    let mut scene = Scene::new().await;
+    let (task, spec, commit) = scene.pushed().await;
+    let git = spec.git.expect("the forge's token goes along");
+    assert_eq!(git.password.expose(), scene.token);
+    let detail = scene.house.until(task, "in_review").await;
+    let shown = detail.task.pull_request.expect("it is shown");
+    assert_eq!(shown.head, commit);
+    let pulls = scene.forge.pulls(SITE);
+    assert_eq!(pulls.len(), 1);
+    assert_eq!((pulls[0].head.as_str(), pulls[0].base.as_str()), (spec.branch.as_str(), "main"));
+    assert_eq!(pulls[0].title, "Fix it");
+    for said in ["Closes #", &format!("https://pilot.example/tasks/{task}"), "`scripted`", "did it"]
+    {
+        assert!(pulls[0].body.contains(said), "{said} in {}", pulls[0].body);
+    }
+    scene.forge.merge_pull(SITE, shown.number);
+    scene.house.until(task, "merged").await;
+    scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_that_is_closed_ends_the_task() {
+    let mut scene = Scene::new().await;
+    let (task, ..) = scene.pushed().await;
+    let detail = scene.house.until(task, "in_review").await;
+    let number = detail.task.pull_request.expect("it is shown").number;
+    scene.forge.close_pull(SITE, number);
+    scene.house.until(task, "closed").await;
+    scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_that_is_out_of_order_is_waited_for_and_the_task_says_so() {
+    let mut scene = Scene::new().await;
+    // Two rounds of the adapter's own five tries, and a little.
+    scene.forge.fail_next(12, 503, &[("retry-after", "0")]);
+    let (task, ..) = scene.pushed().await;
+    let house = &scene.house;
+    eventually("the task says that the forge is late", || async move {
+        let found = house.show(task).await.task;
+        if found.state == TaskState::Publishing && found.reason.contains("late") {
+            Ok(())
+        } else {
+            Err(found)
+        }
+    })
+    .await;
+    let detail = scene.house.until(task, "in_review").await;
+    assert_eq!(detail.task.reason, "", "and no more, once it is there");
+    assert_eq!(scene.forge.pulls(SITE).len(), 1);
+    scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_final_and_says_that_the_branch_is_pushed() {
+    let mut scene = Scene::new().await;
+    scene.forge.revoke(&scene.token);
+    let (task, spec, _) = scene.pushed().await;
+    let detail = scene.house.until(task, "failed").await;
+    let TaskState::Failed { problem } = detail.task.state else { panic!("it failed") };
+    assert_eq!(problem.code, Code::ForgeRefused, "{problem}");
+    assert!(problem.message.contains(&spec.branch), "what is kept is named: {problem}");
+    assert!(!format!("{problem:?}").contains(&scene.token), "the token is not");
+    scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_that_was_wanted_when_the_hub_ended_is_made_by_the_next() {
+    let mut scene = Scene::new().await;
+    // The first try never comes to an end while this hub lives.
+    scene.forge.latency(Duration::from_secs(15));
+    let (task, ..) = scene.pushed().await;
+    scene.house.until(task, "publishing").await;
+    scene.runner.hang_up();
+    let Scene { house, forge, .. } = scene;
+    let house = house
+        .restart_after(async || {
+            assert!(forge.pulls(SITE).is_empty(), "the first hub did not get to it");
+            forge.latency(Duration::ZERO);
+        })
+        .await;
+    house.until(task, "in_review").await;
+    assert_eq!(forge.pulls(SITE).len(), 1);
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_is_checked_before_it_is_kept() {
+    let scene = Scene::new().await;
+    let house = &scene.house;
+    let bad = new_forge(&scene.forge, "nonsense");
+    assert_eq!(house.refused::<ForgeAdd>(bad).await.code, Code::ForgeRefused);
+    let weak = scene.forge.token("bot", &["read:user"]);
+    let problem = house.refused::<ForgeAdd>(new_forge(&scene.forge, &weak)).await;
+    assert!(problem.message.contains("write:repository"), "it names what is missing: {problem}");
+    let mut nowhere = new_forge(&scene.forge, &scene.token);
+    nowhere.url = "http://127.0.0.1:1".to_owned();
+    nowhere.name = "nowhere".to_owned();
+    assert_eq!(house.refused::<ForgeAdd>(nowhere).await.code, Code::ForgeUnreachable);
+    assert_eq!(house.call::<ForgeList>(Nothing {}).await.len(), 1);
+    let mut elsewhere = project("x", "https://other.example/a/b.git");
+    elsewhere.forge = Some("home".to_owned());
+    let problem = house.refused::<ProjectAdd>(elsewhere).await;
+    assert_eq!(problem.code, Code::Invalid, "its token must not go there: {problem}");
+    scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_go_to_the_runs_that_need_them_and_to_no_disk() {
+    let scene = Scene::new().await;
+    let house = &scene.house;
+    for (name, key) in [("zeta", "sk-zeta"), ("beta", "sk-beta")] {
+        let kind = ProviderKind::Anthropic;
+        let key = Secret::new(key);
+        house
+            .call::<ProviderAdd>(NewProvider { name: name.to_owned(), kind, base_url: None, key })
+            .await;
+    }
+    let mut runner = FakeRunner::enrolled(house, 2).await;
+    runner.about.agents.push(pilot_proto::runner::AgentFound {
+        name: "claude".to_owned(),
+        version: None,
+        problem: None,
+    });
+    runner.connect().await;
+    let agent = Some("claude".to_owned());
+    let task = house.call::<TaskNew>(NewTask { agent, ..new_task("site", "Fix it") }).await;
+    let spec = runner.take().await;
+    assert_eq!(spec.task, task.id);
+    let provider = spec.provider.expect("claude calls a model");
+    assert_eq!(provider.key.expose(), "sk-beta", "the first by name");
+    let mut other = scene.runner;
+    let scripted = house.call::<TaskNew>(new_task("site", "say x")).await;
+    let spec = other.take().await;
+    assert_eq!(spec.task, scripted.id);
+    assert!(spec.provider.is_none(), "the scripted agent calls none");
+    let data = scene.house.options.data.clone();
+    let token = scene.token.clone();
+    scene.house.hub.stop().await;
+    let database = std::fs::read(data.join("hub.db")).expect("the database");
+    for secret in ["sk-beta", "sk-zeta", &token] {
+        let there = database.windows(secret.len()).any(|part| part == secret.as_bytes());
+        assert!(!there, "a secret is in the database");
+    }
+    assert_eq!(crate::house::mode(&data.join("credentials")), 0o600);
+}
