@@ -84,7 +84,7 @@ pub(crate) fn memory() -> Vec<Figure> {
     let mut world = World::with_hub();
     world.set_workers(RUNS);
     world.start_runner();
-    let idle = resident(world.runner_pid());
+    let idle = resident(world.pids()[1].expect("the runner runs"));
     let go = world.path("go");
     let script =
         format!("lines-per-second 50 3000\nwait-file {}\nwrite x.txt x", go.to_string_lossy());
@@ -104,7 +104,10 @@ pub(crate) fn memory() -> Vec<Figure> {
         .map(resident)
         .collect();
     let shim = shims.iter().copied().fold(0.0, f64::max);
-    let (daemon, hub) = (resident(world.runner_pid()), resident(world.hub_pid()));
+    let (daemon, hub) = (
+        resident(world.pids()[1].expect("the runner runs")),
+        resident(world.pids()[0].expect("the hub runs")),
+    );
     std::fs::write(&go, "").expect("they may end");
     for id in filed {
         world.pilot(&["task", "stop", &id.to_string()]).ok();

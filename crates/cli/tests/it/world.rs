@@ -178,12 +178,9 @@ impl World {
         kill(&mut self.runner);
     }
 
-    pub(crate) fn hub_pid(&self) -> u32 {
-        self.hub.as_ref().expect("the hub runs").id()
-    }
-
-    pub(crate) fn runner_pid(&self) -> u32 {
-        self.runner.as_ref().expect("the runner runs").id()
+    /// Process ids of hub and runner, as far as they run.
+    pub(crate) fn pids(&self) -> [Option<u32>; 2] {
+        [self.hub.as_ref().map(Child::id), self.runner.as_ref().map(Child::id)]
     }
 
     /// Runs `pilot` as a person would.
@@ -299,7 +296,7 @@ impl World {
     /// environment or command line.
     pub(crate) fn stray_processes(&self) -> Vec<String> {
         let mark = self.directory.path().to_string_lossy().into_owned();
-        let ours = [self.hub.as_ref().map(Child::id), self.runner.as_ref().map(Child::id)];
+        let ours = self.pids();
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("proc is mounted").flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
