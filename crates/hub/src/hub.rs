@@ -16,7 +16,7 @@ use crate::tls::{self, Certificate};
 use crate::{demo, http, listen};
 use pilot_store::Store;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -89,8 +89,7 @@ impl Hub {
             source: std::io::Error::other(error),
         })?;
         let store_url = options.store_url.clone();
-        let store_url =
-            store_url.unwrap_or_else(|| format!("sqlite://{}", data.database().display()));
+        let store_url = store_url.unwrap_or_else(|| sqlite_url(&data.database()));
         let store = Store::open(&store_url).await.map_err(HubError::Store)?;
         if options.demo {
             demo::ensure(data.path(), &store).await?;
@@ -195,6 +194,15 @@ impl Running {
         }
         self.store.close().await;
         tracing::info!("the hub has stopped");
+    }
+}
+
+/// A URL may hold only so many letters; a path may hold any.
+fn sqlite_url(database: &Path) -> String {
+    match url::Url::from_file_path(database) {
+        Ok(url) => url.as_str().replacen("file://", "sqlite://", 1),
+        // Only for a path that is not absolute, and ours is.
+        Err(()) => format!("sqlite://{}", database.display()),
     }
 }
 

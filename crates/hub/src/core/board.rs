@@ -139,8 +139,11 @@ impl Board {
         for order in store.all_orders().await? {
             board.orders.entry(order.run).or_default().push(order);
         }
+        // Thousands may wait that have no run yet; their memories are read at once.
+        let mut memories = store.settings(MEMORY).await?;
         for task in store.open_tasks().await? {
-            board.add(store, task).await?;
+            let memory = memories.remove(&memory_key(task.id));
+            board.add(store, task, memory).await?;
         }
         // A stopped task's run may still be on its way to its end.
         for run in store.unfinished_runs().await? {
@@ -155,7 +158,8 @@ impl Board {
             return Ok(true);
         }
         let Some(task) = store.task(id).await? else { return Ok(false) };
-        self.add(store, task).await?;
+        let memory = store.setting(&memory_key(id)).await?;
+        self.add(store, task, memory).await?;
         Ok(true)
     }
 
@@ -173,11 +177,16 @@ impl Board {
         Ok(self.runs.contains_key(&id))
     }
 
-    async fn add(&mut self, store: &Store, task: Task) -> Result<(), StoreError> {
+    async fn add(
+        &mut self,
+        store: &Store,
+        task: Task,
+        memory: Option<String>,
+    ) -> Result<(), StoreError> {
         let id = task.id;
-        let runs = store.runs(id).await?;
+        let runs = if task.attempts == 0 { Vec::new() } else { store.runs(id).await? };
         let memory: Memory =
-            match store.setting(&memory_key(id)).await? {
+            match memory {
                 Some(text) => serde_json::from_str(&text).map_err(|source| {
                     StoreError::Document { what: "the memory of task", id: id.to_string(), source }
                 })?,

@@ -84,3 +84,17 @@ async fn a_hub_stops_although_peers_hold_their_connections() {
     crate::house::soon("the hub stops", house.hub.stop()).await;
     drop((runner, bulk, idle));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_directory_name_will_do() {
+    let house = House::with(|options| {
+        options.data = options.data.with_file_name("a b%20c?d#ü");
+    })
+    .await;
+    house.project().await;
+    let task = house.file("say x").await.id;
+    assert!(house.options.data.join("hub.db").exists(), "the database is where it should be");
+    let house = house.restart().await;
+    house.show(task).await;
+    house.hub.stop().await;
+}
