@@ -1,4 +1,7 @@
 //! The machines against each other, and each by itself.
 
 mod game;
+mod queue;
+mod run;
+mod task;
 mod world;

@@ -306,6 +306,7 @@ impl World {
 
     fn settled(&self) -> bool {
         self.hub.up
+            && self.hub.leased().next().is_none()
             && self
                 .machines
                 .iter()

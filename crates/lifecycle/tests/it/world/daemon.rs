@@ -185,7 +185,7 @@ impl World {
             daemon.beats.clear();
             daemon.sent.clear();
         }
-        self.send_up(connection, Up::Hello { held });
+        self.send_up(connection, &Up::Hello { held });
         self.schedule(BEAT, Happening::Beat { machine, connection });
     }
 
@@ -199,7 +199,7 @@ impl World {
         daemon.beats.push_back(now);
         let runs =
             here.disk.iter().filter(|(_, kept)| !kept.finished()).map(|(run, _)| *run).collect();
-        self.send_up(connection, Up::Beat { runs });
+        self.send_up(connection, &Up::Beat { runs });
         self.schedule(BEAT, Happening::Beat { machine, connection });
     }
 
@@ -299,7 +299,7 @@ impl World {
         let run = spec.run;
         let here = &self.machines[machine];
         if here.disk.contains_key(&run) {
-            return self.send_up(connection, Up::Taken { run });
+            return self.send_up(connection, &Up::Taken { run });
         }
         let busy = here.disk.values().filter(|kept| !kept.finished()).count();
         let full = busy >= usize::try_from(self.setting.workers).expect("a few");
@@ -308,7 +308,7 @@ impl World {
             if let Some(daemon) = &mut self.machines[machine].daemon {
                 daemon.declined.insert(run);
             }
-            return self.send_up(connection, Up::Declined { run });
+            return self.send_up(connection, &Up::Declined { run });
         }
         let shim = Shim::new(RunMachine::new(now, &spec), 1);
         let here = &mut self.machines[machine];
@@ -323,7 +323,7 @@ impl World {
             // It takes the run and nobody hears of it.
             self.cut(connection);
         }
-        self.send_up(connection, Up::Taken { run });
+        self.send_up(connection, &Up::Taken { run });
         self.start_shim(machine, run, shim);
     }
 
@@ -351,7 +351,7 @@ impl World {
             batches.push(records);
         }
         for records in batches {
-            self.send_up(connection, Up::Journal { run, records });
+            self.send_up(connection, &Up::Journal { run, records });
         }
     }
 }

@@ -151,14 +151,14 @@ impl World {
                 }
                 let order = self.order_id();
                 self.hub.orders.insert(order, (run, act.clone()));
-                self.to_runner_of(run, Down::Order { order, run, act });
+                self.tell_runner_of(run, &Down::Order { order, run, act });
             }
             TaskEffect::Fence { run } => {
-                self.to_runner_of(run, Down::Verdict { run, verdict: Verdict::Fenced });
+                self.tell_runner_of(run, &Down::Verdict { run, verdict: Verdict::Fenced });
                 self.drop_orders(task, run);
             }
             TaskEffect::RunOver { run } => {
-                self.to_runner_of(run, Down::Verdict { run, verdict: Verdict::Forget });
+                self.tell_runner_of(run, &Down::Verdict { run, verdict: Verdict::Forget });
                 self.tell_queue(QueueEvent::Released { run });
                 self.drop_orders(task, run);
             }
@@ -239,10 +239,10 @@ impl World {
         let machine = &self.hub.tasks[&task];
         let spec = spec(machine, run, fence);
         self.hub.specs.insert(run, spec.clone());
-        self.to_runner_of(run, Down::Assign { spec: Box::new(spec) });
+        self.tell_runner_of(run, &Down::Assign { spec: Box::new(spec) });
     }
 
-    fn to_runner_of(&mut self, run: RunId, message: Down) {
+    fn tell_runner_of(&mut self, run: RunId, message: &Down) {
         // A hub that dies after the commit and before it has sent anything.
         if self.faulty() && self.dice.chance(4) && self.hub.up {
             self.hub_down();
@@ -291,7 +291,7 @@ impl World {
             Up::Hello { held } => self.hello(connection, runner, &held),
             Up::Journal { run, records } => self.journal(connection, run, records),
             Up::Beat { runs } if current => {
-                self.send_down(connection, Down::BeatHeard);
+                self.send_down(connection, &Down::BeatHeard);
                 self.tell_queue(QueueEvent::Beat { runner, runs: &runs });
             }
             Up::Taken { run } if current => self.tell_queue(QueueEvent::Taken { run }),
@@ -314,7 +314,7 @@ impl World {
         }
         self.hub.here.insert(runner, connection);
         let runs = held.iter().map(|held| self.known(held.run)).collect();
-        self.send_down(connection, Down::Welcome { runs });
+        self.send_down(connection, &Down::Welcome { runs });
         let about = about(self.setting.workers);
         self.tell_queue(QueueEvent::Online { runner, about: &about, held });
         self.tell_tasks_of(runner, &TaskEvent::RunnerOnline);
@@ -328,7 +328,7 @@ impl World {
             .map(|(order, what)| (*order, what.clone()))
             .collect();
         for (order, (run, act)) in orders {
-            self.send_down(connection, Down::Order { order, run, act });
+            self.send_down(connection, &Down::Order { order, run, act });
         }
     }
 
@@ -352,7 +352,7 @@ impl World {
         for (run, current) in untaken {
             if current {
                 let spec = self.hub.specs[&run].clone();
-                self.send_down(connection, Down::Assign { spec: Box::new(spec) });
+                self.send_down(connection, &Down::Assign { spec: Box::new(spec) });
             } else {
                 self.declined(run);
             }
@@ -379,7 +379,7 @@ impl World {
         }
         let end = self.hub.journals.get(&run).and_then(|journal| journal.last());
         if let Some(cursor) = end.map(Record::cursor) {
-            self.send_down(connection, Down::Acked { run, cursor });
+            self.send_down(connection, &Down::Acked { run, cursor });
         }
     }
 

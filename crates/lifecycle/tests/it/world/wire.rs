@@ -55,7 +55,7 @@ impl World {
         self.connections.len() - 1
     }
 
-    pub(crate) fn send_up(&mut self, connection: usize, message: Up) {
+    pub(crate) fn send_up(&mut self, connection: usize, message: &Up) {
         if self.connections[connection].cut {
             return;
         }
@@ -67,7 +67,7 @@ impl World {
         }
     }
 
-    pub(crate) fn send_down(&mut self, connection: usize, message: Down) {
+    pub(crate) fn send_down(&mut self, connection: usize, message: &Down) {
         if self.connections[connection].cut {
             return;
         }

@@ -1,0 +1,707 @@
+//! A run by itself: one table or one story per feature.
+
+use pilot_lifecycle::{Past, RunEffect, RunEvent, RunMachine, Step};
+use pilot_proto::event::{Activity, Event, TurnEnd};
+use pilot_proto::inbox::{Answer, Ask, Decider, Question};
+use pilot_proto::run::{Outcome, Phase, RunSpec, Usage};
+use pilot_proto::runner::Act;
+use pilot_proto::task::{Limits, Mode, OnTimeout};
+use pilot_proto::{Code, InboxId, OrderId, Problem, RunId, TaskId, Timestamp};
+use std::slice::from_ref;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A run machine, its clock, and all it has said.
+struct Stage {
+    machine: RunMachine,
+    now: Timestamp,
+    journal: Vec<Event>,
+    orders: u128,
+}
+
+fn spec() -> RunSpec {
+    RunSpec {
+        run: RunId(Uuid::from_u128(7)),
+        task: TaskId(Uuid::from_u128(8)),
+        attempt: 1,
+        fence: 3,
+        lease_secs: 10_000,
+        title: "t".into(),
+        prompt: "do it".into(),
+        project: "demo".into(),
+        repo: "/repo".into(),
+        base: None,
+        branch: "pilot/8".into(),
+        pushed: Some("old".into()),
+        setup: vec!["one".into(), "two".into()],
+        agent: "scripted".into(),
+        model: None,
+        mode: Mode::Ask,
+        on_timeout: OnTimeout::Proceed,
+        limits: Limits { agent_secs: 1000, setup_secs: 300, answer_secs: 200, stall_secs: 60 },
+        resume: None,
+        git: None,
+        provider: None,
+    }
+}
+
+impl Stage {
+    fn begin(spec: &RunSpec) -> Self {
+        let now = Timestamp(0);
+        let machine = RunMachine::new(now, spec);
+        let mut stage = Self { machine, now, journal: Vec::new(), orders: 0 };
+        stage.tell(RunEvent::Start);
+        stage
+    }
+
+    /// Up to the agent's first turn.
+    fn with_agent(spec: &RunSpec) -> Self {
+        let mut stage = Self::begin(spec);
+        stage.tell(RunEvent::WorkspaceMade);
+        stage.tell(RunEvent::Cloned);
+        for step in 0..spec.setup.len() {
+            stage.tell(RunEvent::SetupDone { step });
+        }
+        stage
+    }
+
+    /// The effects that are not journal records; those are kept.
+    fn tell(&mut self, event: RunEvent) -> Vec<RunEffect> {
+        let mut others = Vec::new();
+        for effect in self.machine.handle(self.now, event) {
+            match effect {
+                RunEffect::Journal(event) => self.journal.push(event),
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    fn wait(&mut self, secs: u64) -> Vec<RunEffect> {
+        self.now = self.now.after(Duration::from_secs(secs));
+        self.tell(RunEvent::Tick)
+    }
+
+    fn order(&mut self, act: Act) -> Vec<RunEffect> {
+        self.orders += 1;
+        let order = OrderId(Uuid::from_u128(self.orders));
+        self.tell(RunEvent::Order { order, act })
+    }
+
+    fn ask(&mut self, key: &str, ask: Ask) -> InboxId {
+        self.tell(RunEvent::AgentAsked { key: key.into(), ask });
+        let asked = self.journal.iter().rev().find_map(|event| match event {
+            Event::Asked { item, .. } => Some(*item),
+            _ => None,
+        });
+        asked.expect("every ask is journalled")
+    }
+
+    fn answer(&mut self, item: InboxId, answer: Answer) -> Vec<RunEffect> {
+        self.order(Act::Answer { item, answer, who: "ann".into() })
+    }
+
+    fn end_turn(&mut self, end: TurnEnd, denials: u32) -> Vec<RunEffect> {
+        self.tell(RunEvent::AgentSaid(Event::TurnEnded {
+            turn: 0,
+            end,
+            usage: Usage::default(),
+            denials,
+            summary: "all done".into(),
+            problem: None,
+        }))
+    }
+
+    fn exit(&mut self) -> Vec<RunEffect> {
+        self.tell(RunEvent::AgentExited { code: Some(0), signal: None })
+    }
+
+    /// Through Cleaning; the outcome.
+    fn clean_up(&mut self, rescues: bool) -> Outcome {
+        if rescues {
+            assert_eq!(self.machine.phase(), Phase::Cleaning);
+            let wipe = self.tell(RunEvent::Rescued { bundle: None });
+            assert_eq!(wipe, [RunEffect::Wipe { keep_tree: false }]);
+        }
+        let done = self.tell(RunEvent::Wiped { left: Vec::new() });
+        assert_eq!(done, [RunEffect::Done]);
+        let Some(Event::Finished(outcome)) = self.journal.last() else {
+            panic!("the last record is the end: {:?}", self.journal.last())
+        };
+        assert_eq!(self.machine.outcome().as_ref(), Some(outcome));
+        assert_eq!(self.machine.next_deadline(), None, "it waits for nothing any more");
+        outcome.clone()
+    }
+
+    /// What became of the latest order.
+    fn done(&self) -> Option<Code> {
+        let order = OrderId(Uuid::from_u128(self.orders));
+        let done = self.journal.iter().rev().find_map(|event| match event {
+            Event::OrderDone { order: done, problem } if *done == order => Some(problem),
+            _ => None,
+        });
+        done.expect("the order was answered").as_ref().map(|problem| problem.code)
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        let phase = |event: &Event| match event {
+            Event::Phase { phase } => Some(*phase),
+            _ => None,
+        };
+        self.journal.iter().filter_map(phase).collect()
+    }
+
+    fn decisions(&self) -> Vec<(Answer, Decider)> {
+        let decided = |event: &Event| match event {
+            Event::Decided { answer, decider, .. } => Some((answer.clone(), decider.clone())),
+            _ => None,
+        };
+        self.journal.iter().filter_map(decided).collect()
+    }
+}
+
+fn failed(outcome: &Outcome) -> Option<Code> {
+    match outcome {
+        Outcome::Failed { problem } => Some(problem.code),
+        Outcome::Pushed { .. } | Outcome::NoChange | Outcome::Cancelled | Outcome::Fenced => None,
+    }
+}
+
+fn permission(tool: &str) -> Ask {
+    Ask::Permission { tool: tool.into(), input: serde_json::Value::Null, summary: String::new() }
+}
+
+fn question() -> Ask {
+    let question = Question {
+        question: "which?".into(),
+        header: String::new(),
+        options: Vec::new(),
+        multiple: false,
+    };
+    Ask::Question { questions: vec![question] }
+}
+
+fn allow(for_run: bool) -> Answer {
+    Answer::Allow { input: None, for_run }
+}
+
+#[test]
+fn a_change_goes_through_all_phases_into_the_remote() {
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), [RunEffect::EndAgent]);
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+    assert_eq!(stage.tell(RunEvent::Collected { commit: Some("new".into()) }), []);
+    let wanted = Event::PushWanted {
+        fence: 3,
+        branch: "pilot/8".into(),
+        commit: "new".into(),
+        summary: "all done".into(),
+    };
+    assert_eq!(stage.journal.last(), Some(&wanted));
+    let push = RunEffect::Push {
+        branch: "pilot/8".into(),
+        commit: "new".into(),
+        expected: Some("old".into()),
+    };
+    assert_eq!(stage.order(Act::PermitPush { fence: 3 }), [push]);
+    let rescue = RunEffect::Rescue { published: Some("new".into()) };
+    assert_eq!(stage.tell(RunEvent::Pushed { commit: "new".into() }), [rescue]);
+    let outcome = stage.clean_up(true);
+    assert_eq!(outcome, Outcome::Pushed { branch: "pilot/8".into(), commit: "new".into() });
+    let phases = [
+        Phase::Preparing,
+        Phase::Cloning,
+        Phase::SettingUp,
+        Phase::AgentRunning,
+        Phase::Collecting,
+        Phase::Pushing,
+        Phase::Cleaning,
+        Phase::Finished,
+    ];
+    assert_eq!(stage.phases(), phases);
+}
+
+#[test]
+fn only_the_permit_for_its_own_token_lets_it_push() {
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.order(Act::PermitPush { fence: 3 }), [], "it has nothing to push yet");
+    assert_eq!(stage.done(), Some(Code::Precondition));
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    assert_eq!(stage.order(Act::PermitPush { fence: 2 }), [], "that token is an older run's");
+    assert_eq!(stage.done(), Some(Code::Precondition));
+    assert_eq!(stage.order(Act::PermitPush { fence: 3 }).len(), 1);
+    assert_eq!(stage.order(Act::PermitPush { fence: 3 }), [], "one push per permit");
+}
+
+#[test]
+fn a_lease_that_ran_out_while_it_waited_for_the_permit_forbids_the_push() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    assert_eq!(stage.machine.next_deadline(), Some(Timestamp(10_000_000_000)));
+    stage.now = Timestamp(10_000_000_000);
+    let effects = stage.order(Act::PermitPush { fence: 3 });
+    assert_eq!(effects, [RunEffect::Rescue { published: None }]);
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::LeaseLost));
+}
+
+#[test]
+fn a_failure_anywhere_rescues_what_there_is_and_cleans() {
+    let problem = || Problem::new(Code::DiskFull, "full");
+    let check = |step: Step, before: &[RunEvent], rescues: bool| {
+        let mut stage = Stage::begin(&spec());
+        for event in before {
+            stage.tell(event.clone());
+        }
+        let mut effects = stage.tell(RunEvent::Failed { step, problem: problem() });
+        if effects == [RunEffect::Collect { commit: false }] {
+            effects = stage.tell(RunEvent::Collected { commit: None });
+        }
+        let expected = if rescues {
+            RunEffect::Rescue { published: None }
+        } else {
+            RunEffect::Wipe { keep_tree: false }
+        };
+        assert_eq!(effects, [expected], "after {step:?}");
+        assert_eq!(failed(&stage.clean_up(rescues)), Some(Code::DiskFull), "after {step:?}");
+    };
+    let (made, cloned) = (RunEvent::WorkspaceMade, RunEvent::Cloned);
+    let up = |step| RunEvent::SetupDone { step };
+    let turn_ended = RunEvent::AgentSaid(Event::TurnEnded {
+        turn: 0,
+        end: TurnEnd::Completed,
+        usage: Usage::default(),
+        denials: 0,
+        summary: String::new(),
+        problem: None,
+    });
+    let exited = RunEvent::AgentExited { code: Some(0), signal: None };
+    check(Step::Workspace, &[], false);
+    check(Step::Clone, from_ref(&made), false);
+    check(Step::Setup, &[made.clone(), cloned.clone()], true);
+    check(Step::Setup, &[made.clone(), cloned.clone(), up(0)], true);
+    let begun = [made, cloned, up(0), up(1)];
+    check(Step::Agent, &begun, true);
+    let ended = [&begun[..], &[turn_ended, exited]].concat();
+    check(Step::Collect, &ended, true);
+}
+
+#[test]
+fn a_rejected_push_is_rescued() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    stage.order(Act::PermitPush { fence: 3 });
+    let problem = Problem::new(Code::PushRejected, "somebody else's commits");
+    let effects = stage.tell(RunEvent::Failed { step: Step::Push, problem });
+    assert_eq!(effects, [RunEffect::Rescue { published: None }]);
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::PushRejected));
+}
+
+#[test]
+fn the_end_of_the_agent_is_judged_by_the_change() {
+    let check =
+        |end, denials, commit: Option<&str>, expected: Option<Outcome>, code: Option<Code>| {
+            let mut stage = Stage::with_agent(&spec());
+            stage.end_turn(end, denials);
+            stage.exit();
+            let effects = stage.tell(RunEvent::Collected { commit: commit.map(Into::into) });
+            if effects.is_empty() {
+                assert!(expected.is_none() && code.is_none(), "{end:?}: it wants to push");
+                return;
+            }
+            let outcome = stage.clean_up(true);
+            assert_eq!(failed(&outcome), code, "{end:?}, {denials} denials, {commit:?}");
+            assert!(code.is_some() || Some(outcome) == expected, "{end:?}");
+        };
+    check(TurnEnd::Completed, 0, Some("new"), None, None);
+    check(TurnEnd::Completed, 2, Some("new"), None, None);
+    check(TurnEnd::Completed, 0, None, Some(Outcome::NoChange), None);
+    check(TurnEnd::Completed, 1, None, None, Some(Code::Denied));
+    check(TurnEnd::Error, 0, Some("new"), None, Some(Code::AgentFailed));
+    check(TurnEnd::Exited, 0, Some("new"), None, Some(Code::AgentFailed));
+}
+
+#[test]
+fn an_agent_that_exits_in_a_turn_has_failed_whatever_its_exit_code() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.ask("a", question());
+    stage.exit();
+    assert!(matches!(
+        stage.journal[stage.journal.len() - 2..],
+        [Event::TurnEnded { end: TurnEnd::Exited, .. }, Event::Phase { phase: Phase::Collecting }]
+    ));
+    assert!(stage.journal.iter().any(|event| matches!(event, Event::Withdrawn { .. })));
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::AgentFailed));
+}
+
+#[test]
+fn a_person_decides_what_the_mode_does_not() {
+    let check = |mode, ask: Ask, waits: bool| {
+        let mut stage = Stage::with_agent(&RunSpec { mode, ..spec() });
+        let item = stage.ask("a", ask.clone());
+        assert_eq!(stage.decisions().is_empty(), waits, "{mode:?} {ask:?}");
+        if !waits {
+            assert_eq!(stage.decisions(), [(allow(false), Decider::Policy)]);
+            assert_eq!(stage.machine.phase(), Phase::AgentRunning);
+            return;
+        }
+        assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer);
+        let answer = Answer::Deny { reason: "no".into() };
+        let told = RunEffect::AnswerAgent { key: "a".into(), ask, answer: answer.clone() };
+        assert_eq!(stage.answer(item, answer.clone()), [told]);
+        assert_eq!(stage.decisions(), [(answer, Decider::Person { name: "ann".into() })]);
+        assert_eq!((stage.done(), stage.machine.phase()), (None, Phase::AgentRunning));
+    };
+    let plan = || Ask::Plan { plan: "p".into() };
+    check(Mode::Auto, permission("Bash"), false);
+    check(Mode::Auto, plan(), false);
+    check(Mode::Auto, question(), true);
+    check(Mode::Ask, permission("Bash"), true);
+    check(Mode::Ask, plan(), true);
+    check(Mode::Plan, plan(), true);
+    check(Mode::Plan, permission("Bash"), true);
+    check(Mode::Plan, question(), true);
+}
+
+#[test]
+fn a_tool_allowed_for_the_run_is_not_asked_for_again() {
+    let mut stage = Stage::with_agent(&spec());
+    let first = stage.ask("a", permission("Bash"));
+    stage.ask("b", permission("Bash"));
+    stage.ask("c", permission("Write"));
+    let answered = stage.answer(first, allow(true));
+    assert_eq!(answered.len(), 2, "also the one that already waited: {answered:?}");
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer, "the other tool still waits");
+    let later = stage.tell(RunEvent::AgentAsked { key: "d".into(), ask: permission("Bash") });
+    assert_eq!(later.len(), 1, "it is allowed at once: {later:?}");
+}
+
+#[test]
+fn an_answer_that_does_not_fit_or_comes_too_late_changes_nothing() {
+    let check = |ask: Ask, answer: Answer, expected: Option<Code>| {
+        let mut stage = Stage::with_agent(&spec());
+        let item = stage.ask("a", ask.clone());
+        let effects = stage.answer(item, answer.clone());
+        assert_eq!(stage.done(), expected, "{answer:?} to {ask:?}");
+        assert_eq!(effects.is_empty(), expected.is_some());
+        if expected.is_none() {
+            stage.answer(item, answer);
+            assert_eq!(stage.done(), Some(Code::Precondition), "it was answered already");
+        }
+    };
+    let say = || Answer::Say { text: "this".into() };
+    let deny = || Answer::Deny { reason: String::new() };
+    check(permission("Bash"), allow(false), None);
+    check(permission("Bash"), say(), Some(Code::Invalid));
+    check(permission("Bash"), Answer::End, Some(Code::Invalid));
+    check(question(), say(), None);
+    check(question(), deny(), None);
+    check(question(), allow(false), Some(Code::Invalid));
+    check(Ask::Plan { plan: "p".into() }, allow(false), None);
+    check(Ask::Plan { plan: "p".into() }, Answer::End, Some(Code::Invalid));
+    check(Ask::Unknown(serde_json::Value::Null), deny(), None);
+}
+
+#[test]
+fn when_nobody_answers_on_timeout_decides() {
+    let check = |on_timeout, ask: Ask, expected: &str| {
+        let mut stage = Stage::with_agent(&RunSpec { on_timeout, ..spec() });
+        stage.ask("a", ask.clone());
+        stage.wait(199);
+        assert_eq!(stage.decisions(), [], "not before its time");
+        let effects = stage.wait(1);
+        let decided = match stage.decisions().first() {
+            Some((Answer::Allow { .. }, Decider::Timeout)) => "allow",
+            Some((Answer::Deny { .. }, Decider::Timeout)) => "deny",
+            Some((Answer::End, Decider::Timeout)) => "end",
+            None if effects == [RunEffect::StopAgent] => "stop",
+            None if effects.is_empty() => "wait",
+            other => panic!("{other:?} and {effects:?}"),
+        };
+        assert_eq!(decided, expected, "{on_timeout:?}, {ask:?}");
+    };
+    let plan = || Ask::Plan { plan: "p".into() };
+    check(OnTimeout::Proceed, question(), "deny");
+    check(OnTimeout::Proceed, permission("Bash"), "deny");
+    check(OnTimeout::Proceed, plan(), "allow");
+    check(OnTimeout::Cancel, question(), "stop");
+    check(OnTimeout::Cancel, plan(), "stop");
+    check(OnTimeout::Pause, question(), "wait");
+}
+
+#[test]
+fn an_interrupted_agent_waits_to_be_told() {
+    let interrupted = || {
+        let mut stage = Stage::with_agent(&spec());
+        assert_eq!(stage.order(Act::Interrupt), [RunEffect::InterruptAgent]);
+        assert_eq!(stage.done(), None);
+        stage.end_turn(TurnEnd::Interrupted, 0);
+        let asked = stage.journal.iter().rev().find_map(|event| match event {
+            Event::Asked { item, ask: Ask::Interrupted, .. } => Some(*item),
+            _ => None,
+        });
+        (stage, asked.expect("it asks how to go on"))
+    };
+    let tell = |text: &str| vec![RunEffect::TellAgent { text: text.into() }];
+
+    let (mut stage, item) = interrupted();
+    assert_eq!(stage.answer(item, Answer::Say { text: "so".into() }), tell("so"));
+    let (mut stage, item) = interrupted();
+    assert_eq!(stage.answer(item, Answer::End), [RunEffect::EndAgent]);
+    let (mut stage, _) = interrupted();
+    assert_eq!(stage.order(Act::Say { text: "so".into() }), tell("so"), "a follow-up answers it");
+    let (mut stage, _) = interrupted();
+    assert_eq!(stage.wait(200), [RunEffect::EndAgent], "nobody says how to go on");
+
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::Say { text: "next".into() });
+    stage.order(Act::Interrupt);
+    assert_eq!(stage.end_turn(TurnEnd::Interrupted, 0), tell("next"), "it knows how to go on");
+}
+
+#[test]
+fn a_follow_up_waits_for_the_end_of_the_turn_and_is_done_when_it_is_told() {
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.order(Act::Say { text: "more".into() }), []);
+    assert!(!stage.journal.iter().any(|event| matches!(event, Event::OrderDone { .. })));
+    let told = [RunEffect::TellAgent { text: "more".into() }];
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), told);
+    assert_eq!(stage.done(), None);
+    let begun = Event::TurnStarted { turn: 2, prompt: "more".into() };
+    assert!(stage.journal.contains(&begun), "the turn counts on");
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), [RunEffect::EndAgent]);
+    assert_eq!(stage.order(Act::Say { text: "late".into() }), []);
+    assert_eq!(stage.done(), Some(Code::Precondition), "its input is closed");
+}
+
+#[test]
+fn a_follow_up_that_no_agent_heard_is_reported_back() {
+    let mut stage = Stage::begin(&spec());
+    stage.order(Act::Say { text: "more".into() });
+    stage.tell(RunEvent::WorkspaceMade);
+    let problem = Problem::new(Code::RepositoryRefused, "no");
+    stage.tell(RunEvent::Failed { step: Step::Clone, problem });
+    assert_eq!(stage.done(), Some(Code::Precondition));
+}
+
+#[test]
+fn stop_and_fenced_end_a_run_from_wherever_it_is() {
+    let check = |before: &[RunEvent], gives_way: RunEffect| {
+        for fenced in [false, true] {
+            let mut stage = Stage::begin(&spec());
+            for event in before {
+                stage.tell(event.clone());
+            }
+            let effects =
+                if fenced { stage.tell(RunEvent::Fenced) } else { stage.order(Act::Stop) };
+            assert_eq!(effects, from_ref(&gives_way), "after {before:?}");
+            let expected = if fenced { Outcome::Fenced } else { Outcome::Cancelled };
+            let outcome = match gives_way {
+                RunEffect::Abort { step } => {
+                    let problem = Problem::new(Code::Internal, "aborted");
+                    stage.tell(RunEvent::Failed { step, problem });
+                    let tree = step == Step::Setup;
+                    if tree {
+                        stage.tell(RunEvent::Collected { commit: None });
+                    }
+                    stage.clean_up(tree)
+                }
+                _ => {
+                    assert_eq!(stage.exit(), [RunEffect::Collect { commit: false }]);
+                    stage.tell(RunEvent::Collected { commit: None });
+                    stage.clean_up(true)
+                }
+            };
+            assert_eq!(outcome, expected, "after {before:?}");
+        }
+    };
+    let (made, cloned) = (RunEvent::WorkspaceMade, RunEvent::Cloned);
+    let up = |step| RunEvent::SetupDone { step };
+    check(from_ref(&made), RunEffect::Abort { step: Step::Clone });
+    check(&[made.clone(), cloned.clone()], RunEffect::Abort { step: Step::Setup });
+    check(&[made, cloned, up(0), up(1)], RunEffect::StopAgent);
+}
+
+#[test]
+fn a_push_under_way_is_not_stopped_but_it_is_fenced() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    stage.order(Act::PermitPush { fence: 3 });
+    assert_eq!(stage.order(Act::Stop), []);
+    assert_eq!(stage.done(), Some(Code::Precondition), "the push may have landed already");
+    assert_eq!(stage.tell(RunEvent::Fenced), [RunEffect::Abort { step: Step::Push }]);
+    let problem = Problem::new(Code::Internal, "aborted");
+    let effects = stage.tell(RunEvent::Failed { step: Step::Push, problem });
+    let look = RunEffect::ReadBack { branch: "pilot/8".into(), commit: "new".into() };
+    assert_eq!(effects, [look], "only the remote knows what came of it");
+    stage.tell(RunEvent::ReadBack { landed: true });
+    assert!(matches!(stage.clean_up(true), Outcome::Pushed { .. }));
+}
+
+#[test]
+fn each_order_is_carried_out_once() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::Interrupt);
+    let records = stage.journal.len();
+    let order = OrderId(Uuid::from_u128(stage.orders));
+    assert_eq!(stage.tell(RunEvent::Order { order, act: Act::Interrupt }), []);
+    assert_eq!(stage.journal.len(), records, "nor answered twice");
+}
+
+#[test]
+fn the_agent_s_time_is_limited_and_waiting_for_people_does_not_count() {
+    let mut stage = Stage::with_agent(&RunSpec { on_timeout: OnTimeout::Pause, ..spec() });
+    stage.wait(500);
+    stage.tell(RunEvent::AgentAlive);
+    let item = stage.ask("a", question());
+    assert_eq!(stage.wait(5000), [], "a person may take as long as they like");
+    stage.answer(item, Answer::Deny { reason: String::new() });
+    assert_eq!(stage.wait(499), []);
+    assert_eq!(stage.wait(1), [RunEffect::StopAgent]);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::LimitReached));
+}
+
+#[test]
+fn a_silent_agent_is_called_stalled_once_until_it_stirs() {
+    let mut stage = Stage::with_agent(&spec());
+    let stalls = |stage: &Stage, wanted| {
+        let said = |event: &&Event| matches!(event, Event::Activity { activity, .. } if *activity == wanted);
+        stage.journal.iter().filter(said).count()
+    };
+    stage.wait(60);
+    stage.wait(60);
+    assert_eq!(stalls(&stage, Activity::Stalled), 1);
+    stage.tell(RunEvent::AgentAlive);
+    stage.tell(RunEvent::AgentAlive);
+    assert_eq!(stalls(&stage, Activity::Running), 1);
+    stage.wait(60);
+    assert_eq!(stalls(&stage, Activity::Stalled), 2);
+    stage.ask("a", question());
+    stage.wait(150);
+    assert_eq!(stalls(&stage, Activity::Stalled), 2, "an agent that waits for us is not stalled");
+}
+
+#[test]
+fn a_renewed_lease_lets_it_go_on_and_a_lost_one_ends_it() {
+    let limits = Limits { agent_secs: 1_000_000, stall_secs: 1_000_000, ..spec().limits };
+    let mut stage = Stage::with_agent(&RunSpec { limits, ..spec() });
+    stage.wait(9_999);
+    stage.tell(RunEvent::LeaseRenewed { until: Timestamp(19_999_000_000) });
+    assert_eq!(stage.wait(9_999), []);
+    assert_eq!(stage.wait(1), [RunEffect::StopAgent]);
+    stage.tell(RunEvent::LeaseRenewed { until: Timestamp(99_999_000_000) });
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::LeaseLost), "too late is too late");
+}
+
+#[test]
+fn an_agent_that_will_not_end_is_stopped_and_then_given_up() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.end_turn(TurnEnd::Completed, 0);
+    assert_eq!(stage.wait(60), [RunEffect::StopAgent]);
+    assert_eq!(stage.wait(60), [RunEffect::Collect { commit: false }]);
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::Internal));
+}
+
+#[test]
+fn a_step_that_hangs_is_aborted_and_then_given_up() {
+    let mut stage = Stage::begin(&spec());
+    stage.tell(RunEvent::WorkspaceMade);
+    assert_eq!(stage.wait(2 * 3600), [RunEffect::Abort { step: Step::Clone }]);
+    assert_eq!(stage.wait(60), [RunEffect::Wipe { keep_tree: false }]);
+    assert_eq!(stage.tell(RunEvent::Cloned), [], "whatever it reports now, nobody waits for it");
+    assert_eq!(failed(&stage.clean_up(false)), Some(Code::RepositoryUnreachable));
+}
+
+#[test]
+fn work_that_cannot_be_rescued_is_left_and_named() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::Stop);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    let fail = |stage: &mut Stage| {
+        let problem = Problem::new(Code::DiskFull, "full");
+        stage.tell(RunEvent::Failed { step: Step::Rescue, problem })
+    };
+    for _ in 0..2 {
+        assert_eq!(fail(&mut stage), []);
+        assert_eq!(stage.wait(60), [RunEffect::Rescue { published: None }]);
+    }
+    assert_eq!(fail(&mut stage), [RunEffect::Wipe { keep_tree: true }]);
+    stage.tell(RunEvent::Wiped { left: vec!["/tree".into()] });
+    assert!(stage.journal.contains(&Event::Cleaned { left: vec!["/tree".into()] }));
+}
+
+#[test]
+fn a_run_whose_shim_died_goes_on_from_what_its_journal_shows() {
+    let check = |journal: &[Event], tree: bool, expected: &[RunEffect]| {
+        let mut past = Past::default();
+        journal.iter().for_each(|event| past.fold(event));
+        let mut machine = RunMachine::recover(Timestamp(0), &spec(), past);
+        let mut effects = machine.handle(Timestamp(0), RunEvent::Start);
+        if effects.last() == Some(&RunEffect::Kill) {
+            effects = machine.handle(Timestamp(0), RunEvent::Killed { tree });
+        }
+        let journalled = |effect: &RunEffect| matches!(effect, RunEffect::Journal(_));
+        effects.retain(|effect| !journalled(effect));
+        assert_eq!(effects, expected, "after {journal:?}");
+    };
+    let rescue =
+        |published: Option<&str>| RunEffect::Rescue { published: published.map(Into::into) };
+    let wanted = Event::PushWanted {
+        fence: 3,
+        branch: "pilot/8".into(),
+        commit: "new".into(),
+        summary: String::new(),
+    };
+    let permitted = Event::OrderDone { order: OrderId(Uuid::from_u128(1)), problem: None };
+    let pushed = Event::Pushed { branch: "pilot/8".into(), commit: "new".into() };
+    let wipe = RunEffect::Wipe { keep_tree: false };
+    let look = RunEffect::ReadBack { branch: "pilot/8".into(), commit: "new".into() };
+    let cleaned = Event::Cleaned { left: Vec::new() };
+    let finished = Event::Finished(Outcome::NoChange);
+    check(&[], false, &[wipe]);
+    check(&[], true, &[rescue(None)]);
+    check(from_ref(&wanted), true, &[rescue(None)]);
+    check(&[wanted.clone(), permitted.clone()], true, &[look]);
+    check(&[wanted, permitted, pushed], true, &[rescue(Some("new"))]);
+    check(from_ref(&cleaned), false, &[RunEffect::Done]);
+    check(&[cleaned, finished], false, &[RunEffect::Done]);
+}
+
+#[test]
+fn a_recovered_run_withdraws_its_asks_and_does_no_order_twice() {
+    let (item, order) = (InboxId(Uuid::from_u128(5)), OrderId(Uuid::from_u128(6)));
+    let mut past = Past::default();
+    past.fold(&Event::Asked {
+        item,
+        ask: question(),
+        deadline: None,
+        on_timeout: OnTimeout::Pause,
+    });
+    past.fold(&Event::OrderDone { order, problem: None });
+    let mut machine = RunMachine::recover(Timestamp(0), &spec(), past);
+    let effects = machine.handle(Timestamp(0), RunEvent::Start);
+    assert!(effects.contains(&RunEffect::Journal(Event::Withdrawn { item })));
+    assert_eq!(machine.handle(Timestamp(0), RunEvent::Order { order, act: Act::Stop }), []);
+}
+
+#[test]
+fn the_machine_keeps_no_grant_of_its_assignment() {
+    let password = pilot_proto::Secret::new("hunter2");
+    let git = Some(pilot_proto::project::GitGrant { username: "git".into(), password });
+    let machine = RunMachine::new(Timestamp(0), &RunSpec { git, ..spec() });
+    assert!(format!("{machine:?}").contains("git: None"));
+}
