@@ -6,8 +6,8 @@ use super::steps::disk;
 use super::workspace::Workspace;
 use pilot_agents::{Driver, HomeFile, Start};
 use pilot_proto::event::Stream;
-use pilot_proto::{Code, Event, Problem};
-use pilot_sandbox::{Agent, Exit, Launch, Process};
+use pilot_proto::{Code, Event, Problem, RunId};
+use pilot_sandbox::{Agent, Doomed, Exit, Launch};
 use pilot_secrets::Redactor;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// Whose output a piece is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,8 @@ const TAIL: usize = 8 * 1024;
 /// An agent's process.
 pub(super) struct AgentProcess {
     pub(super) driver: Box<dyn Driver>,
-    pub(super) process: Process,
+    /// Makes it end, and whatever it started.
+    pub(super) stop: CancellationToken,
     /// The process ended so; its output may still be on its way.
     pub(super) exit: Option<Exit>,
     stdin: Option<mpsc::Sender<String>>,
@@ -89,7 +91,7 @@ impl AgentProcess {
         }
         let process = Self {
             driver,
-            process: agent.process,
+            stop: CancellationToken::new(),
             exit: None,
             stdin,
             out: Some(OutputFold::new(&workspace.redactor)),
@@ -245,22 +247,21 @@ async fn write(mut pipe: ChildStdin, mut from_us: mpsc::Receiver<String>) {
 /// Between a polite and a forced end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Waits for the agent's end, and then for the end of whatever it started: a
-/// server in the background holds its pipes open and works on the tree.
-pub(super) async fn wait(mut agent: Agent, run: pilot_proto::RunId) -> Exit {
-    let exit = loop {
-        match agent.wait().await {
-            Ok(exit) => break exit,
-            Err(error) => {
-                tracing::error!(%error, "the agent cannot be waited for");
-                if !agent.process.is_alive() {
-                    break Exit::Code(-1);
-                }
-                tokio::time::sleep(GRACE).await;
-            }
+/// Waits for a process' end, or brings it about when `stop` says so, and then
+/// for the end of whatever it started: a server in the background holds its
+/// pipes open and works on the tree.
+///
+/// One task does both: a killer that is still looking around when the next
+/// step begins would take that step's processes for the agent's.
+pub(super) async fn see_off(mut agent: Agent, run: RunId, stop: CancellationToken) -> Exit {
+    let doomed = Doomed { run, roots: vec![agent.process], adopted: true };
+    let exit = tokio::select! {
+        exit = wait(&mut agent) => exit,
+        () = stop.cancelled() => {
+            let (exit, _) = tokio::join!(wait(&mut agent), pilot_sandbox::kill_run(&doomed, GRACE));
+            exit
         }
     };
-    let doomed = pilot_sandbox::Doomed { run, roots: vec![agent.process], adopted: true };
     let report = pilot_sandbox::kill_run(&doomed, GRACE).await;
     if !report.left.is_empty() {
         tracing::error!(?report, "processes of the agent cannot be killed");
@@ -268,8 +269,17 @@ pub(super) async fn wait(mut agent: Agent, run: pilot_proto::RunId) -> Exit {
     exit
 }
 
-/// Makes the agent and whatever it started end. Its own [`wait`] reports it.
-pub(super) async fn stop(process: Process, run: pilot_proto::RunId) {
-    let doomed = pilot_sandbox::Doomed { run, roots: vec![process], adopted: true };
-    pilot_sandbox::kill_run(&doomed, GRACE).await;
+async fn wait(agent: &mut Agent) -> Exit {
+    loop {
+        match agent.wait().await {
+            Ok(exit) => return exit,
+            Err(error) => {
+                tracing::error!(%error, "the agent cannot be waited for");
+                if !agent.process.is_alive() {
+                    return Exit::Code(-1);
+                }
+                tokio::time::sleep(GRACE).await;
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::shim_socket::ToShim;
 use pilot_lifecycle::{RunEvent, RunMachine};
 use pilot_proto::event::Stream;
 use pilot_proto::{Event, Timestamp};
-use pilot_sandbox::{Exit, Process};
+use pilot_sandbox::Exit;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::time::Duration;
@@ -55,8 +55,6 @@ pub(super) enum Done {
     AgentGone(Exit),
     /// The session's file was kept, if there is one.
     Session(Option<Event>),
-    /// Nothing that anybody waits for.
-    Nothing,
 }
 
 /// The shim.
@@ -77,7 +75,6 @@ pub(super) struct Shim {
     pub(super) events: VecDeque<RunEvent>,
     /// Ends the step under way.
     pub(super) abort: CancellationToken,
-    pub(super) setup: Option<Process>,
     /// The machine wants the work collected as soon as nobody looks at it.
     pub(super) collect: Option<bool>,
     pub(super) looking: bool,
@@ -111,7 +108,6 @@ impl Shim {
             heard,
             events: VecDeque::new(),
             abort: CancellationToken::new(),
-            setup: None,
             collect: None,
             looking: false,
             done: false,
@@ -285,7 +281,6 @@ impl Shim {
                 }
             }
             Done::Session(saved) => saved.iter().for_each(|event| self.log.append(event)),
-            Done::Nothing => {}
         }
     }
 
@@ -297,11 +292,13 @@ impl Shim {
             self.hear(source, piece);
         }
         let Report { journal, event, looker } = report;
+        if let RunEvent::Failed { step, problem } = &event {
+            tracing::warn!(?step, %problem, "a step did not work out");
+        }
         journal.iter().for_each(|event| self.log.append(event));
         if let Some(looker) = looker {
             self.diff.begin(looker, &self.workspace.dir.tree());
         }
-        self.setup = None;
         self.tell(event);
     }
 

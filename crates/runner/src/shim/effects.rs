@@ -23,7 +23,8 @@ impl Shim {
                 self.step(Step::Clone, steps::clone(workspace));
             }
             RunEffect::Setup { step } => self.set_up(step),
-            RunEffect::Abort { step } => self.abort(step),
+            // There is only one step at a time.
+            RunEffect::Abort { .. } => self.abort.cancel(),
             RunEffect::StartAgent { prompt } => self.start_agent(prompt),
             RunEffect::TellAgent { text } => self.with_driver(|agent| agent.driver.say(&text)),
             RunEffect::InterruptAgent => self.with_driver(|agent| agent.driver.interrupt()),
@@ -66,18 +67,6 @@ impl Shim {
                 report = work => Done::Step(report),
                 () = abort.cancelled() => Done::Step(Report::failed(step, stopped(step))),
             }
-        });
-    }
-
-    fn abort(&mut self, step: Step) {
-        let Some(process) = self.setup.filter(|_| step == Step::Setup) else {
-            self.abort.cancel();
-            return;
-        };
-        let run = self.workspace.spec.run;
-        self.work.spawn(async move {
-            setup::abort(process, run).await;
-            Done::Nothing
         });
     }
 
@@ -128,9 +117,9 @@ impl Shim {
     fn set_up(&mut self, step: usize) {
         let command = self.workspace.spec.setup.get(step).cloned().unwrap_or_default();
         self.journal(&steps::word(format!("Setup step {}: {command}", step + 1)));
-        match setup::start(&self.workspace, step, &self.heard) {
-            Ok((process, wait)) => {
-                self.setup = Some(process);
+        self.abort = CancellationToken::new();
+        match setup::start(&self.workspace, step, &self.heard, self.abort.clone()) {
+            Ok(wait) => {
                 self.work.spawn(async move { Done::Step(wait.await) });
             }
             Err(problem) => {
@@ -143,8 +132,10 @@ impl Shim {
         let run = self.workspace.spec.run;
         match AgentProcess::start(&self.workspace, prompt, &self.heard, &mut self.pipes) {
             Ok((process, agent)) => {
+                let stop = process.stop.clone();
                 self.agent = Some(process);
-                self.work.spawn(async move { Done::AgentGone(agent::wait(agent, run).await) });
+                self.work
+                    .spawn(async move { Done::AgentGone(agent::see_off(agent, run, stop).await) });
                 self.with_driver(|agent| agent.driver.begin());
             }
             Err(problem) => {
@@ -154,14 +145,9 @@ impl Shim {
     }
 
     fn stop_agent(&mut self) {
-        let run = self.workspace.spec.run;
         if let Some(agent) = &mut self.agent {
             agent.close_input();
-            let process = agent.process;
-            self.work.spawn(async move {
-                agent::stop(process, run).await;
-                Done::Nothing
-            });
+            agent.stop.cancel();
         }
     }
 

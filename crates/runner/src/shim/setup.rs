@@ -5,23 +5,25 @@ use super::pump::pump;
 use super::steps::{Report, word};
 use super::workspace::SharedWorkspace;
 use pilot_lifecycle::{RunEvent, Step};
-use pilot_proto::{Code, Problem};
-use pilot_sandbox::{Agent, Doomed, Exit, Launch, Process};
+use pilot_proto::{Code, Problem, RunId};
+use pilot_sandbox::{Agent, Doomed, Exit, Launch};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 /// So long a step's output may go on after the step, before the next begins: a
 /// server that it started in the background holds the pipe for ever.
 const LINGER: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs one step. Gives the process, for an abort, and the wait for its end.
+/// Starts one step. Gives the wait for its end, which `abort` brings about.
 pub(super) fn start(
     workspace: &SharedWorkspace,
     step: usize,
     heard: &mpsc::Sender<Heard>,
-) -> Result<(Process, impl Future<Output = Report> + Send + use<>), Problem> {
+    abort: CancellationToken,
+) -> Result<impl Future<Output = Report> + Send + use<>, Problem> {
     let command = workspace.spec.setup.get(step).cloned().unwrap_or_default();
     let launch = Launch {
         program: "/bin/sh".into(),
@@ -32,10 +34,17 @@ pub(super) fn start(
     let agent = pilot_sandbox::spawn(&launch).map_err(|error| {
         Problem::new(Code::SetupFailed, format!("Setup step `{command}` did not start: {error}."))
     })?;
-    Ok((agent.process, run(agent, command, step, heard.clone())))
+    Ok(run(agent, workspace.spec.run, command, step, heard.clone(), abort))
 }
 
-async fn run(mut agent: Agent, command: String, step: usize, heard: mpsc::Sender<Heard>) -> Report {
+async fn run(
+    mut agent: Agent,
+    run: RunId,
+    command: String,
+    step: usize,
+    heard: mpsc::Sender<Heard>,
+    abort: CancellationToken,
+) -> Report {
     drop(agent.stdin.take());
     let mut pumps = JoinSet::new();
     if let Some(pipe) = agent.stdout.take() {
@@ -44,7 +53,14 @@ async fn run(mut agent: Agent, command: String, step: usize, heard: mpsc::Sender
     if let Some(pipe) = agent.stderr.take() {
         pumps.spawn(pump(pipe, heard, |piece| (Source::SetupErr, piece)));
     }
-    let exit = agent.wait().await;
+    let doomed = Doomed { run, roots: vec![agent.process], adopted: true };
+    let exit = tokio::select! {
+        exit = agent.wait() => exit,
+        () = abort.cancelled() => {
+            let (exit, _) = tokio::join!(agent.wait(), pilot_sandbox::kill_run(&doomed, GRACE));
+            exit
+        }
+    };
     let drained = async { while pumps.join_next().await.is_some() {} };
     if tokio::time::timeout(LINGER, drained).await.is_err() {
         // They end with what holds their pipes, or with us.
@@ -61,10 +77,4 @@ async fn run(mut agent: Agent, command: String, step: usize, heard: mpsc::Sender
     let mut report = Report::failed(Step::Setup, problem.clone());
     report.journal.push(word(problem.message));
     report
-}
-
-/// Ends a step that is under way.
-pub(super) async fn abort(process: Process, run: pilot_proto::RunId) {
-    let doomed = Doomed { run, roots: vec![process], adopted: true };
-    pilot_sandbox::kill_run(&doomed, GRACE).await;
 }

@@ -299,7 +299,10 @@ pub(super) async fn read_back(
 pub(super) async fn rescue(workspace: SharedWorkspace, published: Option<String>) -> Report {
     let bundle = match bundle(&workspace, published).await {
         Ok(bundle) => bundle,
-        Err(problem) => return Report::failed(Step::Rescue, problem),
+        Err(problem) => {
+            let words = word(format!("The work could not be rescued yet. {}", problem.message));
+            return Report::failed(Step::Rescue, problem).after([words]);
+        }
     };
     let words: Vec<Event> = bundle
         .iter()

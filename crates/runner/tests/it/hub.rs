@@ -215,7 +215,13 @@ impl FakeHub {
         })
         .await;
         self.assert_no_faults();
-        self.events(run)
+        let events = self.events(run);
+        let second_try = "could not be rescued yet";
+        assert!(
+            !serde_json::to_string(&events).expect("serialises").contains(second_try),
+            "a rescue works the first time: {events:#?}"
+        );
+        events
     }
 
     pub(crate) fn events(&self, run: RunId) -> Vec<Event> {
