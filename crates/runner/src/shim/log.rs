@@ -141,11 +141,17 @@ impl<W: Durable> Log<W> {
 
     /// When [`Log::tick`] should be called; none if there is nothing to sync.
     pub(super) fn wants_tick_at(&self) -> Option<Timestamp> {
-        self.unsynced.then(|| self.synced.after(SYNC))
+        // Behind a slow disk's sync there is no hurry for the next.
+        let last = if self.is_syncing() { self.clock.now() } else { self.synced };
+        self.unsynced.then(|| last.after(SYNC))
+    }
+
+    fn is_syncing(&self) -> bool {
+        self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished())
     }
 
     fn begin_sync(&mut self) {
-        if !self.unsynced || self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished()) {
+        if !self.unsynced || self.is_syncing() {
             return;
         }
         self.synced = self.clock.now();

@@ -2,7 +2,7 @@
 
 use crate::hub::blobs_of;
 use crate::world::{World, eventually, lines, outcome, snapshots, touch};
-use pilot_proto::run::{Outcome, Phase};
+use pilot_proto::run::{Outcome, Phase, Resume};
 use pilot_proto::snapshot::{Change, Snapshot};
 use pilot_proto::{Event, Stream};
 
@@ -173,4 +173,21 @@ async fn processes_that_the_agent_leaves_behind_die_with_the_run() {
     })
     .await;
     world.assert_clean(spec.run).await;
+}
+
+#[tokio::test]
+async fn a_later_run_goes_on_from_what_an_earlier_one_published() {
+    let world = World::new().await;
+    let _daemon = world.daemon().await;
+    let first = world.spec("write one.txt 1");
+    world.hub.assign(&first);
+    world.hub.finished(first.run).await;
+    let mut second = world.spec("append one.txt more\nwrite two.txt 2");
+    second.pushed = world.repo.head("pilot/work");
+    second.resume = Some(Resume { session: None, bundle: None });
+    world.hub.assign(&second);
+    let events = world.hub.finished(second.run).await;
+    assert!(matches!(outcome(&events), Outcome::Pushed { .. }), "{events:#?}");
+    assert_eq!(world.repo.read("pilot/work", "one.txt").as_deref(), Some(&b"1\nmore\n"[..]));
+    assert_eq!(world.repo.subjects("pilot/work").len(), 3, "on top of the first, not instead");
 }
