@@ -10,7 +10,7 @@
 //! record, after it was committed. **Invariants:** a push is permitted only to
 //! the run that has the latest fencing token of a task nobody stopped; records
 //! of an older run never move the task, they are only kept in that run's own
-//! [`Run`] (rescue, usage, outcome); nothing a person said is dropped silently.
+//! [`pilot_proto::Run`] (rescue, usage, outcome); nothing a person said is dropped silently.
 
 mod conclude;
 mod journal;

@@ -37,7 +37,7 @@ impl RunMachine {
         let lease = self.needs_lease().then_some(self.lease_until);
         let own = match &self.doing {
             Doing::Nothing | Doing::Over | Doing::AwaitingPermit { .. } => None,
-            Doing::Step { until, .. } | Doing::RescueAgain { at: until } => Some(*until),
+            Doing::Step { until, .. } | Doing::Again { at: until, .. } => Some(*until),
             Doing::Agent => self.agent_deadline(),
         };
         lease.into_iter().chain(own).min()
@@ -48,7 +48,7 @@ impl RunMachine {
     pub(super) fn needs_lease(&self) -> bool {
         self.ending.is_none()
             && match self.doing {
-                Doing::Nothing | Doing::RescueAgain { .. } | Doing::Over => false,
+                Doing::Nothing | Doing::Again { .. } | Doing::Over => false,
                 Doing::Agent | Doing::AwaitingPermit { .. } => true,
                 Doing::Step { step, .. } => match step {
                     Step::Workspace
@@ -109,10 +109,10 @@ impl RunMachine {
             Doing::Step { step, until, aborted } if now >= until => {
                 self.step_overdue(now, step, aborted);
             }
-            Doing::RescueAgain { at } if now >= at => self.rescue(now),
+            Doing::Again { step, at } if now >= at => self.try_again(now, step),
             Doing::Agent => self.agent_overdue(now),
             Doing::Step { .. }
-            | Doing::RescueAgain { .. }
+            | Doing::Again { .. }
             | Doing::Nothing
             | Doing::AwaitingPermit { .. }
             | Doing::Over => {}

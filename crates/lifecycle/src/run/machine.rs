@@ -21,10 +21,17 @@ pub(super) enum Doing {
     Agent,
     /// The hub's permit to push this commit. Its deadline is the lease.
     AwaitingPermit { commit: String },
-    /// A while, to rescue once more.
-    RescueAgain { at: Timestamp },
+    /// A while, to do once more what did not work out.
+    Again { step: Retried, at: Timestamp },
     /// Nothing any more.
     Over,
+}
+
+/// Steps that are tried more than once: on them hangs what becomes of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retried {
+    ReadBack,
+    Rescue,
 }
 
 /// The run.
@@ -47,7 +54,8 @@ pub struct RunMachine {
     /// The commit whose push was begun.
     pub(super) pushing: Option<String>,
     pub(super) setup_until: Timestamp,
-    pub(super) rescues: u32,
+    /// How often the present step was tried.
+    pub(super) tries: u32,
     pub(super) out: Vec<RunEffect>,
 }
 
@@ -69,7 +77,7 @@ impl RunMachine {
             past: None,
             pushing: None,
             setup_until: now,
-            rescues: 0,
+            tries: 0,
             out: Vec::new(),
         }
     }
@@ -110,7 +118,7 @@ impl RunMachine {
             Doing::Step { .. }
             | Doing::Agent
             | Doing::AwaitingPermit { .. }
-            | Doing::RescueAgain { .. } => {
+            | Doing::Again { .. } => {
                 self.pass_deadlines(now);
                 self.take_in(now, event);
             }
@@ -167,7 +175,7 @@ impl RunMachine {
             } => {
                 self.abort(now);
             }
-            Doing::Step { .. } | Doing::Nothing | Doing::RescueAgain { .. } | Doing::Over => {}
+            Doing::Step { .. } | Doing::Nothing | Doing::Again { .. } | Doing::Over => {}
         }
     }
 

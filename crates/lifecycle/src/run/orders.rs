@@ -59,7 +59,7 @@ impl RunMachine {
                 }
                 Doing::Nothing
                 | Doing::AwaitingPermit { .. }
-                | Doing::RescueAgain { .. }
+                | Doing::Again { .. }
                 | Doing::Over => false,
             }
     }
@@ -113,7 +113,7 @@ impl RunMachine {
             Doing::Nothing
             | Doing::Step { .. }
             | Doing::Agent
-            | Doing::RescueAgain { .. }
+            | Doing::Again { .. }
             | Doing::Over => {
                 let problem =
                     Problem::new(Code::Precondition, "The run does not wait for a permit.");

@@ -1,18 +1,19 @@
 //! The run's main line apart from the agent: what follows on each step.
 
 use super::judge::{Evidence, judge};
-use super::machine::{Doing, RunMachine};
+use super::machine::{Doing, Retried, RunMachine};
 use super::words::{Bundle, RunEffect, Step};
 use pilot_proto::event::Event;
 use pilot_proto::run::{Outcome, Phase};
 use pilot_proto::{Problem, Timestamp};
 use std::time::Duration;
 
-/// How often a rescue is tried before the tree is left where it is: a disk
-/// that is full may be emptied by a person, but not by waiting for ever.
-const RESCUES: u32 = 3;
+/// How often a rescue, or a look at the remote, is tried before the tree is
+/// left where it is, or the question left open: a full disk may be emptied and
+/// a network mended by a person, but not by waiting for ever.
+const TRIES: u32 = 3;
 /// Between two tries.
-const RESCUE_PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(60);
 
 impl RunMachine {
     pub(super) fn start(&mut self, now: Timestamp) {
@@ -50,13 +51,9 @@ impl RunMachine {
         let Some(past) = self.past.take() else { return };
         self.tree = tree && !past.rescued;
         match past.wanted {
-            Some((branch, commit)) if past.maybe_pushed && past.landed.is_none() => {
-                self.begin(
-                    now,
-                    Step::ReadBack,
-                    RunEffect::ReadBack { branch, commit: commit.clone() },
-                );
+            Some((_, commit)) if past.maybe_pushed && past.landed.is_none() => {
                 self.pushing = Some(commit);
+                self.ask_remote(now);
             }
             Some(_) | None => self.clean(now),
         }
@@ -171,9 +168,29 @@ impl RunMachine {
         if self.tree { self.rescue(now) } else { self.wipe(now, false) }
     }
 
-    pub(super) fn rescue(&mut self, now: Timestamp) {
-        self.rescues += 1;
-        self.begin(now, Step::Rescue, RunEffect::Rescue { published: self.landed.clone() });
+    fn rescue(&mut self, now: Timestamp) {
+        self.tries = 0;
+        self.try_again(now, Retried::Rescue);
+    }
+
+    fn ask_remote(&mut self, now: Timestamp) {
+        self.tries = 0;
+        self.try_again(now, Retried::ReadBack);
+    }
+
+    pub(super) fn try_again(&mut self, now: Timestamp, step: Retried) {
+        self.tries += 1;
+        match (step, self.pushing.clone()) {
+            (Retried::Rescue, _) => {
+                let published = self.landed.clone();
+                self.begin(now, Step::Rescue, RunEffect::Rescue { published });
+            }
+            (Retried::ReadBack, Some(commit)) => {
+                let branch = self.spec.branch.clone();
+                self.begin(now, Step::ReadBack, RunEffect::ReadBack { branch, commit });
+            }
+            (Retried::ReadBack, None) => self.clean(now),
+        }
     }
 
     pub(super) fn rescued(&mut self, now: Timestamp, bundle: Option<Bundle>) {
@@ -220,14 +237,14 @@ impl RunMachine {
             self.ending.get_or_insert(Outcome::Failed { problem });
         }
         match step {
-            Step::Workspace | Step::Clone | Step::Collect | Step::ReadBack => self.clean(now),
+            Step::Workspace | Step::Clone | Step::Collect => self.clean(now),
             Step::Setup => self.collect(now),
             // What an aborted push came to, only the remote knows.
             Step::Push if aborted => self.ask_remote(now),
             Step::Push => self.clean(now),
-            Step::Rescue if self.rescues < RESCUES => {
-                self.doing = Doing::RescueAgain { at: now.after(RESCUE_PAUSE) };
-            }
+            Step::ReadBack if self.tries < TRIES => self.pause(now, Retried::ReadBack),
+            Step::ReadBack => self.leave_open(now),
+            Step::Rescue if self.tries < TRIES => self.pause(now, Retried::Rescue),
             // Work that is nowhere else is not wiped: it is named instead.
             Step::Rescue => self.wipe(now, true),
             Step::Wipe => self.wiped(vec![message]),
@@ -238,14 +255,17 @@ impl RunMachine {
         }
     }
 
-    fn ask_remote(&mut self, now: Timestamp) {
-        let branch = self.spec.branch.clone();
-        match self.pushing.clone() {
-            Some(commit) => {
-                self.begin(now, Step::ReadBack, RunEffect::ReadBack { branch, commit });
-            }
-            None => self.clean(now),
+    fn pause(&mut self, now: Timestamp, step: Retried) {
+        self.doing = Doing::Again { step, at: now.after(PAUSE) };
+    }
+
+    /// The run ends without knowing whether its push landed, and says so.
+    fn leave_open(&mut self, now: Timestamp) {
+        if let Some(Outcome::Failed { problem }) = &mut self.ending {
+            "Its push had begun and the remote cannot be asked: look whether the branch holds the work."
+                .clone_into(&mut problem.hint);
         }
+        self.clean(now);
     }
 
     fn begin(&mut self, now: Timestamp, step: Step, effect: RunEffect) {

@@ -645,6 +645,30 @@ fn work_that_cannot_be_rescued_is_left_and_named() {
 }
 
 #[test]
+fn a_remote_that_cannot_be_asked_is_asked_again_and_then_left_open() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+    stage.order(Act::PermitPush { fence: 3 });
+    assert_eq!(stage.wait(1800), [RunEffect::Abort { step: Step::Push }]);
+    let fail = |stage: &mut Stage, step| {
+        let problem = Problem::new(Code::RepositoryUnreachable, "no network");
+        stage.tell(RunEvent::Failed { step, problem })
+    };
+    let look = [RunEffect::ReadBack { branch: "pilot/8".into(), commit: "new".into() }];
+    assert_eq!(fail(&mut stage, Step::Push), look);
+    for _ in 0..2 {
+        assert_eq!(fail(&mut stage, Step::ReadBack), []);
+        assert_eq!(stage.wait(60), look);
+    }
+    assert_eq!(fail(&mut stage, Step::ReadBack), [RunEffect::Rescue { published: None }]);
+    let Outcome::Failed { problem } = stage.clean_up(true) else { panic!("it is not known") };
+    assert_eq!(problem.code, Code::RepositoryUnreachable);
+    assert!(problem.hint.contains("look whether the branch holds the work"), "{problem:?}");
+}
+
+#[test]
 fn a_run_whose_shim_died_goes_on_from_what_its_journal_shows() {
     let check = |journal: &[Event], tree: bool, expected: &[RunEffect]| {
         let mut past = Past::default();
