@@ -1,9 +1,11 @@
 //! From a pushed branch to a pull request, and on to its end.
 
-use crate::house::{House, eventually, new_task, project};
+use crate::house::{House, new_task, project, soon};
 use crate::runner::FakeRunner;
+use pilot_client::Told;
 use pilot_proto::console::{
-    ForgeAdd, ForgeList, NewForge, NewProvider, NewTask, Nothing, ProjectAdd, ProviderAdd, TaskNew,
+    ForgeAdd, ForgeList, FromConsole, NewForge, NewProvider, NewTask, Nothing, ProjectAdd,
+    ProviderAdd, TaskNew, ToConsole,
 };
 use pilot_proto::{Code, ForgeKind, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState};
 use pilot_testkit::forge::GiteaDouble;
@@ -104,17 +106,21 @@ async fn a_forge_that_is_out_of_order_is_waited_for_and_the_task_says_so() {
     let mut scene = Scene::new().await;
     // Two rounds of the adapter's own five tries, and a little.
     scene.forge.fail_next(12, 503, &[("retry-after", "0")]);
+    let mut live = scene.house.client.live().await.expect("a console");
+    live.say(FromConsole::WatchAll { watch: 1 });
     let (task, ..) = scene.pushed().await;
-    let house = &scene.house;
-    eventually("the task says that the forge is late", || async move {
-        let found = house.show(task).await.task;
-        if found.state == TaskState::Publishing && found.reason.contains("late") {
-            Ok(())
-        } else {
-            Err(found)
+    let late = async {
+        loop {
+            let told = live.next().await.expect("it goes on");
+            if let Told::Hub(ToConsole::Task { task: found, .. }) = told
+                && found.reason.contains("late")
+            {
+                return found.state;
+            }
         }
-    })
-    .await;
+    };
+    let state = soon("the task says that the forge is late", late).await;
+    assert_eq!(state, TaskState::Publishing, "it is not called failed");
     let detail = scene.house.until(task, "in_review").await;
     assert_eq!(detail.task.reason, "", "and no more, once it is there");
     assert_eq!(scene.forge.pulls(SITE).len(), 1);
@@ -137,8 +143,9 @@ async fn a_refusal_is_final_and_says_that_the_branch_is_pushed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_request_that_was_wanted_when_the_hub_ended_is_made_by_the_next() {
     let mut scene = Scene::new().await;
-    // The first try never comes to an end while this hub lives.
-    scene.forge.latency(Duration::from_secs(15));
+    // No answer comes before the adapter's patience ends, so no try succeeds
+    // while this hub lives.
+    scene.forge.latency(Duration::from_secs(600));
     let (task, ..) = scene.pushed().await;
     scene.house.until(task, "publishing").await;
     scene.runner.hang_up();

@@ -213,7 +213,9 @@ async fn a_lease_that_runs_out_gives_the_task_to_another_and_fences_the_first() 
     house.until(task, "queued").await;
     let mut other = FakeRunner::connected(&house, 1).await;
     let spec = other.take().await;
-    assert_eq!((spec.task, spec.fence, spec.attempt), (task, lost.fence + 1, 2));
+    // On a slow machine the first runner may have lost it more than once.
+    assert_eq!(spec.task, task);
+    assert!(spec.fence > lost.fence && spec.attempt > lost.attempt, "a lease of its own");
     // The first comes back and goes on as if nothing had been.
     let known = runner.connect().await;
     assert_eq!(known[0].verdict, Verdict::Fenced);
