@@ -83,6 +83,20 @@ impl Mirrors {
         self.attempt(wanted, &remote).await
     }
 
+    /// Where `commit` of a task's branch left the base branch that `wanted`
+    /// names: what the whole change of a resumed task is measured against. To
+    /// be asked right after a checkout; none if they share no history, or the
+    /// base is gone.
+    pub async fn fork_point(
+        &self,
+        wanted: &Checkout<'_>,
+        commit: &str,
+    ) -> Result<Option<String>, GitError> {
+        let remote = Remote::new(wanted.repo, wanted.grant);
+        let base = self.base_name(wanted, &remote).await?;
+        Ok(self.of(&remote).fork_point(commit, &base))
+    }
+
     async fn attempt(
         &self,
         wanted: &Checkout<'_>,

@@ -231,6 +231,14 @@ impl Mirror {
         Some(id.to_string())
     }
 
+    /// The youngest commit that `commit` and a branch share.
+    pub(crate) fn fork_point(&self, commit: &str, branch: &str) -> Option<String> {
+        let mirror = git2::Repository::open_bare(&self.directory).ok()?;
+        let tip = mirror.refname_to_id(&format!("refs/heads/{branch}")).ok()?;
+        let fork = mirror.merge_base(git2::Oid::from_str(commit).ok()?, tip).ok()?;
+        Some(fork.to_string())
+    }
+
     /// The branch that the remote's HEAD pointed to when somebody last asked.
     pub(crate) fn default_branch(&self) -> Option<String> {
         let head = std::fs::read_to_string(self.directory.join("HEAD")).ok()?;

@@ -9,6 +9,7 @@ mod journal;
 mod live;
 mod workspace;
 #[path = "../../tests/it/world.rs"]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 mod world;
 
 use figure::Figure;

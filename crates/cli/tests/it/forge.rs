@@ -1,7 +1,7 @@
 //! From a prompt to a pull request on a Gitea, private and with a token.
 
 use crate::world::World;
-use pilot_proto::{Task, TaskId, TaskState};
+use pilot_proto::{Snapshot, Task, TaskId, TaskState};
 use pilot_testkit::forge::GiteaDouble;
 use tokio::runtime::Runtime;
 
@@ -82,6 +82,10 @@ fn a_follow_up_in_review_updates_the_same_pull_request() {
     let bare = forge.gitea.bare("alice/site");
     assert!(world.file_in(bare.path(), &task.branch, "a.txt").is_some());
     assert!(world.file_in(bare.path(), &task.branch, "b.txt").is_some());
+
+    let snapshot: Snapshot = world.json(&["task", "diff", &id.to_string()]);
+    let files: Vec<&String> = snapshot.files.keys().collect();
+    assert_eq!(files, ["a.txt", "b.txt"], "a reviewer sees the task's whole change");
 
     forge.gitea.close_pull("alice/site", pulls[0].number);
     world.until_state(id, "closed");

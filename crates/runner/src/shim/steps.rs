@@ -127,6 +127,15 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     let base_file = workspace.base_file();
     std::fs::write(&base_file, &base)
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
+    // What is new in this run is measured against where it began; what a
+    // reviewer sees is the task's whole change.
+    let base = if resumed && checked_out.base_branch == spec.branch {
+        let from = Checkout { base: spec.base.as_deref(), ..wanted };
+        let fork = workspace.mirrors.fork_point(&from, &base).await;
+        fork.map_err(|error| error.problem())?.unwrap_or(base)
+    } else {
+        base
+    };
     let keeper = Keeper::new(workspace.blobs.clone(), workspace.redactor.clone());
     let git = workspace.git.clone();
     let looker = off_thread(move || Ok(Looker::new(&git, &tree, &base, keeper)))
