@@ -53,7 +53,7 @@ impl Core {
             TaskEffect::Dequeue => self.ask_queue(turn, QueueEvent::Withdrawn { task }),
             TaskEffect::Order { run, act } => self.order(turn, run, act),
             TaskEffect::Fence { run } => {
-                self.drop_orders(turn, run);
+                self.undo_orders(turn, task, run);
                 self.tell_verdict(turn, run, Verdict::Fenced);
             }
             TaskEffect::RunOver { run } => self.run_over(turn, task, run),
@@ -124,12 +124,17 @@ impl Core {
         run_spec(&slot.machine, project, self.reach.options.lease)
     }
 
-    fn run_over(&mut self, turn: &mut Turn, task: TaskId, run: RunId) {
-        let left = self.drop_orders(turn, run);
-        self.changed_runner_of(turn, run);
-        for order in left {
+    /// What a run was told and will never do goes back to its task: what a
+    /// person said to the agent is said to the next one.
+    pub(crate) fn undo_orders(&mut self, turn: &mut Turn, task: TaskId, run: RunId) {
+        for order in self.drop_orders(turn, run) {
             self.feed_news(turn, task, TaskEvent::Undone { run, act: order.act });
         }
+    }
+
+    fn run_over(&mut self, turn: &mut Turn, task: TaskId, run: RunId) {
+        self.changed_runner_of(turn, run);
+        self.undo_orders(turn, task, run);
         if let Some(journal) = self.board.runs.get(&run)
             && let Some(end) = self.links.get_mut(&journal.runner)
             && let Some(held) = end.held.get_mut(&run)

@@ -173,7 +173,7 @@ impl Core {
     fn declined(&mut self, turn: &mut Turn, runner: RunnerId, run: RunId, reason: &str) {
         let Some(task) = self.board.runs.get(&run).map(|journal| journal.task) else { return };
         turn.runners.insert(runner);
-        self.drop_orders(turn, run);
+        self.undo_orders(turn, task, run);
         // The lease first: the task may only be leased again once it is free.
         self.ask_queue(turn, QueueEvent::Declined { run });
         self.feed_news(turn, task, TaskEvent::Declined { run, reason: reason.to_owned() });
