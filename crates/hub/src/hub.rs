@@ -131,6 +131,9 @@ impl Hub {
         let works = TaskTracker::new();
         let engine = Core::open(reach, wishes_in, news_in, ending.clone()).await;
         let engine = engine.map_err(HubError::Store)?;
+        // The last thing that can fail: from here on there are tasks. Whoever
+        // reads the address and is faster than we are waits in the backlog.
+        data.write_address(&url, fingerprint.as_deref())?;
         works.spawn(engine.run());
         works.spawn(publisher.run(core.clone(), ending.clone()));
 
@@ -153,7 +156,6 @@ impl Hub {
         let doors = TaskTracker::new();
         let tls = certificate.map(|one| one.acceptor);
         doors.spawn(listen::serve(listener, tls, router, closing.clone()));
-        data.write_address(&url, fingerprint.as_deref())?;
         tracing::info!(url, "the hub serves");
         let token_path = data.owner_token();
         Ok(Running {

@@ -3,7 +3,7 @@
 //!
 //! It drives [`pilot_lifecycle::RunMachine`]: everything that is decided is
 //! decided there; here is what is done. One task owns all state
-//! ([`core::Shim`]); steps, pipes and guests are tasks that report to it.
+//! (`core::Shim`); steps, pipes and guests are tasks that report to it.
 //!
 //! **Invariants:**
 //! - Nothing is written to the disk that was not redacted first, except the
