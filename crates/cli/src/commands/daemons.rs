@@ -13,6 +13,7 @@ use pilot_runner::daemon::{
 };
 use pilot_runner::shim::ShimOptions;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -174,7 +175,12 @@ fn many_threads() -> anyhow::Result<Runtime> {
 
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // A log file is for people and for grep.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 /// What this machine lacks to run agents, with the mend. Works without a hub.
