@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -63,11 +64,9 @@ impl World {
 
     /// Nothing yet; the port is chosen, so that the hub can be restarted on it.
     pub(crate) fn bare() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let port = listener.local_addr().expect("it is bound").port();
         Self {
             directory: TempDir::new().expect("a temporary directory"),
-            port,
+            port: free_port(),
             public_url: None,
             hub: None,
             runner: None,
@@ -345,6 +344,22 @@ impl World {
         let demo = projects.into_iter().find(|project| project.name == "demo");
         let repo = demo.expect("the demo project is built in").repo;
         PathBuf::from(repo.strip_prefix("file://").unwrap_or(&repo))
+    }
+}
+
+/// A port that nobody has and that no outgoing connection is given: while a
+/// killed hub is away, its port must not be taken. So it is below the range
+/// from which the system takes ports by itself (32768 and up).
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const RANGE: (u32, u32) = (20_000, 12_000);
+    loop {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let offset = std::process::id().wrapping_mul(61).wrapping_add(step) % RANGE.1;
+        let port = u16::try_from(RANGE.0 + offset).expect("below 32,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
