@@ -88,7 +88,8 @@ pub enum ShimError {
 }
 
 /// The shim's program. A fresh run's spec, grants and all, is read from
-/// standard input to its end. Returns when the run's journal is complete. To be
+/// standard input to its end; a run that is recovered goes by the one on the
+/// disk where its daemon does not know the grants any more. Returns when the run's journal is complete. To be
 /// run on a current-thread runtime: a shim must be small, and its machine is
 /// one.
 pub async fn main(options: ShimOptions) -> Result<(), ShimError> {
@@ -128,7 +129,9 @@ impl Ready {
         let dir = RunDir::at(path);
         let spec = if options.recover {
             let spec = dir.read_spec().map_err(unusable("reading the spec"))?;
-            spec.ok_or_else(|| unusable("reading the spec")(io::ErrorKind::NotFound.into()))?
+            let spec =
+                spec.ok_or_else(|| unusable("reading the spec")(io::ErrorKind::NotFound.into()))?;
+            granted(spec, io::stdin().lock())
         } else {
             spec_from(io::stdin().lock()).map_err(|source| ShimError::Spec { source })?
         };
@@ -167,6 +170,22 @@ impl Ready {
         }
         drop(lock);
         Ok(())
+    }
+}
+
+/// The spec with its grants, if they come. A daemon that dies while it hands
+/// them over must not keep the run from being cleaned.
+fn granted(spec: RunSpec, input: impl Read) -> RunSpec {
+    match spec_from(input) {
+        Ok(whole) if whole.run == spec.run => whole,
+        Ok(other) => {
+            tracing::warn!(run = %other.run, "the spec that came is of another run");
+            spec
+        }
+        Err(error) => {
+            tracing::info!(%error, "no grants came: the remote may not let us look");
+            spec
+        }
     }
 }
 

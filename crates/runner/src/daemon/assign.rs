@@ -91,8 +91,6 @@ impl Daemon {
         let (started, notices) = (self.started.clone(), self.notices.clone());
         self.tasks.spawn(async move {
             let child = spawn::start(&command, &dir, &environment, &spec).await;
-            // Its secrets are the shim's now.
-            drop(spec);
             let (child, result) = match child {
                 Ok(child) => (Some(child), Ok(())),
                 Err(error) => (None, Err(error)),
@@ -110,9 +108,12 @@ impl Daemon {
         }
         let Some(Starting { spec, dir }) = self.starting.remove(&run) else { return };
         match HeldRun::open(run, dir, spec.fence, Shim::Alive(orders)) {
-            Ok(held) => {
+            Ok(mut held) => {
+                // A shim that died after its push has to ask the remote.
+                held.spec = Some(spec);
+                let fence = held.fence;
                 self.runs.insert(run, held);
-                self.answer(ToHub::Taken { run, fence: spec.fence });
+                self.answer(ToHub::Taken { run, fence });
             }
             Err(error) => tracing::error!(%run, %error, "the run's journal cannot be read"),
         }

@@ -238,6 +238,7 @@ impl Daemon {
             tracing::error!(%run, %error, "the journal cannot be read");
         }
         held.shim = if held.finished {
+            held.spec = None;
             Shim::Ended
         } else {
             tracing::warn!(%run, "the run's shim died; its work is being rescued");

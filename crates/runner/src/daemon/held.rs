@@ -6,7 +6,7 @@ use crate::run_dir::{Place, RunDir};
 use crate::shim_socket::ToShim;
 use pilot_link::Outbox;
 use pilot_proto::runner::{Held, MAX_BATCH};
-use pilot_proto::{BlobId, Cursor, RunId, Timestamp};
+use pilot_proto::{BlobId, Cursor, RunId, RunSpec, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use tokio::sync::mpsc;
@@ -41,6 +41,9 @@ pub(super) struct HeldRun {
     pub(super) dir: RunDir,
     pub(super) fence: u64,
     pub(super) shim: Shim,
+    /// What the run was told to do, grants and all, for a shim that recovers
+    /// it; none if another daemon took it, and none any more once it is over.
+    pub(super) spec: Option<Box<RunSpec>>,
     /// How often a recovering shim was started.
     pub(super) recoveries: u32,
     /// The journal's end, as far as we heard or read.
@@ -75,6 +78,7 @@ impl HeldRun {
             dir,
             fence,
             shim,
+            spec: None,
             recoveries: 0,
             end: tail.end,
             finished: tail.finished,

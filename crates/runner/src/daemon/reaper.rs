@@ -86,11 +86,18 @@ impl Daemon {
             held.recoveries += 1;
             let (command, environment) = (&self.options.shim, &self.options.environment);
             match spawn::recover(command, &held.dir, environment) {
-                Ok(child) => {
+                Ok(mut child) => {
                     let (orders, from_orders) = mpsc::channel(ORDERS);
                     held.shim = Shim::Alive(orders);
-                    let (dir, notices) = (held.dir.clone(), self.notices.clone());
-                    self.tasks.spawn(attend(held.run, dir, Some(child), from_orders, notices));
+                    let (run, dir, spec) = (held.run, held.dir.clone(), held.spec.clone());
+                    let notices = self.notices.clone();
+                    self.tasks.spawn(async move {
+                        match spec {
+                            Some(spec) => spawn::hand_over(&mut child, &dir, &spec).await,
+                            None => drop(child.stdin.take()),
+                        }
+                        attend(run, dir, Some(child), from_orders, notices).await;
+                    });
                 }
                 Err(error) => {
                     tracing::error!(run = %held.run, %error, "the run cannot be recovered yet");

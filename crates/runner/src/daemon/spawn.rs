@@ -11,32 +11,39 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
-/// Starts the shim of a fresh run and hands it the spec, grants and all, over
-/// its standard input.
+/// Starts the shim of a fresh run and hands it the spec.
 pub(super) async fn start(
     command: &ShimCommand,
     run_dir: &RunDir,
     environment: &BTreeMap<String, String>,
     spec: &RunSpec,
 ) -> io::Result<Child> {
-    let json = serde_json::to_vec(spec)?;
     let mut child = spawn(command, run_dir, environment, Stdio::piped(), false)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A shim that is gone already is noticed by whoever waits for it.
-        if let Err(error) = stdin.write_all(&json).await {
-            tracing::warn!(run_dir = %run_dir.path().display(), %error, "the shim took no spec");
-        }
-    }
+    hand_over(&mut child, run_dir, spec).await;
     Ok(child)
 }
 
-/// Starts the shim that cleans up after a dead one.
+/// Starts the shim that cleans up after a dead one. Whoever knows the grants
+/// hands them over next, or closes its standard input.
 pub(super) fn recover(
     command: &ShimCommand,
     run_dir: &RunDir,
     environment: &BTreeMap<String, String>,
 ) -> io::Result<Child> {
-    spawn(command, run_dir, environment, Stdio::null(), true)
+    spawn(command, run_dir, environment, Stdio::piped(), true)
+}
+
+/// Gives a shim the spec, grants and all, over its standard input, and closes it.
+pub(super) async fn hand_over(child: &mut Child, run_dir: &RunDir, spec: &RunSpec) {
+    let Some(mut stdin) = child.stdin.take() else { return };
+    let written = match serde_json::to_vec(spec) {
+        Ok(json) => stdin.write_all(&json).await,
+        Err(error) => Err(error.into()),
+    };
+    // A shim that is gone already is noticed by whoever waits for it.
+    if let Err(error) = written {
+        tracing::warn!(run_dir = %run_dir.path().display(), %error, "the shim took no spec");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the file that owns starting shims")]

@@ -2,13 +2,16 @@
 
 use crate::hub::PATIENCE;
 use crate::world::{World, eventually, failure, lines, outcome, touch};
+use pilot_proto::project::GitGrant;
 use pilot_proto::run::{Outcome, Resume};
-use pilot_proto::{BlobId, Code, Cursor, Event, Record, RunId, Stream};
+use pilot_proto::{BlobId, Code, Cursor, Event, Record, RunId, Secret, Stream};
 use pilot_runner::journal::scan;
 use pilot_runner::run_dir::{RunDir, lock};
+use pilot_testkit::forge::GiteaDouble;
 use pilot_testkit::repo::{BareRepo, git};
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 
 /// Waits until the agent has done its first tool.
 async fn at_work(world: &World, run: RunId) {
@@ -246,6 +249,36 @@ async fn a_crash_after_the_push_ends_as_pushed() {
     let _daemon = world.daemon().await;
     let events = world.hub.finished(spec.run).await;
     assert_eq!(outcome(&events), expected);
+    world.assert_clean(spec.run).await;
+}
+
+#[tokio::test]
+async fn a_shim_killed_by_its_own_push_to_a_private_remote_ends_as_pushed() {
+    let world = World::new().await;
+    let gitea = GiteaDouble::start().await;
+    let token = gitea.token("alice", &["write:repository"]);
+    let repo = gitea.repository("alice/site");
+    gitea.make_private("alice/site");
+    let _daemon = world.daemon().await;
+    let mut spec = world.spec("write a.txt a");
+    spec.repo = gitea.clone_url("alice/site");
+    spec.git = Some(GitGrant { username: "alice".to_owned(), password: Secret::new(token) });
+    // The branch has moved, and the shim does not live to hear of it.
+    let hook = repo.path().join("hooks/post-receive");
+    std::fs::create_dir_all(hook.parent().expect("a directory")).expect("writable");
+    let lock = world.run_dir(spec.run).path().join("shim.lock");
+    std::fs::write(&hook, format!("#!/bin/sh\nkill -KILL $(cat '{}')\n", lock.display()))
+        .expect("writable");
+    std::fs::set_permissions(&hook, Permissions::from_mode(0o700)).expect("ours");
+
+    world.hub.assign(&spec);
+    let events = world.hub.finished(spec.run).await;
+    let Outcome::Pushed { branch, commit } = outcome(&events) else {
+        panic!("the remote was asked with the run's own login: {events:#?}")
+    };
+    assert_eq!(repo.head(&branch), Some(commit), "it is what the remote has");
+    let last = world.hub.state().runs[&spec.run].records.last().map(|record| record.epoch);
+    assert_eq!(last, Some(2), "a recovering shim said so");
     world.assert_clean(spec.run).await;
 }
 
