@@ -4,7 +4,7 @@ use crate::commit::{Change, EnrolledRunner, PendingOrder};
 use crate::documents::keep::spell_over;
 use crate::error::StoreError;
 use crate::snapshot;
-use pilot_proto::{InboxItem, Run, RunSpec, Task, Timestamp};
+use pilot_proto::{InboxItem, Run, RunSpec, Task, TaskState, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::AnyConnection;
@@ -99,11 +99,30 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
         .bind(id)
         .bind(task.project.clone())
         .bind(task.state.name())
-        .bind(i64::from(task.state.is_end()))
+        .bind(i64::from(is_over(task)))
         .bind(task.created_at.0)
         .bind(doc);
     write(db, "a task", upsert).await?;
     Ok(())
+}
+
+/// False while a hub has to have the task in mind: until it has ended, and also
+/// after a run that came to nothing while an earlier one's pull request may be
+/// open, whose end would otherwise go unnoticed once the hub was restarted.
+fn is_over(task: &Task) -> bool {
+    match task.state {
+        TaskState::Failed { .. } | TaskState::Cancelled => task.pull_request.is_none(),
+        TaskState::Merged { .. }
+        | TaskState::Closed { .. }
+        | TaskState::Published { .. }
+        | TaskState::NoChange => true,
+        TaskState::Queued
+        | TaskState::Leased { .. }
+        | TaskState::Working { .. }
+        | TaskState::NeedsYou { .. }
+        | TaskState::Publishing
+        | TaskState::InReview { .. } => false,
+    }
 }
 
 async fn put_run(db: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {

@@ -114,6 +114,7 @@ impl Slot {
     /// Nothing more happens to it by itself.
     fn is_over(&self) -> bool {
         self.machine.task().state.is_end()
+            && self.machine.watched().is_none()
             && self.machine.runs().iter().all(|run| run.outcome.is_some())
     }
 }

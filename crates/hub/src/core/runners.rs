@@ -8,7 +8,7 @@ use crate::live::Changed;
 use pilot_lifecycle::{QueueEvent, TaskEvent};
 use pilot_proto::console::RunnerSeen;
 use pilot_proto::runner::{About, Held, Known, Refusal, ToRunner, Verdict};
-use pilot_proto::{Cursor, RunId, RunnerId, TaskId, TaskState, Timestamp};
+use pilot_proto::{Cursor, RunId, RunnerId, TaskId, Timestamp};
 use pilot_store::{Change, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -256,11 +256,11 @@ impl Core {
         }
     }
 
-    /// Has every pull request in review looked at.
+    /// Has every open pull request looked at.
     fn review(&mut self) {
         for slot in self.board.tasks.values() {
             let task = slot.machine.task();
-            let TaskState::InReview { pull_request } = &task.state else { continue };
+            let Some(pull_request) = slot.machine.watched() else { continue };
             let project = self.board.projects.get(&task.project);
             let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
             if let (Some(project), Some(forge)) = (project, forge) {

@@ -5,9 +5,12 @@ use crate::runner::FakeRunner;
 use pilot_client::Told;
 use pilot_proto::console::{
     ForgeAdd, ForgeList, FromConsole, NewForge, NewProvider, NewTask, Nothing, ProjectAdd,
-    ProviderAdd, TaskNew, ToConsole,
+    ProviderAdd, Say, TaskNew, TaskSay, ToConsole,
 };
-use pilot_proto::{Code, ForgeKind, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState};
+use pilot_proto::run::Outcome;
+use pilot_proto::{
+    Code, Event, ForgeKind, Problem, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState,
+};
 use pilot_testkit::forge::GiteaDouble;
 use std::time::Duration;
 
@@ -99,6 +102,33 @@ async fn a_pull_request_that_is_closed_ends_the_task() {
     scene.forge.close_pull(SITE, number);
     scene.house.until(task, "closed").await;
     scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_whose_follow_up_failed_is_still_followed_also_by_the_next_hub() {
+    let mut scene = Scene::new().await;
+    let (task, ..) = scene.pushed().await;
+    let detail = scene.house.until(task, "in_review").await;
+    let number = detail.task.pull_request.expect("it is shown").number;
+    scene.house.call::<TaskSay>(Say { task, text: "And the header".to_owned() }).await;
+    let spec = scene.runner.take().await;
+    scene.runner.begin(spec.run).await;
+    let problem = Problem::new(Code::AgentFailed, "It fell over.");
+    let end = vec![
+        Event::Cleaned { left: Vec::new() },
+        Event::Finished(Outcome::Failed { problem: problem.clone() }),
+    ];
+    scene.runner.write(spec.run, end).await;
+    let detail = scene.house.until(task, "failed").await;
+    assert_eq!(detail.task.state, TaskState::Failed { problem }, "the follow-up's own failure");
+    assert!(detail.task.reason.contains("still open"), "{}", detail.task.reason);
+
+    scene.runner.hang_up();
+    let Scene { house, forge, .. } = scene;
+    let house = house.restart().await;
+    forge.merge_pull(SITE, number);
+    house.until(task, "merged").await;
+    house.hub.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

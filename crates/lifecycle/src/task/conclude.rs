@@ -26,9 +26,7 @@ impl TaskMachine {
                 self.back_to_the_queue(now, "the runner could not reach the hub in time");
             }
             Outcome::Fenced => self.back_to_the_queue(now, "the run gave way to another"),
-            Outcome::Failed { problem } => {
-                self.become_state(now, TaskState::Failed { problem: problem.clone() }, "");
-            }
+            Outcome::Failed { problem } => self.fail(now, problem.clone()),
             Outcome::Cancelled => self.become_state(now, TaskState::Cancelled, ""),
         }
     }
@@ -88,19 +86,14 @@ impl TaskMachine {
 
     pub(super) fn publish_failed(&mut self, now: Timestamp, problem: Problem) {
         if self.task.state == TaskState::Publishing {
-            self.become_state(now, TaskState::Failed { problem }, "");
+            self.fail(now, problem);
         }
     }
 
     /// The pull request was merged or closed. While a run is at work the hub
     /// learns it again later.
     pub(super) fn reviewed(&mut self, now: Timestamp, merged: bool) {
-        let idle =
-            self.task.state.is_end() || matches!(self.task.state, TaskState::InReview { .. });
-        if !idle || !self.memory.in_review {
-            return;
-        }
-        let Some(pull_request) = self.task.pull_request.clone() else { return };
+        let Some(pull_request) = self.watched().cloned() else { return };
         self.memory.in_review = false;
         let state = if merged {
             TaskState::Merged { pull_request }
@@ -122,7 +115,15 @@ impl TaskMachine {
         if std::mem::take(&mut self.memory.stop) {
             self.become_state(now, TaskState::Cancelled, "stopped by a person");
         } else {
-            self.become_state(now, TaskState::Failed { problem }, "");
+            self.fail(now, problem);
+        }
+    }
+
+    /// What is in review stays there: the failure is the follow-up's.
+    fn fail(&mut self, now: Timestamp, problem: Problem) {
+        self.become_state(now, TaskState::Failed { problem }, "");
+        if self.watched().is_some() {
+            self.because("the pull request of an earlier run is still open");
         }
     }
 }

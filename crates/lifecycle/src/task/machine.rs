@@ -6,7 +6,7 @@ use pilot_proto::inbox::InboxItem;
 use pilot_proto::run::{Outcome, Phase, Resume, Run};
 use pilot_proto::runner::Verdict;
 use pilot_proto::snapshot::{DiffSize, Snapshot};
-use pilot_proto::task::{Task, TaskState};
+use pilot_proto::task::{PullRequest, Task, TaskState};
 use pilot_proto::{Code, Problem, RunId, RunnerId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,6 +141,14 @@ impl TaskMachine {
     pub fn is_current(&self, run: RunId) -> bool {
         self.is_at_work()
             && self.runs.last().is_some_and(|last| last.id == run && last.outcome.is_none())
+    }
+
+    /// The pull request whose end the task waits to hear of, while no run is at
+    /// work: also of a task whose follow-up failed or was stopped.
+    pub fn watched(&self) -> Option<&PullRequest> {
+        let idle =
+            self.task.state.is_end() || matches!(self.task.state, TaskState::InReview { .. });
+        self.task.pull_request.as_ref().filter(|_| idle && self.memory.in_review)
     }
 
     /// What to answer a runner that holds `run`.

@@ -449,6 +449,31 @@ fn a_follow_up_in_review_goes_on_in_the_same_session() {
 }
 
 #[test]
+fn a_follow_up_that_fails_says_so_and_its_pull_request_is_still_watched() {
+    let check = |end: Outcome, shown: &str| {
+        let mut desk = Desk::in_review();
+        assert_eq!(desk.machine.watched(), Some(&pull_request()));
+        desk.say("and this");
+        desk.lease();
+        assert_eq!(desk.machine.watched(), None, "the run at work decides first");
+        desk.finish(end);
+        assert_eq!(desk.state().name(), shown, "whoever waits for it hears what it came to");
+        assert_eq!(desk.machine.watched(), Some(&pull_request()));
+        let mut merged = desk;
+        merged.tell(TaskEvent::PullRequestMerged);
+        assert_eq!(merged.state(), &TaskState::Merged { pull_request: pull_request() });
+        assert_eq!(merged.machine.watched(), None, "there is nothing more to come");
+    };
+    check(failed(Code::AgentFailed), "failed");
+    check(Outcome::Cancelled, "cancelled");
+
+    let mut desk = Desk::at_work(true);
+    desk.finish(failed(Code::AgentFailed));
+    assert_eq!(desk.machine.watched(), None, "it never had one");
+    assert_eq!(desk.machine.task().reason, "");
+}
+
+#[test]
 fn resume_takes_the_rescued_work_along_and_retry_does_not() {
     let mut desk = Desk::at_work(false);
     desk.hear(&Event::Rescued { bundle: blob(), size: 1, reference: "r".into() });
