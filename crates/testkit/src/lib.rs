@@ -1,5 +1,5 @@
 //! What tests stand on: git worlds, a forge double, a scripted model server, a
-//! manual clock, and links with faults. Follows the measured facts about the
+//! private PostgreSQL, a manual clock, and links with faults. Follows the measured facts about the
 //! real things; knows neither hub nor runner.
 
 pub mod claude;
@@ -8,4 +8,5 @@ pub mod faults;
 pub mod forge;
 pub mod git_http;
 pub mod model;
+pub mod postgres;
 pub mod repo;

@@ -7,4 +7,5 @@ mod commands;
 mod demo;
 mod forge;
 mod many;
+mod postgres;
 mod world;

@@ -39,6 +39,7 @@ pub(crate) struct World {
     directory: TempDir,
     port: u16,
     public_url: Option<String>,
+    store: Option<String>,
     hub: Option<Child>,
     runner: Option<Child>,
     workers: u32,
@@ -68,6 +69,7 @@ impl World {
             directory: TempDir::new().expect("a temporary directory"),
             port: free_port(),
             public_url: None,
+            store: None,
             hub: None,
             runner: None,
             workers: 2,
@@ -83,6 +85,11 @@ impl World {
     /// Runners reach the hub through here instead (a proxy with faults).
     pub(crate) fn set_public_url(&mut self, url: String) {
         self.public_url = Some(url);
+    }
+
+    /// The hub keeps everything there instead of in its data directory.
+    pub(crate) fn set_store(&mut self, url: &str) {
+        self.store = Some(url.to_owned());
     }
 
     /// Programs in this directory are found by the runner.
@@ -125,6 +132,9 @@ impl World {
         command.arg(format!("127.0.0.1:{}", self.port));
         if let Some(url) = &self.public_url {
             command.args(["--public-url", url]);
+        }
+        if let Some(store) = &self.store {
+            command.args(["--store", store]);
         }
         self.hub = Some(self.spawn(command, "hub.log"));
         self.until("the hub answers", || {

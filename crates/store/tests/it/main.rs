@@ -6,7 +6,6 @@ mod world;
 mod journal;
 mod log;
 mod model;
-mod postgres_server;
 mod schema;
 mod sharing;
 mod snapshots;

@@ -1,6 +1,5 @@
 //! A fresh database of either engine, and the things that stand in it.
 
-use crate::postgres_server;
 use pilot_proto::task::{Limits, Mode, OnTimeout};
 use pilot_proto::{
     Cursor, Event, OrderId, Phase, Record, Run, RunId, RunnerId, Stream, Task, TaskId, TaskState,
@@ -50,7 +49,9 @@ impl World {
 
     pub(crate) async fn postgres() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let server = postgres_server::url().await;
+        // The first to ask starts it, while the others wait.
+        let server = tokio::task::spawn_blocking(pilot_testkit::postgres::shared);
+        let server = server.await.expect("PostgreSQL starts");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let schema = format!("pilothouse_test_{}_{number}", std::process::id());
         let script = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");

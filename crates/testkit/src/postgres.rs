@@ -1,54 +1,70 @@
-//! A private PostgreSQL for this test binary: a fresh cluster in a temporary
-//! directory, reachable over a unix socket only, gone when the tests are.
+//! A private PostgreSQL: a fresh cluster in a temporary directory, reachable
+//! over a unix socket only, gone when it is dropped.
 //!
 //! The server is the child of a shell that waits for the end of its standard
 //! input, which this process holds open. So it stops when this process ends,
-//! in whatever way.
+//! in whatever way. Where PostgreSQL is not installed it panics: a test that
+//! needs it fails and is not left out.
 
-use sqlx::{AnyConnection, Connection};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use tokio::sync::OnceCell;
-
-static SERVER: OnceCell<Server> = OnceCell::const_new();
 
 /// An initdb on a busy machine takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Server {
+/// A running server.
+#[derive(Debug)]
+pub struct Postgres {
     url: String,
     /// Its standard input keeps the server alive.
-    _keeper: Option<Child>,
+    keeper: Child,
 }
 
-/// URL of the server that the whole binary shares.
+/// URL of a server that the whole test binary shares: the one that
+/// `PILOTHOUSE_TEST_POSTGRES` names, or else a private one. Blocks.
 #[expect(clippy::disallowed_methods, reason = "where the developer says which server to use")]
-pub(crate) async fn url() -> String {
-    let start = || async {
-        match std::env::var("PILOTHOUSE_TEST_POSTGRES") {
-            Ok(url) => Server { url, _keeper: None },
-            Err(_) => start().await,
-        }
-    };
-    SERVER.get_or_init(start).await.url.clone()
+pub fn shared() -> String {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    match std::env::var("PILOTHOUSE_TEST_POSTGRES") {
+        Ok(url) => url,
+        Err(_) => SERVER.get_or_init(Postgres::start).url().to_owned(),
+    }
 }
 
-async fn start() -> Server {
-    let programs = programs();
-    let directory = tempfile::Builder::new()
-        .prefix("pilothouse-pg-")
-        .tempdir_in(short_temporary_directory())
-        .expect("a temporary directory")
-        .keep();
-    let account = Account::for_server(&directory);
-    account.own(&directory);
-    initialise(&programs, &account, &directory);
-    let keeper = keep_running(&programs, &account, &directory);
-    let url = format!("postgres://pilothouse@localhost/postgres?host={}", directory.display());
-    wait_until_ready(&url, &directory).await;
-    Server { url, _keeper: Some(keeper) }
+impl Postgres {
+    /// Starts one and waits until it takes connections. Blocks.
+    pub fn start() -> Self {
+        let programs = programs();
+        let directory = tempfile::Builder::new()
+            .prefix("pilothouse-pg-")
+            .tempdir_in(short_temporary_directory())
+            .expect("a temporary directory")
+            .keep();
+        let account = Account::for_server(&directory);
+        account.own(&directory);
+        initialise(&programs, &account, &directory);
+        let keeper = keep_running(&programs, &account, &directory);
+        let url = format!("postgres://pilothouse@localhost/postgres?host={}", directory.display());
+        wait_until_ready(&directory);
+        Self { url, keeper }
+    }
+
+    /// How it is reached: its database `postgres`, which is empty at first.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait().expect("a child can be waited for");
+    }
 }
 
 /// The directory of `initdb` and `postgres`, which Debian keeps out of PATH.
@@ -171,17 +187,30 @@ fn keep_running(programs: &Path, account: &Account, directory: &Path) -> Child {
         .expect("the shell starts")
 }
 
-async fn wait_until_ready(url: &str, directory: &Path) {
-    sqlx::any::install_default_drivers();
+fn wait_until_ready(directory: &Path) {
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        match AnyConnection::connect(url).await {
-            Ok(connection) => return connection.close().await.expect("closes"),
-            Err(error) if Instant::now() > deadline => {
-                let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
-                panic!("PostgreSQL is not ready after {PATIENCE:?}: {error}\n{log}");
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+    while !is_ready(directory) {
+        if Instant::now() > deadline {
+            let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+            panic!("PostgreSQL is not ready after {PATIENCE:?}:\n{log}");
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Greets the server as a client does. Until it is ready its answer is an error
+/// (`E`), or none; then it asks for no password (`R`).
+fn is_ready(directory: &Path) -> bool {
+    let said = b"user\0pilothouse\0database\0postgres\0\0";
+    let length = u32::try_from(said.len() + 8).expect("a few words");
+    let version = 3_u32 << 16;
+    let hello = [&length.to_be_bytes()[..], &version.to_be_bytes(), said].concat();
+    let greeted = UnixStream::connect(directory.join(".s.PGSQL.5432")).and_then(|mut stream| {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&hello)?;
+        let mut kind = [0];
+        stream.read_exact(&mut kind)?;
+        Ok(kind)
+    });
+    greeted.is_ok_and(|kind| kind == *b"R")
 }
