@@ -98,11 +98,19 @@ fn listen(
     let mut ended: Option<Instant> = None;
     loop {
         mailbox.interrupted()?;
-        match lines.recv_timeout(Duration::from_millis(20)) {
+        // What was said is passed on before we wait for more: a child that
+        // speaks steadily is heard as it speaks.
+        let line = match lines.try_recv() {
+            Ok(line) => Ok(line),
+            Err(_) => {
+                voice.out.flush()?;
+                lines.recv_timeout(Duration::from_millis(20))
+            }
+        };
+        match line {
             Ok((error, line)) => speak(voice, error, &line, &mut tail)?,
             Err(RecvTimeoutError::Disconnected) => return Ok(tail),
             Err(RecvTimeoutError::Timeout) => {
-                voice.out.flush()?;
                 if ended.is_none() && child.try_wait()?.is_some() {
                     ended = Some(Instant::now());
                 }
