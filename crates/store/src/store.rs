@@ -1,7 +1,7 @@
 //! The store's face: open, commit, read.
 
 use crate::changes;
-use crate::commit::{Commit, Committed, EnrolledRunner, PendingOrder, StoredRecord};
+use crate::commit::{Change, Commit, Committed, EnrolledRunner, PendingOrder, StoredRecord};
 use crate::database::{Database, roll_back};
 use crate::documents;
 use crate::error::StoreError;
@@ -86,6 +86,9 @@ impl Store {
             Ok(committed) => {
                 transaction.commit().await.map_err(failed)?;
                 tails.keep(working);
+                for run in ended(commit) {
+                    tails.forget(run);
+                }
                 Ok(committed)
             }
             Err(error) => {
@@ -247,6 +250,14 @@ impl Store {
     }
 }
 
+/// Runs whose end the commit tells: their journals grow no more.
+fn ended(commit: &Commit) -> impl Iterator<Item = RunId> {
+    commit.changes.iter().filter_map(|change| match change {
+        Change::PutRun(run) if run.outcome.is_some() => Some(run.id),
+        _ => None,
+    })
+}
+
 async fn fill(
     transaction: &mut Transaction<'static, Any>,
     tails: &mut Tails,
@@ -261,4 +272,45 @@ async fn fill(
         changes::apply(transaction, change).await?;
     }
     Ok(committed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilot_proto::Cursor;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn the_tail_of_a_run_that_is_over_leaves_the_memory() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let url = format!("sqlite://{}/hub.db", home.path().display());
+        let store = Store::open(&url).await.expect("opens");
+        let id = "0190b1de-0000-7000-8000-00000000002a";
+        let batch = |seq| crate::JournalBatch {
+            run: id.parse().expect("an id"),
+            records: vec![StoredRecord {
+                cursor: Cursor { epoch: 1, seq },
+                lines: 1,
+                json: json!({ "epoch": 1, "seq": seq }).to_string(),
+            }],
+        };
+        let kept = async || store.shared.tails.lock().await.len();
+        let commit = Commit { journal: vec![batch(1)], changes: Vec::new() };
+        store.commit(&commit).await.expect("commits");
+        assert_eq!(kept().await, 1, "it is written again in a moment");
+
+        let run = json!({
+            "id": id, "task": id, "attempt": 1, "runner": id, "fence": 1,
+            "phase": "finished", "leased_at": 1, "outcome": { "outcome": "no_change" },
+        });
+        let run = serde_json::from_value(run).expect("a run");
+        let commit = Commit { journal: vec![batch(2)], changes: vec![Change::PutRun(run)] };
+        store.commit(&commit).await.expect("commits");
+        assert_eq!(kept().await, 0, "a day of short runs must not fill the memory");
+
+        let commit = Commit { journal: vec![batch(3)], changes: Vec::new() };
+        let committed = store.commit(&commit).await.expect("a straggler is stored all the same");
+        assert_eq!(committed.journal[0].end.cursor.seq, 3);
+        store.close().await;
+    }
 }

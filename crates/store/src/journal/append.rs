@@ -57,6 +57,16 @@ impl Tails {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.by_run.len()
+    }
+
+    /// Nothing more comes of this run. Should it, its tail is read again.
+    pub(crate) fn forget(&mut self, run: RunId) {
+        self.take(run);
+    }
+
     fn evict(&mut self, down_to: usize) {
         let mut by_age: Vec<_> = self.by_run.iter().map(|(run, kept)| (kept.used, *run)).collect();
         by_age.sort_unstable();
