@@ -212,14 +212,13 @@ pub(crate) async fn setting(pool: &AnyPool, key: &str) -> Result<Option<String>,
     value.map_err(read_failed("a setting"))
 }
 
-pub(crate) async fn settings(
+pub(crate) async fn settings_of_open_tasks(
     pool: &AnyPool,
     prefix: &str,
 ) -> Result<BTreeMap<String, String>, StoreError> {
-    // Not `LIKE`: its wildcards and its case depend on the engine.
-    let sql = "SELECT key, value FROM settings WHERE SUBSTR(key, 1, $1) = $2";
-    let length = i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX);
-    let rows = sqlx::query(sql).bind(length).bind(prefix).fetch_all(pool).await;
+    let sql = "SELECT settings.key, settings.value FROM tasks \
+               JOIN settings ON settings.key = $1 || tasks.id WHERE tasks.ended = 0";
+    let rows = sqlx::query(sql).bind(prefix).fetch_all(pool).await;
     let pair = |row: &AnyRow| -> Result<(String, String), sqlx::Error> {
         Ok((row.try_get(0)?, row.try_get(1)?))
     };

@@ -187,9 +187,13 @@ impl Store {
         documents::setting(self.readers(), key).await
     }
 
-    /// All settings whose key begins with `prefix`.
-    pub async fn settings(&self, prefix: &str) -> Result<BTreeMap<String, String>, StoreError> {
-        documents::settings(self.readers(), prefix).await
+    /// The settings whose key is `prefix` and the id of a task that is not at
+    /// an end.
+    pub async fn settings_of_open_tasks(
+        &self,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        documents::settings_of_open_tasks(self.readers(), prefix).await
     }
 
     /// Where a run's journal ends; the default for a run without one.

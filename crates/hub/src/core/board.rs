@@ -140,8 +140,9 @@ impl Board {
         for order in store.all_orders().await? {
             board.orders.entry(order.run).or_default().push(order);
         }
-        // Thousands may wait that have no run yet; their memories are read at once.
-        let mut memories = store.settings(MEMORY).await?;
+        // Thousands may wait that have no run yet; their memories are read at
+        // once, and none of the many more that are over.
+        let mut memories = store.settings_of_open_tasks(MEMORY).await?;
         for task in store.open_tasks().await? {
             let memory = memories.remove(&memory_key(task.id));
             board.add(store, task, memory).await?;

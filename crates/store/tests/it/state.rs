@@ -21,7 +21,7 @@ on_both_engines!(
     projects_forges_and_providers_are_kept_by_name,
     runners_are_kept,
     orders_wait_in_the_order_given,
-    settings_are_kept_by_group,
+    settings_are_kept_and_read_for_the_open_tasks,
     fields_of_a_newer_build_survive_a_change,
     a_document_that_cannot_be_understood_is_named,
 );
@@ -246,20 +246,23 @@ async fn orders_wait_in_the_order_given(world: World) {
     assert_eq!(store.all_orders().await.expect("reads"), [order(2, 2), order(5, 2)]);
 }
 
-async fn settings_are_kept_by_group(world: World) {
+async fn settings_are_kept_and_read_for_the_open_tasks(world: World) {
     let store = world.open().await;
     let put = |key: &str, value: &str| Change::PutSetting { key: key.into(), value: value.into() };
     let puts = [put("hub/id", "1"), put("hub/näme", "x"), put("hubris", "y"), put("hub/id", "2")];
     change(&store, puts).await.expect("commits");
     assert_eq!(store.setting("hub/id").await.expect("reads").as_deref(), Some("2"), "last put");
-    let group = store.settings("hub/").await.expect("reads");
-    let keys: Vec<&str> = group.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["hub/id", "hub/näme"], "only the group");
-    assert_eq!(store.settings("hub/nä").await.expect("reads").len(), 1, "by letters, not bytes");
-    assert_eq!(store.settings("").await.expect("reads").len(), 3, "all");
-    assert!(store.settings("HUB/").await.expect("reads").is_empty(), "case counts");
     change(&store, [Change::RemoveSetting { key: "hub/id".into() }]).await.expect("commits");
     assert_eq!(store.setting("hub/id").await.expect("reads"), None, "it is gone");
+    assert_eq!(store.setting("hub/näme").await.expect("reads").as_deref(), Some("x"));
+
+    let of = |number: u128| format!("memory/{}", task_id(number));
+    change(&store, [1, 2, 3].map(|number| put(&of(number), "m"))).await.expect("commits");
+    let over = Task { state: TaskState::Cancelled, ..task(2) };
+    change(&store, [Change::PutTask(task(1)), Change::PutTask(over)]).await.expect("commits");
+    let open = store.settings_of_open_tasks("memory/").await.expect("reads");
+    let keys: Vec<&String> = open.keys().collect();
+    assert_eq!(keys, [&of(1)], "neither of a task that is over, nor of none");
 }
 
 async fn fields_of_a_newer_build_survive_a_change(world: World) {
