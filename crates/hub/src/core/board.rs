@@ -208,14 +208,16 @@ impl Board {
         Ok(())
     }
 
-    /// Forgets a task that is over; it is read again when somebody asks.
-    pub(crate) fn dismiss(&mut self, id: TaskId) {
+    /// Forgets a task that is over, and gives its runs; it is read again when
+    /// somebody asks.
+    pub(crate) fn dismiss(&mut self, id: TaskId) -> Vec<(RunId, RunnerId)> {
         if !self.tasks.get(&id).is_some_and(Slot::is_over) {
-            return;
+            return Vec::new();
         }
-        for run in self.tasks.remove(&id).iter().flat_map(|slot| slot.machine.runs()) {
-            self.runs.remove(&run.id);
-        }
+        let slot = self.tasks.remove(&id);
+        let runs = slot.iter().flat_map(|slot| slot.machine.runs());
+        let gone = runs.filter_map(|run| Some((run.id, self.runs.remove(&run.id)?.runner)));
+        gone.collect()
     }
 
     /// Runs that are leased to a runner and not over.

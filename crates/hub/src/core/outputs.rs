@@ -56,7 +56,14 @@ impl Core {
             self.show_runner(runner);
         }
         for task in turn.touched {
-            self.board.dismiss(task);
+            for (run, runner) in self.board.dismiss(task) {
+                // Only now that its end is durable: the same runner stays
+                // connected for months, and a run of it that is not known to be
+                // held is one that it lost.
+                if let Some(link) = self.links.get_mut(&runner) {
+                    link.held.remove(&run);
+                }
+            }
         }
         // Wishes without an answer of their own have none left to wait for.
         drop(batch);
