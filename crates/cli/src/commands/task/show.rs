@@ -139,7 +139,8 @@ fn size(task: &Task) -> String {
     if diff.files == 0 {
         return String::new();
     }
-    format!("{} files +{} -{}", diff.files, diff.added, diff.removed)
+    let files = if diff.files == 1 { "file" } else { "files" };
+    format!("{} {files} +{} -{}", diff.files, diff.added, diff.removed)
 }
 
 fn usage(usage: &Usage) -> String {
