@@ -1,7 +1,7 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pilot_proto::{Mode, OnTimeout, RunnerId};
+use pilot_proto::{Mode, OnTimeout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -25,11 +25,12 @@ const EXIT_CODES: &str = "Exit codes:
   6  with --wait: the task was cancelled, or its pull request closed";
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Globals {
     /// Hub to talk to; without it, the one on this machine
     #[arg(long, global = true, env = "PILOTHOUSE_HUB", value_name = "URL")]
     pub(crate) hub: Option<String>,
-    /// File with the token for --hub
+    /// File with the token for --hub; without it, PILOTHOUSE_TOKEN is the token
     #[arg(long, global = true, env = "PILOTHOUSE_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// SHA-256 of the certificate of --hub, hex
@@ -92,7 +93,7 @@ pub(crate) struct Up {
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR:PORT")]
     pub(crate) listen: SocketAddr,
     /// Runs at once
-    #[arg(long, default_value_t = default_workers(), value_name = "N")]
+    #[arg(long, default_value_t = default_workers(), value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) workers: u32,
 }
 
@@ -102,7 +103,7 @@ pub(crate) struct Hub {
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR:PORT")]
     pub(crate) listen: SocketAddr,
     /// Database; without it, SQLite in the data directory
-    #[arg(long, env = "PILOTHOUSE_STORE", value_name = "URL")]
+    #[arg(long, env = "PILOTHOUSE_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<String>,
     /// Address that runners and links in pull requests use
     #[arg(long, env = "PILOTHOUSE_PUBLIC_URL", value_name = "URL")]
@@ -130,7 +131,7 @@ pub(crate) struct RunnerStart {
     #[arg(long, value_name = "CODE")]
     pub(crate) join: Option<String>,
     /// Runs at once
-    #[arg(long, default_value_t = default_workers(), value_name = "N")]
+    #[arg(long, default_value_t = default_workers(), value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) workers: u32,
     /// What the runner calls itself; without it, the machine's name
     #[arg(long, value_name = "NAME")]
@@ -152,8 +153,8 @@ pub(crate) enum RunnerCommand {
     List,
     /// Refuse a runner from now on
     Revoke {
-        /// Its id
-        runner: RunnerId,
+        /// Its id, or the last digits of it
+        runner: String,
     },
     /// Say what this machine lacks to run agents, and the mend
     Doctor,

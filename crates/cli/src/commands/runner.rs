@@ -3,9 +3,11 @@
 use super::{Done, connect, daemons};
 use crate::args::{Globals, RunnerCommand};
 use crate::output;
+use pilot_client::Client;
 use pilot_proto::console::{
     JoinCodeNew, NewJoinCode, Nothing, OneRunner, RunnerList, RunnerRevoke, RunnerSeen,
 };
+use pilot_proto::{Code, Problem, RunnerId};
 
 pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<Done> {
     match command {
@@ -18,7 +20,8 @@ pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<
             Ok(Done::Well)
         }),
         RunnerCommand::Revoke { runner } => connect::with_hub(globals, async |hub| {
-            let gone = hub.call::<RunnerRevoke>(OneRunner { runner: *runner }).await?;
+            let runner = find(hub, runner).await?;
+            let gone = hub.call::<RunnerRevoke>(OneRunner { runner }).await?;
             output::show(globals, &gone, || format!("runner {} is revoked", runner.short()))?;
             Ok(Done::Well)
         }),
@@ -42,6 +45,32 @@ pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<
             )?;
             Ok(Done::Well)
         }),
+    }
+}
+
+/// A runner by its whole id, or by the last digits that `pilot runner list` shows.
+async fn find(hub: &Client, name: &str) -> anyhow::Result<RunnerId> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    let digits = name.to_lowercase();
+    let mut found = Vec::new();
+    if digits.len() >= 4 {
+        let runners = hub.call::<RunnerList>(Nothing {}).await?;
+        let ids = runners.iter().map(|runner| runner.id);
+        found.extend(ids.filter(|id| id.0.simple().to_string().ends_with(&digits)));
+    }
+    let hint = "`pilot runner list` shows them; give at least 4 digits of the id's end";
+    match found.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let message = format!("no runner's id ends in `{name}`");
+            Err(Problem::new(Code::NotFound, message).hint(hint).into())
+        }
+        [_, _, ..] => {
+            let message = format!("more than one runner's id ends in `{name}`");
+            Err(Problem::new(Code::Invalid, message).hint("give more digits").into())
+        }
     }
 }
 

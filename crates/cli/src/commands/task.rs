@@ -98,6 +98,13 @@ async fn rescue(
 ) -> anyhow::Result<Done> {
     let task = find(hub, name).await?;
     let path = output.unwrap_or_else(|| PathBuf::from(format!("{}.bundle", task.short())));
+    // The file is put in place by renaming, which must not replace a device or
+    // the terminal (`-o /dev/null`), nor fail late for a directory.
+    if path.exists() && !path.is_file() {
+        let message = format!("`{}` is there and is no file", path.display());
+        let hint = "name a file with `-o FILE`";
+        return Err(Problem::new(Code::Invalid, message).hint(hint).into());
+    }
     let partial = path.with_extension("bundle.part");
     let mut file = tokio::fs::File::create(&partial)
         .await

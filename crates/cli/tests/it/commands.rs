@@ -43,6 +43,8 @@ fn wrong_input_gets_a_clear_answer() {
         1,
         &["token"],
     );
+    check(&world, &["runner", "revoke", "abcdef99"], 1, &["no runner", "runner list"]);
+    check(&world, &["runner", "--workers", "0"], 2, &["--workers"]);
     check(&world, &["frobnicate"], 2, &["Usage"]);
     check(&world, &["--version"], 0, &["pilot 0."]);
     check(&world, &["completions", "bash"], 0, &["_pilot"]);
@@ -155,4 +157,31 @@ fn doctor_says_what_is_missing_and_the_mend() {
     let said = world.pilot(&["runner", "doctor"]);
     assert!(said.out.contains("scripted") && said.out.contains("claude"), "{}", said.out);
     assert!(said.out.contains("git"), "{}", said.out);
+}
+
+#[test]
+fn a_runner_is_revoked_by_the_digits_that_the_list_shows() {
+    let world = World::with_runner(1);
+    let list = world.pilot(&["runner", "list"]).ok();
+    let shown = list.lines().nth(1).and_then(|line| line.split(' ').next()).expect("one runner");
+    check(&world, &["runner", "revoke", shown], 0, &["is revoked"]);
+}
+
+#[test]
+fn a_rescued_bundle_replaces_no_device() {
+    let world = World::with_hub();
+    let id = world.file("write a.txt a").to_string();
+    let directory = world.path("").to_string_lossy().into_owned();
+    check(&world, &["task", "rescue", &id, "-o", "/dev/null"], 1, &["/dev/null", "no file"]);
+    check(&world, &["task", "rescue", &id, "-o", &directory], 1, &["no file"]);
+}
+
+#[test]
+fn help_does_not_show_what_the_environment_holds() {
+    let world = World::bare();
+    let mut command = world.command();
+    command.env("PILOTHOUSE_STORE", "postgres://me:hunter2@db/x").args(["hub", "--help"]);
+    let output = command.output().expect("the product starts");
+    let help = String::from_utf8_lossy(&output.stdout);
+    assert!(help.contains("PILOTHOUSE_STORE") && !help.contains("hunter2"), "{help}");
 }
