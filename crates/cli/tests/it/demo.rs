@@ -202,3 +202,15 @@ fn an_earlier_moment_of_the_diff_can_be_read() {
     let then: Snapshot = world.json(&["task", "diff", &id.to_string(), "--at", &at.to_string()]);
     assert!(then.files.contains_key("one.txt") && !then.files.contains_key("two.txt"), "{then:#?}");
 }
+
+#[test]
+fn a_task_that_is_stopped_at_once_is_stopped() {
+    let world = World::with_runner(4);
+    // Each stop meets its run at another moment: queued, leased, being taken,
+    // at work. None may be lost.
+    for _ in 0..12 {
+        let id = world.file("wait-file /nonexistent/never");
+        world.pilot(&["task", "stop", &id.to_string()]).ok();
+        world.until_state(id, "cancelled");
+    }
+}

@@ -52,10 +52,17 @@ impl Core {
     /// Sends again what a runner that has just connected may have missed.
     pub(crate) fn send_orders_again(&mut self, turn: &mut Turn, runner: RunnerId) {
         for run in self.board.runs_of(runner) {
-            for order in self.board.orders.get(&run).into_iter().flatten() {
-                let (order, act) = (order.order, order.act.clone());
-                turn.send(runner, ToRunner::Order { order, run, act });
-            }
+            self.send_orders_of(turn, runner, run);
+        }
+    }
+
+    /// Sends what a run was told: also what was said before its runner had it,
+    /// which the runner could only drop. A run does an order once, whatever
+    /// comes twice.
+    pub(crate) fn send_orders_of(&mut self, turn: &mut Turn, runner: RunnerId, run: RunId) {
+        for order in self.board.orders.get(&run).into_iter().flatten() {
+            let (order, act) = (order.order, order.act.clone());
+            turn.send(runner, ToRunner::Order { order, run, act });
         }
     }
 }

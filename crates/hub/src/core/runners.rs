@@ -168,6 +168,7 @@ impl Core {
         }
         turn.runners.insert(runner);
         self.ask_queue(turn, QueueEvent::Taken { run });
+        self.send_orders_of(turn, runner, run);
     }
 
     fn declined(&mut self, turn: &mut Turn, runner: RunnerId, run: RunId, reason: &str) {
