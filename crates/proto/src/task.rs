@@ -140,6 +140,22 @@ pub enum TaskState {
 }
 
 impl TaskState {
+    /// Every name that [`TaskState::name`] gives, in the order of a task's way.
+    pub const NAMES: &[&str] = &[
+        "queued",
+        "leased",
+        "working",
+        "needs_you",
+        "publishing",
+        "in_review",
+        "merged",
+        "closed",
+        "published",
+        "no_change",
+        "failed",
+        "cancelled",
+    ];
+
     /// True where nothing more happens by itself. `InReview` is not an end.
     pub fn is_end(&self) -> bool {
         match self {
@@ -269,6 +285,8 @@ mod tests {
             TaskState::Failed { problem: Problem::new(Code::Internal, "m") },
             TaskState::Cancelled,
         ];
+        let names: Vec<_> = states.iter().map(TaskState::name).collect();
+        assert_eq!(names, TaskState::NAMES, "the list of names is that of the states");
         for state in states {
             let task = Task {
                 id: TaskId(id),

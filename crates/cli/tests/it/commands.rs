@@ -31,6 +31,11 @@ fn wrong_input_gets_a_clear_answer() {
     check(&world, &new(&["--agent", "claude"]), 1, &["prompt"]);
     check(&world, &new(&["--agent", "gpt-99", "--prompt", "x"]), 1, &["gpt-99", "claude"]);
     check(&world, &new(&["--mode", "yolo", "--prompt", "x"]), 2, &["auto", "ask", "plan"]);
+    check(&world, &["task", "list", "--state", "nope"], 1, &["nope", "needs_you"]);
+    check(&world, &["task", "list", "--state", "failed"], 0, &["no such tasks"]);
+    let new = ["task", "new", "--project", "demo", "--prompt-stdin"];
+    let said = world.pilot_with_input(&new, "say a\0b");
+    assert!(said.code() == 1 && said.err.contains("NUL"), "{}", said.err);
     check(&world, &["task", "show", "zzzz"], 1, &["not a task"]);
     check(&world, &["task", "show", "abcdef99"], 1, &["no task ends in"]);
     check(&world, &["task", "show", "00000000-0000-7000-8000-000000000000"], 1, &["task"]);

@@ -82,6 +82,11 @@ fn check(new: &NewTask) -> Result<(), Problem> {
     if new.prompt.len() > NewTask::MAX_PROMPT {
         return Err(too_long("prompt", new.prompt.len()));
     }
+    // Neither git nor a program's arguments can carry it.
+    let said = [Some(&new.prompt), new.title.as_ref()];
+    if said.into_iter().flatten().any(|text| text.contains('\0')) {
+        return Err(invalid("`prompt` or `title` holds a NUL character."));
+    }
     if new.title.as_ref().is_some_and(|title| title.len() > MAX_LINE) {
         return Err(invalid(format!("`title` is longer than {MAX_LINE} bytes.")));
     }
@@ -106,6 +111,9 @@ fn check_text(text: &str) -> Result<(), Problem> {
     }
     if text.len() > NewTask::MAX_PROMPT {
         return Err(too_long("text", text.len()));
+    }
+    if text.contains('\0') {
+        return Err(invalid("`text` holds a NUL character."));
     }
     Ok(())
 }

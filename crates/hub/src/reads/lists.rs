@@ -7,7 +7,7 @@ use pilot_proto::console::{
     ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
     ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
 };
-use pilot_proto::{Forge, InboxItem, Problem, Project, Provider, Task};
+use pilot_proto::{Code, Forge, InboxItem, Problem, Project, Provider, Task, TaskState};
 
 /// Tasks in one answer.
 const MAX_TASKS: u32 = 10_000;
@@ -26,6 +26,13 @@ impl Answers<HubStatus> for Parts {
 
 impl Answers<TaskList> for Parts {
     async fn answer(&self, _who: &Principal, query: TaskQuery) -> Result<Vec<Task>, Problem> {
+        if let Some(state) = &query.state
+            && !TaskState::NAMES.contains(&state.as_str())
+        {
+            let hint = format!("There are: {}.", TaskState::NAMES.join(", "));
+            let message = format!("`state` is no state of a task: `{state}`.");
+            return Err(Problem::new(Code::Invalid, message).hint(hint));
+        }
         let limit = Some(query.limit.unwrap_or(DEFAULT_TASKS).min(MAX_TASKS));
         self.store.tasks(&TaskQuery { limit, ..query }).await.map_err(|error| error.problem())
     }

@@ -14,12 +14,17 @@ pub(crate) async fn list(
     hub: &Client,
     query: TaskQuery,
 ) -> anyhow::Result<Done> {
+    let empty = if query.project.is_some() || query.state.is_some() {
+        "no such tasks"
+    } else {
+        "no tasks: `pilot task new --project demo` files a first one"
+    };
     let tasks = hub.call::<TaskList>(query).await?;
     output::table(
         globals,
         &tasks,
         &["TASK", "STATE", "FOR", "PROJECT", "AGENT", "DIFF", "TITLE"],
-        "no tasks: `pilot task new --project demo` files a first one",
+        empty,
         |task| {
             vec![
                 task.id.short(),
