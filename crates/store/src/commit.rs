@@ -106,7 +106,8 @@ pub enum Change {
     },
     /// A word the hub wants to remember: its identity, a machine's memory.
     PutSetting {
-        /// Its name; `/` makes groups that [`Store::settings`](crate::Store::settings) reads at once.
+        /// Its name; see [`Store::settings_of_open_tasks`](crate::Store::settings_of_open_tasks)
+        /// for those that belong to a task.
         key: String,
         /// What.
         value: String,
