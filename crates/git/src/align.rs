@@ -216,7 +216,9 @@ fn few_edits(old: &[&[u8]], new: &[&[u8]], deadline: Instant) -> Option<Vec<Diff
 
 /// Lines as numbers: the same number, the same bytes.
 fn numbered<'a>(old: &[&'a [u8]], new: &[&'a [u8]]) -> (Vec<u32>, Vec<u32>) {
-    let mut known: HashMap<&'a [u8], u32> = HashMap::with_capacity(old.len().max(new.len()));
+    // Seeded at random, so that no file can be made of lines that collide.
+    let mut known: HashMap<&'a [u8], u32, foldhash::fast::RandomState> =
+        HashMap::with_capacity_and_hasher(old.len().max(new.len()), Default::default());
     let mut number = |line: &&'a [u8]| {
         let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
         *known.entry(line).or_insert(next)
