@@ -49,6 +49,7 @@ impl Done {
             | TaskState::Leased { .. }
             | TaskState::Working { .. }
             | TaskState::NeedsYou { .. }
+            | TaskState::Ready
             | TaskState::Publishing => Self::Well,
         }
     }

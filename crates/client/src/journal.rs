@@ -3,7 +3,7 @@
 use crate::error::ClientError;
 use crate::live::{Live, Told};
 use pilot_proto::RunId;
-use pilot_proto::console::{FromConsole, ToConsole};
+use pilot_proto::console::{FromConsole, JournalPart, ToConsole};
 use pilot_proto::event::Record;
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ impl JournalRecords {
         run: RunId,
         after: u64,
     ) -> Result<Self, ClientError> {
-        live.say(FromConsole::WatchJournal { watch: WATCH, run, after });
+        live.say(FromConsole::WatchJournal { watch: WATCH, run, after, part: JournalPart::All });
         let mut records = Self { live, ready: VecDeque::new(), ended: false };
         // Until the hub says that it watches, it may still say that there is
         // no such run: better told here than with the first record.
@@ -63,6 +63,7 @@ impl JournalRecords {
                 | ToConsole::Task { .. }
                 | ToConsole::Runner { .. }
                 | ToConsole::Inbox { .. }
+                | ToConsole::Log { .. }
                 | ToConsole::Behind { .. },
             )
             | Told::Back => {}

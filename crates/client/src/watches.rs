@@ -7,7 +7,7 @@
 //! up, and the next one begins where this one was whole.
 
 use pilot_proto::RunId;
-use pilot_proto::console::{FromConsole, ToConsole};
+use pilot_proto::console::{FromConsole, JournalPart, ToConsole};
 use pilot_proto::event::{Cursor, Record};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Watch {
     All,
-    Journal { run: RunId, reached: Cursor },
+    Journal { run: RunId, reached: Cursor, part: JournalPart },
+    Log { run: RunId },
 }
 
 /// The watches that stand, by the number the console chose.
@@ -50,11 +51,14 @@ impl Watches {
             FromConsole::WatchAll { watch } => {
                 self.standing.insert(*watch, Watch::All);
             }
-            FromConsole::WatchJournal { watch, run, after } => {
+            FromConsole::WatchJournal { watch, run, after, part } => {
                 // A journal begins in epoch 1; of which epoch a later position
                 // is, the first record tells.
                 let reached = Cursor { epoch: u32::from(*after == 0), seq: *after };
-                self.standing.insert(*watch, Watch::Journal { run: *run, reached });
+                self.standing.insert(*watch, Watch::Journal { run: *run, reached, part: *part });
+            }
+            FromConsole::WatchLog { watch, run } => {
+                self.standing.insert(*watch, Watch::Log { run: *run });
             }
             FromConsole::Unwatch { watch } => {
                 self.standing.remove(watch);
@@ -68,9 +72,13 @@ impl Watches {
             .iter()
             .map(|(watch, standing)| match standing {
                 Watch::All => FromConsole::WatchAll { watch: *watch },
-                Watch::Journal { run, reached } => {
-                    FromConsole::WatchJournal { watch: *watch, run: *run, after: reached.seq }
-                }
+                Watch::Journal { run, reached, part } => FromConsole::WatchJournal {
+                    watch: *watch,
+                    run: *run,
+                    after: reached.seq,
+                    part: *part,
+                },
+                Watch::Log { run } => FromConsole::WatchLog { watch: *watch, run: *run },
             })
             .collect()
     }
@@ -83,8 +91,8 @@ impl Watches {
             return Taken::NOTHING;
         };
         match (message, standing) {
-            (ToConsole::Records { records, end, .. }, Watch::Journal { reached, .. }) => {
-                let taken = take_records(reached, watch, records, end);
+            (ToConsole::Records { records, end, .. }, Watch::Journal { reached, part, .. }) => {
+                let taken = take_records(reached, *part, watch, records, end);
                 if matches!(taken.pass, Some(ToConsole::Records { end: true, .. })) {
                     self.standing.remove(&watch);
                 }
@@ -92,11 +100,10 @@ impl Watches {
             }
             // What was sent before this was read before this, so the hub must
             // go on no later than where we are.
-            (ToConsole::Behind { after: Some(after), .. }, Watch::Journal { reached, .. })
-                if after > reached.seq =>
-            {
-                Taken::HOLE
-            }
+            (
+                ToConsole::Behind { after: Some(after), .. },
+                Watch::Journal { reached, part: JournalPart::All, .. },
+            ) if after > reached.seq => Taken::HOLE,
             (message @ ToConsole::Ended { .. }, _) => {
                 self.standing.remove(&watch);
                 Taken::pass(message)
@@ -113,16 +120,24 @@ fn watch_of(message: &ToConsole) -> u32 {
         | ToConsole::Runner { watch, .. }
         | ToConsole::Inbox { watch, .. }
         | ToConsole::Records { watch, .. }
+        | ToConsole::Log { watch, .. }
         | ToConsole::Behind { watch, .. }
         | ToConsole::Ended { watch, .. } => *watch,
     }
 }
 
 /// Keeps what is new, up to the first hole.
-fn take_records(reached: &mut Cursor, watch: u32, mut records: Vec<Record>, end: bool) -> Taken {
+fn take_records(
+    reached: &mut Cursor,
+    part: JournalPart,
+    watch: u32,
+    mut records: Vec<Record>,
+    end: bool,
+) -> Taken {
     let mut hole = false;
     records.retain(|record| {
-        hole |= is_hole(*reached, record);
+        // A part of a journal has holes by its nature.
+        hole |= part == JournalPart::All && is_hole(*reached, record);
         let new = !hole && record.seq > reached.seq;
         if new {
             *reached = record.cursor();
@@ -162,9 +177,13 @@ mod tests {
         ToConsole::Records { watch: 1, records, end: false }
     }
 
+    fn watch(after: u64) -> FromConsole {
+        FromConsole::WatchJournal { watch: 1, run: run(), after, part: JournalPart::All }
+    }
+
     fn watching(after: u64) -> Watches {
         let mut watches = Watches::default();
-        watches.say(&FromConsole::WatchJournal { watch: 1, run: run(), after });
+        watches.say(&watch(after));
         watches
     }
 
@@ -183,11 +202,7 @@ mod tests {
     fn what_comes_again_after_a_reconnect_is_let_through_once() {
         let mut watches = watching(0);
         assert_eq!(passed(watches.take(records(1..=3))), [1, 2, 3]);
-        assert_eq!(
-            watches.resume(),
-            [FromConsole::WatchJournal { watch: 1, run: run(), after: 3 }],
-            "it goes on where it was"
-        );
+        assert_eq!(watches.resume(), [watch(3)], "it goes on where it was");
         assert_eq!(passed(watches.take(records(2..=5))), [4, 5]);
         assert_eq!(passed(watches.take(records(1..=5))), [0_u64; 0]);
     }
@@ -198,10 +213,7 @@ mod tests {
         let taken = watches.take(records([1, 2, 4, 5]));
         assert!(taken.hole, "record 3 is missing");
         assert_eq!(passed(taken), [1, 2], "what was whole is let through");
-        assert_eq!(
-            watches.resume(),
-            [FromConsole::WatchJournal { watch: 1, run: run(), after: 2 }]
-        );
+        assert_eq!(watches.resume(), [watch(2)]);
         assert_eq!(passed(watches.take(records(3..=5))), [3, 4, 5]);
     }
 

@@ -309,7 +309,12 @@ impl Gitea {
             let pull = self.pull(&wanted.repository, number).await?;
             match self.compare(wanted, number, &pull) {
                 Ok(()) => {
-                    return Ok(PullRequest { number, url: pull.html_url, head: pull.head.sha });
+                    return Ok(PullRequest {
+                        number,
+                        url: pull.html_url,
+                        head: pull.head.sha,
+                        checks: None,
+                    });
                 }
                 Err(error) if read >= READS => return Err(error),
                 Err(_) => self.http.pace.pause(read).await,

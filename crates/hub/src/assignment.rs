@@ -38,6 +38,7 @@ pub(crate) fn run_spec(
         on_timeout: task.on_timeout,
         limits: task.limits.clone(),
         resume: machine.resume().cloned(),
+        attachments: task.attachments.clone(),
         git: None,
         provider: None,
     })

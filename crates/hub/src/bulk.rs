@@ -96,6 +96,7 @@ impl Traffic {
             Incoming::Message(
                 ToHub::Hello { .. }
                 | ToHub::Beat { .. }
+                | ToHub::About { .. }
                 | ToHub::Taken { .. }
                 | ToHub::Declined { .. },
             )

@@ -37,6 +37,7 @@ mod publish;
 mod reads;
 mod request;
 mod tls;
+mod unbuilt;
 
 pub use error::HubError;
 pub use hub::{Hub, Running};

@@ -158,6 +158,7 @@ impl Watches {
         self.by_number.retain(|_, task| !task.is_finished());
         let (FromConsole::WatchAll { watch }
         | FromConsole::WatchJournal { watch, .. }
+        | FromConsole::WatchLog { watch, .. }
         | FromConsole::Unwatch { watch }) = said;
         // A number used again means the new watch.
         if let Some(old) = self.by_number.remove(&watch) {
@@ -177,10 +178,10 @@ impl Watches {
         let task = self.tasks.spawn(async move {
             match said {
                 FromConsole::WatchAll { watch } => everything::watch(&parts, &out, watch).await,
-                FromConsole::WatchJournal { watch, run, after } => {
+                FromConsole::WatchJournal { watch, run, after, part: _ } => {
                     journal::watch(&parts.store, &parts.fanout, &out, watch, run, after).await;
                 }
-                FromConsole::Unwatch { .. } => {}
+                FromConsole::WatchLog { .. } | FromConsole::Unwatch { .. } => {}
             }
         });
         self.by_number.insert(watch, task);

@@ -6,22 +6,39 @@
 //! Requests travel as path parameters (fields named in `{…}`), and the other
 //! fields as query string (`GET`, `DELETE`: flat scalars only) or JSON body.
 
-use crate::code::Problem;
-use crate::event::{Cursor, Record};
-use crate::ids::{InboxId, RunId, RunnerId, TaskId};
-use crate::inbox::{Answer, InboxItem};
-use crate::project::{Forge, ForgeKind, Project, Provider, ProviderKind};
-use crate::run::Run;
-use crate::runner::About;
-use crate::secret::{self, Secret};
+mod inbox;
+mod live;
+mod reads;
+mod runners;
+mod setup;
+mod tasks;
+
+pub use inbox::{AnswerItem, InboxQuery};
+pub use live::{FromConsole, JournalPart, ToConsole};
+pub use reads::{
+    DiffQuery, FileQuery, JournalPage, JournalQuery, LogHits, LogPage, LogQuery, LogSearch,
+    LogText, Moment, MomentKind, Moments, MomentsQuery,
+};
+pub use runners::{NewJoinCode, NewJoinCodeMade, OneRunner, RunnerSeen};
+pub use setup::{
+    CredentialKeep, HubInfo, Named, NewForge, NewProvider, NewSignInCode, NewSignInCodeMade,
+    Nothing, Preference, PreferenceKey, SignIn,
+};
+pub use tasks::{
+    IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
+    ReviewNote, ReviewNoteSent, Say, SendReview, TaskDetail, TaskQuery,
+};
+
+use crate::inbox::InboxItem;
+use crate::project::{Forge, Project, Provider};
 use crate::snapshot::{FileDiff, Snapshot};
-use crate::task::{Limits, Mode, OnTimeout, Task};
-use crate::time::Timestamp;
+use crate::task::{Attachment, Task};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// How a command travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// Reads.
@@ -33,7 +50,7 @@ pub enum Method {
 }
 
 /// What somebody may do. Ordered: each may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Look.
@@ -125,6 +142,8 @@ command_table! {
     TaskDiff("task_diff", Get, "/api/tasks/{task}/diff", Viewer): DiffQuery => Snapshot;
     /// One changed file, side by side.
     TaskDiffFile("task_diff_file", Get, "/api/tasks/{task}/diff/file", Viewer): FileQuery => FileDiff;
+    /// The points of a run that a person may want to go back to.
+    TaskMoments("task_moments", Get, "/api/tasks/{task}/moments", Viewer): MomentsQuery => Moments;
     /// Tells the agent something: queued while it works, a new run when it is done.
     TaskSay("task_say", Post, "/api/tasks/{task}/say", Operator): Say => Task;
     /// Stops the agent's turn and keeps its session.
@@ -135,6 +154,23 @@ command_table! {
     TaskRetry("task_retry", Post, "/api/tasks/{task}/retry", Operator): OneTask => Task;
     /// Continues the session of the last run, on its work, in a new run.
     TaskResume("task_resume", Post, "/api/tasks/{task}/resume", Operator): Resume => Task;
+    /// Gives the task to another runner, agent or model: at once while it waits, after the run
+    /// at work was stopped and rescued, or as a new attempt.
+    TaskReassign("task_reassign", Post, "/api/tasks/{task}/reassign", Operator): Reassign => Task;
+    /// Lets work that was held for a look be published.
+    TaskPublish("task_publish", Post, "/api/tasks/{task}/publish", Approver): OneTask => Task;
+    /// Keeps this task of a group: it is published, the others are stopped.
+    TaskKeep("task_keep", Post, "/api/tasks/{task}/keep", Approver): OneTask => Task;
+    /// Takes a task that has ended off the list of what needs a person.
+    TaskDismiss("task_dismiss", Post, "/api/tasks/{task}/dismiss", Operator): OneTask => Task;
+    /// Sends comments on lines of the change to the agent, as one follow-up.
+    TaskReview("task_review", Post, "/api/tasks/{task}/review", Operator): SendReview => Task;
+    /// The comments sent so far, oldest first.
+    TaskReviewNotes("task_review_notes", Get, "/api/tasks/{task}/review", Viewer): OneTask => Vec<ReviewNoteSent>;
+    /// Keeps a file to be given to an agent with a task.
+    AttachmentNew("attachment_new", Post, "/api/attachments", Operator): NewAttachment => Attachment;
+    /// Looks up issues by the links of their pages.
+    IssueLookUp("issue_look_up", Post, "/api/issues/look-up", Operator): IssueLinks => Vec<IssueFound>;
     /// What needs a person, oldest first.
     InboxList("inbox_list", Get, "/api/inbox", Viewer): InboxQuery => Vec<InboxItem>;
     /// Answers an inbox item.
@@ -149,470 +185,40 @@ command_table! {
     ForgeAdd("forge_add", Post, "/api/forges", Admin): NewForge => Forge;
     /// Lists forges.
     ForgeList("forge_list", Get, "/api/forges", Viewer): Nothing => Vec<Forge>;
+    /// Removes a forge that no project uses, and its token.
+    ForgeRemove("forge_remove", Delete, "/api/forges/{name}", Admin): Named => Nothing;
     /// Adds or changes a model provider.
     ProviderAdd("provider_add", Post, "/api/providers", Admin): NewProvider => Provider;
     /// Lists model providers.
     ProviderList("provider_list", Get, "/api/providers", Viewer): Nothing => Vec<Provider>;
+    /// Removes a model provider and its key.
+    ProviderRemove("provider_remove", Delete, "/api/providers/{name}", Admin): Named => Nothing;
     /// Makes a single-use code that enrols one runner.
     JoinCodeNew("join_code_new", Post, "/api/runners/join-codes", Admin): NewJoinCode => NewJoinCodeMade;
     /// Lists runners.
     RunnerList("runner_list", Get, "/api/runners", Viewer): Nothing => Vec<RunnerSeen>;
     /// Revokes a runner: it is disconnected at once and refused from then on.
     RunnerRevoke("runner_revoke", Post, "/api/runners/{runner}/revoke", Admin): OneRunner => Nothing;
+    /// Asks a runner to look again which agents and tools it has.
+    RunnerLook("runner_look", Post, "/api/runners/{runner}/look", Operator): OneRunner => Nothing;
+    /// Makes a single-use code that signs another browser in as the caller.
+    SignInCodeNew("sign_in_code_new", Post, "/api/sign-in-codes", Viewer): NewSignInCode => NewSignInCodeMade;
+    /// Reads something that the caller's consoles share.
+    PreferenceGet("preference_get", Get, "/api/preferences", Viewer): PreferenceKey => Preference;
+    /// Keeps something that the caller's consoles share.
+    PreferenceSet("preference_set", Post, "/api/preferences", Viewer): Preference => Nothing;
 }
 
 /// Path of the console's WebSocket ([`FromConsole`], [`ToConsole`]).
 pub const LIVE_PATH: &str = "/api/live";
+/// Path of a browser's session: `POST` a [`SignIn`] to be given a cookie,
+/// `DELETE` to sign out.
+pub const SESSION_PATH: &str = "/session";
+/// Path of a blob that a task's journal or snapshot names: `GET`, answers its
+/// bytes, as a download.
+pub const BLOB_PATH: &str = "/api/tasks/{task}/blobs/{blob}";
 /// Path of a task's rescue bundle: `GET`, answers the bytes of a git bundle.
 pub const RESCUE_PATH: &str = "/api/tasks/{task}/rescue";
-
-/// Nothing to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Nothing {}
-
-/// Which hub this is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HubInfo {
-    /// Version of its `pilot`.
-    pub build: String,
-    /// Version of the runner wire it speaks.
-    pub runner_version: u32,
-    /// Who the caller is to it.
-    pub you: String,
-    /// What the caller may do.
-    pub role: Role,
-}
-
-/// A task to file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewTask {
-    /// Chosen by the console, so that a repeated request files one task.
-    #[serde(default)]
-    pub id: Option<TaskId>,
-    /// Project.
-    pub project: String,
-    /// What to do (Markdown, at most [`NewTask::MAX_PROMPT`] bytes).
-    pub prompt: String,
-    /// For lists; none: the prompt's first line.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// None: the project's.
-    #[serde(default)]
-    pub base: Option<String>,
-    /// None: the project's.
-    #[serde(default)]
-    pub agent: Option<String>,
-    /// None: the agent's default.
-    #[serde(default)]
-    pub model: Option<String>,
-    /// How much the agent may do by itself.
-    #[serde(default)]
-    pub mode: Mode,
-    /// What happens when nobody answers.
-    #[serde(default)]
-    pub on_timeout: OnTimeout,
-    /// Bounds of each run.
-    #[serde(default)]
-    pub limits: Limits,
-    /// Issue that the pull request closes.
-    #[serde(default)]
-    pub issue: Option<u64>,
-}
-
-impl NewTask {
-    /// As long as an issue of 5 MB is refused and any real ticket fits.
-    pub const MAX_PROMPT: usize = 1024 * 1024;
-}
-
-/// Tasks to file, all or none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewTasks {
-    /// At most 1000.
-    pub tasks: Vec<NewTask>,
-}
-
-/// Which tasks to list.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TaskQuery {
-    /// Only of this project.
-    pub project: Option<String>,
-    /// Only in this state (`queued`, `needs_you`, …).
-    pub state: Option<String>,
-    /// At most this many; none: 1000.
-    pub limit: Option<u32>,
-    /// Only those filed before this one, for the next page.
-    pub before: Option<TaskId>,
-}
-
-/// A task by id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneTask {
-    /// Which.
-    pub task: TaskId,
-}
-
-/// A task with its runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskDetail {
-    /// The task.
-    #[serde(flatten)]
-    pub task: Task,
-    /// Its runs, oldest first.
-    pub runs: Vec<Run>,
-    /// What it waits for.
-    pub inbox: Vec<InboxItem>,
-}
-
-/// Which lines of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogQuery {
-    /// Of which task.
-    pub task: TaskId,
-    /// Of which run; none: the latest.
-    #[serde(default)]
-    pub run: Option<RunId>,
-    /// First line, from 0; none: so that the last line is included.
-    #[serde(default)]
-    pub from: Option<u64>,
-    /// At most this many; none: 1000; bound: 10,000.
-    #[serde(default)]
-    pub lines: Option<u32>,
-}
-
-/// Lines of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogPage {
-    /// Of which run.
-    pub run: Option<RunId>,
-    /// Number of the first line given.
-    pub first: u64,
-    /// The lines.
-    pub lines: Vec<LogText>,
-    /// How many the log has.
-    pub total: u64,
-    /// Last durable record: subscribe from here for what follows.
-    pub cursor: Cursor,
-}
-
-/// A line of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogText {
-    /// Number of the line, from 0.
-    pub line: u64,
-    /// When it was minted.
-    pub at: Timestamp,
-    /// Where it came from.
-    pub stream: crate::event::Stream,
-    /// The line.
-    pub text: String,
-}
-
-/// What to look for in a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogSearch {
-    /// Of which task.
-    pub task: TaskId,
-    /// Of which run; none: the latest.
-    #[serde(default)]
-    pub run: Option<RunId>,
-    /// What.
-    pub pattern: String,
-    /// `pattern` is a regular expression (syntax of the Rust `regex` crate).
-    #[serde(default)]
-    pub regex: bool,
-    /// Upper and lower case are the same.
-    #[serde(default)]
-    pub ignore_case: bool,
-    /// First line to look at.
-    #[serde(default)]
-    pub from: Option<u64>,
-    /// At most this many; none: 200; bound: 10,000.
-    #[serde(default)]
-    pub limit: Option<u32>,
-}
-
-/// Lines that match.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogHits {
-    /// The lines.
-    pub hits: Vec<LogText>,
-    /// Where to go on, if the limit was reached.
-    #[serde(default)]
-    pub next: Option<u64>,
-}
-
-/// Which records of a journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalQuery {
-    /// Of which task.
-    pub task: TaskId,
-    /// Of which run; none: the latest.
-    #[serde(default)]
-    pub run: Option<RunId>,
-    /// Those after this sequence number; none: from the start.
-    #[serde(default)]
-    pub after: Option<u64>,
-    /// At most this many; none: 1000; bound: 10,000. A page also ends at 4 MiB.
-    #[serde(default)]
-    pub limit: Option<u32>,
-}
-
-/// Records of a journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JournalPage {
-    /// Of which run.
-    pub run: Option<RunId>,
-    /// The records.
-    pub records: Vec<Record>,
-    /// Last durable record of the journal.
-    pub end: Cursor,
-}
-
-/// Which snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiffQuery {
-    /// Of which task.
-    pub task: TaskId,
-    /// Of which run; none: the latest.
-    #[serde(default)]
-    pub run: Option<RunId>,
-    /// As it was at this sequence number of the journal; none: the latest.
-    #[serde(default)]
-    pub at: Option<u64>,
-}
-
-/// Which file of which snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileQuery {
-    /// Of which task.
-    pub task: TaskId,
-    /// Of which run; none: the latest.
-    #[serde(default)]
-    pub run: Option<RunId>,
-    /// As it was at this sequence number of the journal; none: the latest.
-    #[serde(default)]
-    pub at: Option<u64>,
-    /// Which file.
-    pub path: String,
-    /// First row; none: 0.
-    #[serde(default)]
-    pub first: Option<u64>,
-    /// At most this many rows; none: 2000; bound: 20,000.
-    #[serde(default)]
-    pub rows: Option<u32>,
-    /// Fold equal rows further than this from a change; none: no folding.
-    #[serde(default)]
-    pub context: Option<u32>,
-}
-
-/// What to tell an agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Say {
-    /// Of which task.
-    pub task: TaskId,
-    /// What.
-    pub text: String,
-}
-
-/// How to go on with a task whose run has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resume {
-    /// Which.
-    pub task: TaskId,
-    /// What to tell the agent; none: to go on where it was.
-    #[serde(default)]
-    pub text: Option<String>,
-}
-
-/// Which inbox items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct InboxQuery {
-    /// Of this task.
-    pub task: Option<TaskId>,
-    /// Those already answered, too.
-    pub all: Option<bool>,
-}
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AnswerItem {
-    /// To which item.
-    pub item: InboxId,
-    /// What.
-    #[serde(flatten)]
-    pub answer: Answer,
-}
-
-/// Something with a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-}
-
-/// A forge to add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewForge {
-    /// Our name for it.
-    pub name: String,
-    /// Which API it speaks.
-    pub kind: ForgeKind,
-    /// Base URL of its web interface.
-    pub url: String,
-    /// Access token.
-    #[serde(with = "secret::in_clear")]
-    pub token: Secret,
-}
-
-/// A model provider to add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewProvider {
-    /// Our name for it.
-    pub name: String,
-    /// Which API it speaks.
-    pub kind: ProviderKind,
-    /// Somewhere else than the vendor's own endpoint.
-    #[serde(default)]
-    pub base_url: Option<String>,
-    /// Key.
-    #[serde(with = "secret::in_clear")]
-    pub key: Secret,
-}
-
-/// How long a join code lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NewJoinCode {
-    /// Seconds; none: 900.
-    pub valid_secs: Option<u64>,
-}
-
-/// A join code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewJoinCodeMade {
-    /// To paste: `pilot runner --join CODE`.
-    #[serde(with = "secret::in_clear")]
-    pub code: Secret,
-    /// Until when.
-    pub expires_at: Timestamp,
-}
-
-/// A runner by id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneRunner {
-    /// Which.
-    pub runner: RunnerId,
-}
-
-/// A runner as a console sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunnerSeen {
-    /// Its id.
-    pub id: RunnerId,
-    /// How it is set up, as it last said.
-    pub about: About,
-    /// It is connected.
-    pub online: bool,
-    /// When it last said something.
-    #[serde(default)]
-    pub seen_at: Option<Timestamp>,
-    /// A person revoked it.
-    #[serde(default)]
-    pub revoked: bool,
-    /// Runs it holds.
-    pub runs: Vec<RunId>,
-}
-
-/// From a console, on its WebSocket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum FromConsole {
-    /// Tell me of every change of a task, runner or inbox item.
-    WatchAll {
-        /// Chosen by the console; comes back with everything it is told.
-        watch: u32,
-    },
-    /// Tell me every record of this run's journal after a position: history
-    /// first, then live, in order, each once.
-    WatchJournal {
-        /// Chosen by the console.
-        watch: u32,
-        /// Which run.
-        run: RunId,
-        /// After which sequence number; 0 for all.
-        after: u64,
-    },
-    /// No more of this.
-    Unwatch {
-        /// Which.
-        watch: u32,
-    },
-}
-
-/// To a console, on its WebSocket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum ToConsole {
-    /// The watch stands: `WatchAll` begins with the present state of
-    /// everything, `WatchJournal` with the record after the one asked for.
-    Watching {
-        /// Which.
-        watch: u32,
-    },
-    /// A task as it is now.
-    Task {
-        /// Which watch.
-        watch: u32,
-        /// The task.
-        task: Box<Task>,
-    },
-    /// A runner as it is now.
-    Runner {
-        /// Which watch.
-        watch: u32,
-        /// The runner.
-        runner: Box<RunnerSeen>,
-    },
-    /// An inbox item as it is now.
-    Inbox {
-        /// Which watch.
-        watch: u32,
-        /// The item.
-        item: Box<InboxItem>,
-    },
-    /// Records, in order.
-    Records {
-        /// Which watch.
-        watch: u32,
-        /// The records.
-        records: Vec<Record>,
-        /// The journal has ended with these.
-        #[serde(default)]
-        end: bool,
-    },
-    /// The console is too slow: the hub stopped queueing for this watch and
-    /// goes on from `after` when the console has caught up. Nothing is lost;
-    /// for `WatchAll` the present state is sent again.
-    Behind {
-        /// Which watch.
-        watch: u32,
-        /// How many messages were not queued.
-        by: u64,
-        /// Where it goes on, for a journal.
-        #[serde(default)]
-        after: Option<u64>,
-    },
-    /// The watch could not be made, or has ended.
-    Ended {
-        /// Which.
-        watch: u32,
-        /// Why.
-        #[serde(default)]
-        problem: Option<Problem>,
-    },
-}
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::task::OnTimeout;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ts_rs::TS;
 
 /// A position in a journal. The epoch is the incarnation of the shim that wrote
 /// the record (1 for the first); `seq` starts at 1, rises by one within an
@@ -17,7 +18,7 @@ use serde_json::Value;
 /// a shim that starts after a power loss leaves [`Cursor::POWER_LOSS_GAP`] free,
 /// because the hub may already hold records that the disk lost.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, TS,
 )]
 pub struct Cursor {
     /// Incarnation of the writer.
@@ -34,7 +35,8 @@ impl Cursor {
 
 /// One record, as it stands in the shim's file, on the wire and in the hub:
 /// one line of JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(rename = "JournalRecord")]
 pub struct Record {
     /// Incarnation of the writer.
     pub epoch: u32,
@@ -54,7 +56,7 @@ impl Record {
 }
 
 /// Where output came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     /// Pilothouse's own words: cloning, pushing, cleaning.
@@ -73,7 +75,7 @@ pub enum Stream {
 }
 
 /// What the agent is doing, from its own protocol and from its process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// It thinks, writes or uses tools.
@@ -92,7 +94,7 @@ pub enum Activity {
 }
 
 /// Why a turn ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum TurnEnd {
     /// The agent says it is done. Hearsay: the change is what counts.
@@ -110,8 +112,9 @@ pub enum TurnEnd {
 
 /// What happened. An event from a newer peer reads as [`Event::Unknown`] and
 /// is kept as it came.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[ts(rename = "JournalEvent")]
 pub enum Event {
     /// The run entered a phase.
     Phase {
@@ -301,6 +304,18 @@ pub enum Event {
         /// Its commit.
         commit: String,
     },
+    /// The run left a file for people, under this name; a later one of the
+    /// same name takes its place.
+    Artifact {
+        /// Its path below the run's artifact directory, `/`-separated.
+        name: String,
+        /// Its media type, by its name.
+        media_type: String,
+        /// Where its bytes are kept.
+        blob: BlobId,
+        /// How many there are.
+        size: u64,
+    },
     /// Unpublished work was put in a safe place before the wipe.
     Rescued {
         /// A git bundle.
@@ -319,11 +334,12 @@ pub enum Event {
     Finished(Outcome),
     /// An event this build does not know yet, kept as it came.
     #[serde(untagged)]
+    #[ts(skip)]
     Unknown(Value),
 }
 
 /// One item of a to-do list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Todo {
     /// What to do.
     pub text: String,

@@ -4,12 +4,13 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use ts_rs::TS;
 use uuid::Uuid;
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
@@ -59,10 +60,20 @@ uuid_id!(
     OrderId
 );
 
+uuid_id!(
+    /// Tasks of which one will be kept: best of N.
+    GroupId
+);
+uuid_id!(
+    /// Tasks that were filed together.
+    BatchId
+);
+
 /// The git object id of some bytes as a blob (`sha1("blob <len>\0" + bytes)`,
 /// 40 hex digits): the address of file contents, bundles and session files.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(try_from = "String", into = "String")]
+#[ts(type = "string")]
 pub struct BlobId(String);
 
 impl BlobId {

@@ -6,9 +6,10 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use ts_rs::TS;
 
 /// Why a person is needed, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
     /// The agent asks a question.
@@ -29,7 +30,7 @@ pub enum Need {
 }
 
 /// One question with its options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Question {
     /// The question, which is also its key in [`Answer::Choose`].
     pub question: String,
@@ -45,7 +46,7 @@ pub struct Question {
 }
 
 /// One choice of a question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Choice {
     /// What to answer.
     pub label: String,
@@ -55,7 +56,7 @@ pub struct Choice {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Ask {
     /// Questions, one or several at once.
@@ -82,6 +83,7 @@ pub enum Ask {
     Interrupted,
     /// An ask this build does not know yet, kept as it came.
     #[serde(untagged)]
+    #[ts(skip)]
     Unknown(Value),
 }
 
@@ -99,7 +101,7 @@ impl Ask {
 }
 
 /// What a person (or the default on timeout) says to an [`Ask`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// Permission: yes. Plan: approved.
@@ -132,7 +134,7 @@ pub enum Answer {
 }
 
 /// Who decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Decider {
     /// A person.
@@ -147,7 +149,7 @@ pub enum Decider {
 }
 
 /// Something that needs a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct InboxItem {
     /// Its id.
     pub id: InboxId,
@@ -170,7 +172,7 @@ pub struct InboxItem {
 }
 
 /// An answer that was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Answered {
     /// What was said.
     pub answer: Answer,

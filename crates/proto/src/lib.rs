@@ -22,7 +22,7 @@ pub mod time;
 
 pub use code::{Code, Problem};
 pub use event::{Cursor, Event, Record, Stream};
-pub use ids::{BlobId, InboxId, OrderId, RunId, RunnerId, TaskId};
+pub use ids::{BatchId, BlobId, GroupId, InboxId, OrderId, RunId, RunnerId, TaskId};
 pub use inbox::{Answer, InboxItem, Need};
 pub use project::{Forge, ForgeKind, Project, Provider, ProviderKind};
 pub use run::{Outcome, Phase, Run, RunSpec};

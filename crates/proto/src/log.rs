@@ -67,6 +67,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }
+        | Event::Artifact { .. }
         | Event::Rescued { .. }
         | Event::Cleaned { .. }
         | Event::Finished(_)

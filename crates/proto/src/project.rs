@@ -2,9 +2,11 @@
 
 use crate::secret::{self, Secret};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// A repository plus its settings. Named by a person; the name is its id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
 pub struct Project {
     /// `[a-z0-9][a-z0-9._-]{0,63}`.
     pub name: String,
@@ -24,7 +26,7 @@ pub struct Project {
 }
 
 /// The kinds of forge there is an adapter for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgeKind {
     /// Gitea, and Forgejo, which speaks the same API for what we use.
@@ -32,7 +34,7 @@ pub enum ForgeKind {
 }
 
 /// A forge as a console sees it; the token stays in the hub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Forge {
     /// Its name for us; projects refer to it.
     pub name: String,
@@ -43,7 +45,7 @@ pub struct Forge {
 }
 
 /// The model APIs an agent can be pointed at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderKind {
     /// Anthropic Messages, by API key.
@@ -51,7 +53,7 @@ pub enum ProviderKind {
 }
 
 /// A model provider as a console sees it; the key stays in the hub.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Provider {
     /// Its name for us.
     pub name: String,

@@ -3,13 +3,14 @@
 use crate::code::Problem;
 use crate::ids::{BlobId, RunId, RunnerId, TaskId};
 use crate::project::{GitGrant, ProviderGrant};
-use crate::task::{Limits, Mode, OnTimeout};
+use crate::task::{Attachment, Limits, Mode, OnTimeout};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// What a run is doing. Every path ends `… → Collecting → [Pushing] → Cleaning
 /// → Finished`; failures, cancels and crashes found later go through Cleaning too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The workspace's directories are being made.
@@ -38,7 +39,7 @@ pub enum Phase {
 }
 
 /// How a run ended. Recorded once, in the journal's last event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// The branch is in the remote.
@@ -63,7 +64,7 @@ pub enum Outcome {
 
 /// Tokens and money, added up. Cost is what the agent or a price table said,
 /// in micro-dollars (an integer, so that sums are exact).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct Usage {
     /// Tokens read, without those from the cache.
@@ -99,7 +100,7 @@ impl Usage {
 }
 
 /// A run as a console sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Run {
     /// Its id.
     pub id: RunId,
@@ -134,7 +135,7 @@ pub struct Run {
 
 /// An agent's session, and where its file is kept so that another workspace,
 /// on another machine, can go on with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Session {
     /// The agent's name for it.
     pub id: String,
@@ -203,6 +204,9 @@ pub struct RunSpec {
     /// Continue an earlier run.
     #[serde(default)]
     pub resume: Option<Resume>,
+    /// Files for the agent; the runner gets the blobs from the hub.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
     /// Login for the repository.
     #[serde(default)]
     pub git: Option<GitGrant>,

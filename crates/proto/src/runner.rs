@@ -22,6 +22,7 @@
 //! | version | date | what |
 //! |--:|---|---|
 //! | 1 | 2026-11-21 | first |
+//! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 
 use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId};
@@ -31,9 +32,10 @@ use crate::secret::{self, Secret};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ts_rs::TS;
 
 /// The version this build speaks.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The oldest version this build still understands.
 pub const OLDEST: u32 = 1;
 
@@ -105,7 +107,7 @@ pub struct Joined {
 }
 
 /// An agent found on a runner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct AgentFound {
     /// `claude`, `scripted`, ….
     pub name: String,
@@ -161,6 +163,14 @@ pub enum ToHub {
     Beat {
         /// Runs not finished yet.
         runs: Vec<RunId>,
+        /// How busy its machine is.
+        #[serde(default)]
+        load: Option<Load>,
+    },
+    /// How it is set up now; after [`ToRunner::Look`], and when it changes.
+    About {
+        /// All of it.
+        about: About,
     },
     /// The assignment was taken; its ledger is on disk.
     Taken {
@@ -194,7 +204,7 @@ pub enum ToHub {
 }
 
 /// How a runner is set up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct About {
     /// What it calls itself.
     pub name: String,
@@ -210,6 +220,41 @@ pub struct About {
     /// Agents found.
     #[serde(default)]
     pub agents: Vec<AgentFound>,
+    /// What its doctor found of everything else.
+    #[serde(default)]
+    pub checks: Vec<ToolCheck>,
+}
+
+/// One finding of a runner's doctor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ToolCheck {
+    /// What was looked at.
+    pub name: String,
+    /// What was found.
+    pub found: String,
+    /// What keeps it from working; none if nothing does.
+    #[serde(default)]
+    pub problem: Option<String>,
+    /// The mend, as a command line or a sentence.
+    #[serde(default)]
+    pub mend: String,
+}
+
+/// How busy a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Load {
+    /// Processor use since the last beat, in thousandths of all processors.
+    pub cpu_permille: u32,
+    /// How many processors there are.
+    pub cpus: u32,
+    /// Bytes of memory that are there for programs.
+    pub memory_available: u64,
+    /// Bytes of memory.
+    pub memory_total: u64,
+    /// Bytes free on the disk of its workspaces.
+    pub disk_free: u64,
+    /// Bytes of that disk.
+    pub disk_total: u64,
 }
 
 /// What becomes of a run that the runner has.
@@ -324,6 +369,9 @@ pub enum ToRunner {
         /// Those the hub does not have.
         blobs: Vec<BlobId>,
     },
+    /// Look again which agents and tools are there, and say so with
+    /// [`ToHub::About`]. Not repeated.
+    Look,
     /// A blob is durable. Bulk connection.
     BlobStored {
         /// Which.

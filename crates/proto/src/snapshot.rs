@@ -4,9 +4,10 @@
 use crate::ids::BlobId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use ts_rs::TS;
 
 /// Files and lines of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct DiffSize {
     /// Files touched.
@@ -18,7 +19,7 @@ pub struct DiffSize {
 }
 
 /// What happened to a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It was not in the base.
@@ -39,7 +40,7 @@ pub enum Change {
 }
 
 /// What kind of thing one side is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum SideKind {
     /// UTF-8 text.
@@ -60,7 +61,7 @@ pub enum SideKind {
 }
 
 /// One side (base or workspace) of a changed file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Side {
     /// What it is.
     pub kind: SideKind,
@@ -77,7 +78,7 @@ pub struct Side {
 }
 
 /// A file that differs from the base commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ChangedFile {
     /// Path in the workspace, `/`-separated; bytes that are not UTF-8 are replaced.
     pub path: String,
@@ -102,7 +103,7 @@ pub struct ChangedFile {
 
 /// What changed since the snapshot before: what travels, and what is journalled.
 /// A big one comes in several parts, each at most [`SnapshotDelta::MAX_FILES`] files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct SnapshotDelta {
     /// Counts from 1 within a run; the parts of one snapshot share it.
     pub number: u64,
@@ -130,7 +131,7 @@ impl SnapshotDelta {
 }
 
 /// The state of a workspace's changes: the fold of all deltas up to a point.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub struct Snapshot {
     /// Number of the last whole delta; 0 before the first.
     pub number: u64,
@@ -170,7 +171,7 @@ impl Snapshot {
 }
 
 /// One file, side by side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct FileDiff {
     /// The file it is of.
     pub file: ChangedFile,
@@ -192,7 +193,7 @@ pub struct FileDiff {
 }
 
 /// One row of a side-by-side view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "row", rename_all = "snake_case")]
 pub enum DiffRow {
     /// The same on both sides.
@@ -223,7 +224,7 @@ pub enum DiffRow {
 }
 
 /// One side of a row that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct DiffCell {
     /// Line number, from 1.
     pub line: u64,

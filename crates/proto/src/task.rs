@@ -1,15 +1,16 @@
 //! Tasks: what a person asked for, and where it stands.
 
 use crate::code::Problem;
-use crate::ids::{InboxId, RunId, RunnerId, TaskId};
+use crate::ids::{BatchId, BlobId, GroupId, InboxId, RunId, RunnerId, TaskId};
 use crate::inbox::Need;
 use crate::run::{Phase, Usage};
 use crate::snapshot::DiffSize;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// How much an agent may do by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Never asks for a permission.
@@ -22,7 +23,7 @@ pub enum Mode {
 }
 
 /// What happens when nobody answers in time. The decision is journalled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum OnTimeout {
     /// The agent is told that nobody answered and goes on by itself.
@@ -35,7 +36,7 @@ pub enum OnTimeout {
 }
 
 /// Bounds of one run. Every wait of a run has one of these as its deadline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct Limits {
     /// Seconds from the start of the agent to its end, waits for people left out.
@@ -64,7 +65,7 @@ impl Default for Limits {
 }
 
 /// A pull request on a forge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct PullRequest {
     /// Its number in the repository.
     pub number: u64,
@@ -72,13 +73,74 @@ pub struct PullRequest {
     pub url: String,
     /// The commit it showed when we last looked.
     pub head: String,
+    /// What the forge's checks of that commit said when we last looked; none
+    /// where there are none, or nobody has looked yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Checks>,
+}
+
+/// The checks (CI) of a commit, taken together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Checks {
+    /// All of them in one word.
+    pub state: ChecksState,
+    /// How many there are.
+    pub total: u32,
+    /// How many have failed.
+    pub failed: u32,
+    /// Page of the first that failed, or of any.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// Checks in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksState {
+    /// Some are not over, and none has failed.
+    Pending,
+    /// All are good.
+    Passed,
+    /// One has failed.
+    Failed,
+    /// They wait for a person to let them run.
+    Held,
+    /// A state this build does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A file that an agent is given with a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Attachment {
+    /// Its name, without a path.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Where its bytes are kept.
+    pub blob: BlobId,
+    /// How many there are.
+    pub size: u64,
+}
+
+/// What tasks that were filed together share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Batch {
+    /// Its id.
+    pub id: BatchId,
+    /// For lists.
+    #[serde(default)]
+    pub name: String,
+    /// At most this many of them at work at once.
+    #[serde(default)]
+    pub at_most: Option<u32>,
 }
 
 /// Where a task stands. The ends are the variants of [`TaskState::is_end`].
 ///
 /// It stands among [`Task`]'s own fields on the wire, so no field of a variant
 /// may be spelt there like one of the task's: a reader would find it twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum TaskState {
     /// Waits for a runner.
@@ -100,6 +162,9 @@ pub enum TaskState {
         /// Where to answer.
         item: InboxId,
     },
+    /// The work is done and held: a person looks before it is published. Its
+    /// run waits with it.
+    Ready,
     /// The branch is pushed; the pull request is being made and read back.
     Publishing,
     /// The pull request is open.
@@ -146,6 +211,7 @@ impl TaskState {
         "leased",
         "working",
         "needs_you",
+        "ready",
         "publishing",
         "in_review",
         "merged",
@@ -169,6 +235,7 @@ impl TaskState {
             | Self::Leased { .. }
             | Self::Working { .. }
             | Self::NeedsYou { .. }
+            | Self::Ready
             | Self::Publishing
             | Self::InReview { .. } => false,
         }
@@ -181,6 +248,7 @@ impl TaskState {
             Self::Leased { .. } => "leased",
             Self::Working { .. } => "working",
             Self::NeedsYou { .. } => "needs_you",
+            Self::Ready => "ready",
             Self::Publishing => "publishing",
             Self::InReview { .. } => "in_review",
             Self::Merged { .. } => "merged",
@@ -194,7 +262,7 @@ impl TaskState {
 }
 
 /// A task as everybody sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Task {
     /// Its id.
     pub id: TaskId,
@@ -259,6 +327,24 @@ pub struct Task {
     /// permissions, automatic decisions.
     #[serde(default)]
     pub reservations: Vec<String>,
+    /// Files for the agent.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// The work is shown to a person before it is published.
+    #[serde(default)]
+    pub hold: bool,
+    /// Only on this runner.
+    #[serde(default)]
+    pub only_runner: Option<RunnerId>,
+    /// Best of N: tasks of one group do the same, and one of them is kept.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+    /// It was filed together with others.
+    #[serde(default)]
+    pub batch: Option<Batch>,
+    /// It has ended, and a person has seen that.
+    #[serde(default)]
+    pub dismissed: bool,
 }
 
 #[cfg(test)]
@@ -270,12 +356,14 @@ mod tests {
     #[test]
     fn a_task_in_any_state_survives_the_wire() {
         let id = Uuid::from_u128(1);
-        let pull_request = PullRequest { number: 1, url: "u".into(), head: "h".into() };
+        let pull_request =
+            PullRequest { number: 1, url: "u".into(), head: "h".into(), checks: None };
         let states = [
             TaskState::Queued,
             TaskState::Leased { runner: RunnerId(id) },
             TaskState::Working { phase: Phase::Cloning },
             TaskState::NeedsYou { need: Need::Plan, item: InboxId(id) },
+            TaskState::Ready,
             TaskState::Publishing,
             TaskState::InReview { pull_request: pull_request.clone() },
             TaskState::Merged { pull_request: pull_request.clone() },
@@ -313,6 +401,12 @@ mod tests {
                 pull_request: Some(pull_request.clone()),
                 pushed: Some("c".into()),
                 reservations: vec![],
+                attachments: vec![],
+                hold: true,
+                only_runner: Some(RunnerId(id)),
+                group: Some(GroupId(id)),
+                batch: Some(Batch { id: BatchId(id), name: String::new(), at_most: Some(2) }),
+                dismissed: true,
             };
             let text = serde_json::to_string(&task).expect("serialises");
             let back: Task = serde_json::from_str(&text).expect("nothing is spelt twice");

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use ts_rs::TS;
 
 /// Microseconds since the Unix epoch, UTC.
 ///
 /// An integer, so that it survives SQL, JSON and JavaScript (2^53 µs is the
 /// year 2255) without rounding.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, TS,
 )]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);

@@ -120,6 +120,7 @@ fn is_over(task: &Task) -> bool {
         | TaskState::Leased { .. }
         | TaskState::Working { .. }
         | TaskState::NeedsYou { .. }
+        | TaskState::Ready
         | TaskState::Publishing
         | TaskState::InReview { .. } => false,
     }

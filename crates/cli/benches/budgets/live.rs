@@ -64,7 +64,7 @@ pub(crate) fn late_join() -> Vec<Figure> {
         .map(|number| {
             let from = Some(number * 47_000 % LINES);
             milliseconds(timed(|| {
-                let query = LogQuery { task: id, run: None, from, lines: Some(200) };
+                let query = LogQuery { task: id, run: None, from, lines: Some(200), at: None };
                 let page = runtime.block_on(client.call::<TaskLog>(query)).expect("it answers");
                 assert_eq!(page.lines.len(), 200, "any line is one read away");
             }))

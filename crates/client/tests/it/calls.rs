@@ -64,7 +64,14 @@ async fn an_answer_is_read_as_its_row_says() {
         200,
         &format!(r#"{{"run":"{RUN}","records":[],"end":{{"epoch":1,"seq":9}}}}"#),
     ));
-    let query = JournalQuery { task: task(), run: None, after: None, limit: None };
+    let query = JournalQuery {
+        task: task(),
+        run: None,
+        after: None,
+        before: None,
+        part: None,
+        limit: None,
+    };
     let page = hub.client().call::<TaskJournal>(query).await.expect("it answers");
     assert_eq!((page.run, page.end.seq), (Some(run()), 9));
 }

@@ -261,7 +261,9 @@ async fn hear(socket: &mut WebSocket, script: &Mutex<Script>) -> Option<u32> {
         let message: FromConsole = serde_json::from_str(&text).expect("a console's message");
         lock(script).watched.push(message.clone());
         match message {
-            FromConsole::WatchAll { watch } | FromConsole::WatchJournal { watch, .. } => {
+            FromConsole::WatchAll { watch }
+            | FromConsole::WatchLog { watch, .. }
+            | FromConsole::WatchJournal { watch, .. } => {
                 return Some(watch);
             }
             FromConsole::Unwatch { .. } => {}

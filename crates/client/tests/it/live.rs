@@ -38,7 +38,9 @@ fn finale(seqs: impl IntoIterator<Item = u64>) -> Line {
 fn watched_after(hub: &HubDouble) -> Vec<u64> {
     let afters = hub.watched().into_iter().filter_map(|message| match message {
         FromConsole::WatchJournal { after, .. } => Some(after),
-        FromConsole::WatchAll { .. } | FromConsole::Unwatch { .. } => None,
+        FromConsole::WatchAll { .. }
+        | FromConsole::WatchLog { .. }
+        | FromConsole::Unwatch { .. } => None,
     });
     afters.collect()
 }

@@ -281,6 +281,7 @@ impl Core {
             workers: 0,
             draining: false,
             agents: Vec::new(),
+            checks: Vec::new(),
         });
         Some(RunnerSeen {
             id: runner,
@@ -289,6 +290,7 @@ impl Core {
             seen_at: link.map(|link| link.seen_at).or(enrolled.seen_at),
             revoked: enrolled.revoked,
             runs: self.board.runs_of(runner),
+            load: None,
         })
     }
 

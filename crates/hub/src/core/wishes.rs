@@ -128,6 +128,12 @@ impl Core {
             pull_request: None,
             pushed: None,
             reservations: Vec::new(),
+            attachments: new.attachments.clone(),
+            hold: new.hold || new.group.is_some(),
+            only_runner: new.runner,
+            group: new.group,
+            batch: None,
+            dismissed: false,
         })
     }
 

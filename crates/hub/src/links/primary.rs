@@ -94,12 +94,14 @@ async fn listen(
 
 fn news_of(runner: RunnerId, link: u64, message: ToHub) -> Option<News> {
     match message {
-        ToHub::Beat { runs } => Some(News::Beat { runner, link, runs }),
+        ToHub::Beat { runs, load: _ } => Some(News::Beat { runner, link, runs }),
         ToHub::Taken { run, fence } => Some(News::Taken { runner, link, run, fence }),
         ToHub::Declined { run, fence, reason } => {
             let reason = reason.chars().take(500).collect();
             Some(News::Declined { runner, link, run, fence, reason })
         }
+        // Taken in with `Look`.
+        ToHub::About { .. } => None,
         ToHub::Hello { .. } | ToHub::BlobsMissing { .. } | ToHub::BlobGet { .. } => {
             tracing::warn!(%runner, "a message that does not belong here; dropped");
             None

@@ -8,7 +8,14 @@ use pilot_proto::runner::Verdict;
 use pilot_proto::{Cursor, Record, TaskId};
 
 async fn journal(house: &House, task: TaskId) -> Vec<Record> {
-    let query = JournalQuery { task, run: None, after: None, limit: Some(10_000) };
+    let query = JournalQuery {
+        task,
+        run: None,
+        after: None,
+        before: None,
+        part: None,
+        limit: Some(10_000),
+    };
     house.call::<TaskJournal>(query).await.records
 }
 
@@ -34,7 +41,7 @@ async fn records_sent_twice_are_kept_once_in_order() {
     let end = all.last().expect("it is there").cursor();
     runner.acked(run, end).await;
     assert_eq!(journal(&house, task).await, all, "byte for byte what the runner has");
-    let query = LogQuery { task, run: None, from: Some(0), lines: None };
+    let query = LogQuery { task, run: None, from: Some(0), lines: None, at: None };
     let log = house.call::<TaskLog>(query).await;
     assert_eq!((log.total, log.cursor), (51, end));
     assert_eq!(log.lines[50].text, "new");
@@ -131,7 +138,7 @@ async fn nobody_writes_another_runners_journal() {
     assert_eq!(known[0].verdict, Verdict::Fenced, "the run is not this runner's");
     thief.write(spec.run, vec![output("1"), output("2"), output("stolen")]).await;
     // The hub has read past it once it answers the beat behind it.
-    thief.say(pilot_proto::runner::ToHub::Beat { runs: vec![spec.run] }).await;
+    thief.say(pilot_proto::runner::ToHub::Beat { runs: vec![spec.run], load: None }).await;
     thief
         .until("the beat is heard", |message| {
             matches!(message, pilot_proto::runner::ToRunner::BeatHeard { .. }).then_some(())

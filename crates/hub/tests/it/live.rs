@@ -5,7 +5,7 @@ use crate::runner::{FakeRunner, nothing_done, output};
 use crate::wire::RawSocket;
 use futures_util::{SinkExt, StreamExt};
 use pilot_client::Told;
-use pilot_proto::console::{FromConsole, LIVE_PATH, ToConsole};
+use pilot_proto::console::{FromConsole, JournalPart, LIVE_PATH, ToConsole};
 use pilot_proto::{Code, Record, RunId};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -63,9 +63,14 @@ async fn a_journal_is_followed_from_history_into_the_present_each_record_once() 
     let end = runner.write(run, (0..500).map(|n| output(&format!("old {n}"))).collect()).await;
     runner.acked(run, end).await;
     let mut early = console(&house).await;
-    say(&mut early, &FromConsole::WatchJournal { watch: 7, run, after: 0 }).await;
+    say(&mut early, &FromConsole::WatchJournal { watch: 7, run, after: 0, part: JournalPart::All })
+        .await;
     let mut late = console(&house).await;
-    say(&mut late, &FromConsole::WatchJournal { watch: 9, run, after: end.seq - 1 }).await;
+    say(
+        &mut late,
+        &FromConsole::WatchJournal { watch: 9, run, after: end.seq - 1, part: JournalPart::All },
+    )
+    .await;
     for n in 0..50 {
         runner.write(run, vec![output(&format!("new {n}"))]).await;
     }
@@ -76,7 +81,11 @@ async fn a_journal_is_followed_from_history_into_the_present_each_record_once() 
     assert_eq!(some, runner.journals[&run].records[501..]);
     // What has ended ends at once, also for whoever has it all.
     for after in [0, end.seq] {
-        say(&mut late, &FromConsole::WatchJournal { watch: 10, run, after }).await;
+        say(
+            &mut late,
+            &FromConsole::WatchJournal { watch: 10, run, after, part: JournalPart::All },
+        )
+        .await;
         loop {
             match told(&mut late).await {
                 ToConsole::Records { watch: 10, end: true, .. } => break,
@@ -98,7 +107,8 @@ async fn a_console_that_does_not_read_holds_up_nobody_and_loses_nothing() {
     let run = runner.take().await.run;
     runner.begin(run).await;
     let mut slow = console(&house).await;
-    say(&mut slow, &FromConsole::WatchJournal { watch: 1, run, after: 0 }).await;
+    say(&mut slow, &FromConsole::WatchJournal { watch: 1, run, after: 0, part: JournalPart::All })
+        .await;
     // Far more than the sockets' buffers, the queue and the ring hold: 40 MB
     // in 400 commits, with nobody reading.
     let line = "x".repeat(10_000);
@@ -171,7 +181,11 @@ async fn a_watch_of_nothing_ends_with_the_reason_and_a_number_can_be_used_again(
     runner.acked(run, end).await;
     let mut socket = console(&house).await;
     let nowhere = RunId(Uuid::from_u128(5));
-    say(&mut socket, &FromConsole::WatchJournal { watch: 1, run: nowhere, after: 0 }).await;
+    say(
+        &mut socket,
+        &FromConsole::WatchJournal { watch: 1, run: nowhere, after: 0, part: JournalPart::All },
+    )
+    .await;
     match told(&mut socket).await {
         ToConsole::Ended { watch: 1, problem: Some(problem) } => {
             assert_eq!(problem.code, Code::NotFound);
@@ -179,14 +193,22 @@ async fn a_watch_of_nothing_ends_with_the_reason_and_a_number_can_be_used_again(
         other => panic!("unexpected: {other:?}"),
     }
     socket.send(Message::text("nonsense")).await.expect("no reason to hang up");
-    say(&mut socket, &FromConsole::WatchJournal { watch: 1, run, after: 0 }).await;
+    say(
+        &mut socket,
+        &FromConsole::WatchJournal { watch: 1, run, after: 0, part: JournalPart::All },
+    )
+    .await;
     assert!(matches!(told(&mut socket).await, ToConsole::Watching { watch: 1 }));
     match told(&mut socket).await {
         ToConsole::Records { watch: 1, records, end: false } => assert_eq!(records.len(), 2),
         other => panic!("unexpected: {other:?}"),
     }
     say(&mut socket, &FromConsole::Unwatch { watch: 1 }).await;
-    say(&mut socket, &FromConsole::WatchJournal { watch: 2, run, after: 1 }).await;
+    say(
+        &mut socket,
+        &FromConsole::WatchJournal { watch: 2, run, after: 1, part: JournalPart::All },
+    )
+    .await;
     assert!(matches!(told(&mut socket).await, ToConsole::Watching { watch: 2 }));
     house.hub.stop().await;
 }

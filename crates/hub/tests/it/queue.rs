@@ -14,7 +14,7 @@ async fn forty_tasks_on_four_workers_each_run_once() {
     let house = House::new().await;
     house.project().await;
     let tasks = (0..40).map(|n| new_task("p", &format!("say {n}"))).collect();
-    let filed = house.call::<TaskNewMany>(NewTasks { tasks }).await;
+    let filed = house.call::<TaskNewMany>(NewTasks { tasks, batch: None }).await;
     let filed: BTreeSet<TaskId> = filed.into_iter().map(|task| task.id).collect();
     assert_eq!(filed.len(), 40);
     let mut runner = FakeRunner::connected(&house, 4).await;
@@ -118,7 +118,7 @@ async fn an_order_is_sent_again_until_the_journal_shows_that_it_was_done() {
     let end = runner.write(run, vec![Event::OrderDone { order, problem: None }]).await;
     runner.acked(run, end).await;
     runner.connect().await;
-    runner.say(ToHub::Beat { runs: vec![run] }).await;
+    runner.say(ToHub::Beat { runs: vec![run], load: None }).await;
     runner
         .until("the beat is heard, and no order before it", |message| match message {
             ToRunner::Order { .. } => panic!("it was done: {message:?}"),

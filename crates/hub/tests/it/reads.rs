@@ -23,7 +23,16 @@ fn side(blob: &BlobId, size: usize) -> Side {
 
 fn query(task: TaskId, path: &str, at: Option<u64>) -> FileQuery {
     let path = path.to_owned();
-    FileQuery { task, run: None, at, path, first: None, rows: None, context: None }
+    FileQuery {
+        task,
+        run: None,
+        at,
+        path,
+        first: None,
+        rows: None,
+        context: None,
+        ignore_space: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +103,7 @@ async fn a_log_is_read_from_anywhere_and_searched() {
     let house = House::new().await;
     house.project().await;
     let task = house.file("print").await.id;
-    let log = |from, lines| LogQuery { task, run: None, from, lines };
+    let log = |from, lines| LogQuery { task, run: None, from, lines, at: None };
     let empty = house.call::<TaskLog>(log(None, None)).await;
     assert_eq!((empty.run, empty.total), (None, 0), "before the first run");
     let mut runner = FakeRunner::connected(&house, 1).await;
@@ -212,7 +221,7 @@ async fn a_blob_that_is_too_large_or_not_what_it_says_ends_the_bulk_connection_a
         };
         soon("the hub hangs up", ended).await;
     }
-    runner.say(ToHub::Beat { runs: Vec::new() }).await;
+    runner.say(ToHub::Beat { runs: Vec::new(), load: None }).await;
     runner
         .until("the primary connection stands", |message| {
             matches!(message, ToRunner::BeatHeard { .. }).then_some(())

@@ -64,6 +64,7 @@ impl FakeRunner {
             workers,
             draining: false,
             agents: vec![agent],
+            checks: Vec::new(),
         };
         let (journals, came) = (BTreeMap::new(), VecDeque::new());
         Self { id, key, endpoint, about, journals, live: None, came }

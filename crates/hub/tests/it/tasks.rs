@@ -26,7 +26,7 @@ async fn a_task_filed_twice_under_one_id_is_one_task() {
     assert_eq!(first, second);
     let house = house.restart().await;
     assert_eq!(house.call::<TaskNew>(new).await.id, first.id, "nor after a restart");
-    let many = NewTasks { tasks: vec![NewTask { id, ..new_task("p", "fix it") }; 2] };
+    let many = NewTasks { tasks: vec![NewTask { id, ..new_task("p", "fix it") }; 2], batch: None };
     assert_eq!(house.call::<TaskNewMany>(many).await.len(), 2);
     assert_eq!(house.call::<TaskList>(TaskQuery::default()).await.len(), 1);
     let other = NewTask { id, ..new_task("p", "break it") };
@@ -41,15 +41,16 @@ async fn many_tasks_are_filed_all_or_none() {
     house.project().await;
     let mut tasks: Vec<NewTask> = (0..5).map(|n| new_task("p", &format!("say {n}"))).collect();
     tasks.push(new_task("nowhere", "x"));
-    let problem = house.refused::<TaskNewMany>(NewTasks { tasks: tasks.clone() }).await;
+    let problem =
+        house.refused::<TaskNewMany>(NewTasks { tasks: tasks.clone(), batch: None }).await;
     assert_eq!(problem.code, Code::NotFound);
     assert!(problem.hint.contains("`p`"), "it names those there are: {problem:?}");
     assert!(house.call::<TaskList>(TaskQuery::default()).await.is_empty(), "none was filed");
     tasks.pop();
-    let filed = house.call::<TaskNewMany>(NewTasks { tasks }).await;
+    let filed = house.call::<TaskNewMany>(NewTasks { tasks, batch: None }).await;
     let prompts: Vec<_> = filed.iter().map(|task| task.prompt.as_str()).collect();
     assert_eq!(prompts, ["say 0", "say 1", "say 2", "say 3", "say 4"], "in the order given");
-    let too_many = NewTasks { tasks: vec![new_task("p", "x"); 1001] };
+    let too_many = NewTasks { tasks: vec![new_task("p", "x"); 1001], batch: None };
     assert_eq!(house.refused::<TaskNewMany>(too_many).await.code, Code::TooLarge);
     house.hub.stop().await;
 }

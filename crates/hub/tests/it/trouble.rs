@@ -55,7 +55,8 @@ async fn while_nothing_can_be_stored_nothing_is_acknowledged_and_then_everything
     assert!(problem.message.contains("nothing of the commit was kept"), "{problem:?}");
     let tasks = house.call::<TaskList>(TaskQuery::default()).await;
     assert_eq!(tasks.len(), 1, "reading goes on, and nothing half-filed is there");
-    let query = || JournalQuery { task, run: None, after: None, limit: None };
+    let query =
+        || JournalQuery { task, run: None, after: None, before: None, part: None, limit: None };
     let records = house.call::<TaskJournal>(query()).await.records;
     assert_eq!(records.len(), 2, "the record is not stored");
 

@@ -175,6 +175,7 @@ impl RunMachine {
             | Event::Retrying { .. }
             | Event::LimitHit { .. }
             | Event::Snapshot(_)
+            | Event::Artifact { .. }
             | Event::Unknown(_) => {
                 self.agent_alive(now);
                 self.journal(event);

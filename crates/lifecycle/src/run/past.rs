@@ -64,6 +64,7 @@ impl Past {
             | Event::TurnEnded { .. }
             | Event::AgentExited { .. }
             | Event::Snapshot(_)
+            | Event::Artifact { .. }
             | Event::Unknown(_) => {}
         }
     }

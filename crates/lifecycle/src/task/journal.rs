@@ -67,6 +67,7 @@ impl TaskMachine {
             | Event::Snapshot(_)
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
+            | Event::Artifact { .. }
             | Event::Cleaned { .. }
             | Event::Unknown(_) => {}
         }
@@ -126,6 +127,7 @@ impl TaskMachine {
             | Event::AgentExited { .. }
             | Event::OrderDone { .. }
             | Event::Pushed { .. }
+            | Event::Artifact { .. }
             | Event::Rescued { .. }
             | Event::Cleaned { .. }
             | Event::Unknown(_) => {}

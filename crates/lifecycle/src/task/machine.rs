@@ -189,9 +189,10 @@ impl TaskMachine {
     /// A run has the task.
     pub(super) fn is_at_work(&self) -> bool {
         match self.task.state {
-            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
-                true
-            }
+            TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Ready => true,
             TaskState::Queued
             | TaskState::Publishing
             | TaskState::InReview { .. }
@@ -228,7 +229,10 @@ impl TaskMachine {
             TaskState::Queued => self.out.push(TaskEffect::Enqueue),
             TaskState::Publishing => self.open_pull_request(),
             // Until its runner has said hello to this hub.
-            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+            TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Ready => {
                 self.runner_offline(true);
             }
             TaskState::InReview { .. }

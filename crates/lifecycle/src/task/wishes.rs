@@ -30,7 +30,10 @@ impl TaskMachine {
                     self.out.push(TaskEffect::Fence { run });
                 }
             }
-            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+            TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Ready => {
                 if !std::mem::replace(&mut self.memory.stop, true) {
                     self.order(Act::Stop);
                     self.because("is being stopped");
@@ -76,7 +79,10 @@ impl TaskMachine {
         match self.task.state {
             // Part of what the next run begins with.
             TaskState::Queued => self.memory.unsaid.push(text),
-            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
+            TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Ready => {
                 self.order(Act::Say { text });
             }
             TaskState::Publishing => self.memory.unsaid.push(text),
@@ -115,6 +121,7 @@ impl TaskMachine {
             | TaskState::Leased { .. }
             | TaskState::Working { .. }
             | TaskState::NeedsYou { .. }
+            | TaskState::Ready
             | TaskState::Publishing
             | TaskState::Merged { .. }
             | TaskState::Closed { .. }

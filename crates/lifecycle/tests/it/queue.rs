@@ -42,6 +42,7 @@ fn about(workers: u32, agents: &[(&str, bool)]) -> About {
         workers,
         draining: false,
         agents: agents.iter().map(agent).collect(),
+        checks: Vec::new(),
     }
 }
 

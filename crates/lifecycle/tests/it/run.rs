@@ -41,6 +41,7 @@ fn spec() -> RunSpec {
         limits: Limits { agent_secs: 1000, setup_secs: 300, answer_secs: 200, stall_secs: 60 },
         resume: None,
         git: None,
+        attachments: Vec::new(),
         provider: None,
     }
 }

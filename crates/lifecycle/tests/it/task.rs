@@ -59,6 +59,12 @@ fn filed() -> Task {
         pull_request: None,
         pushed: None,
         reservations: Vec::new(),
+        attachments: Vec::new(),
+        hold: false,
+        only_runner: None,
+        group: None,
+        batch: None,
+        dismissed: false,
     }
 }
 
@@ -140,7 +146,7 @@ fn pushed() -> Outcome {
 }
 
 fn pull_request() -> PullRequest {
-    PullRequest { number: 5, url: "http://forge/5".into(), head: "new".into() }
+    PullRequest { number: 5, url: "http://forge/5".into(), head: "new".into(), checks: None }
 }
 
 fn failed(code: Code) -> Outcome {

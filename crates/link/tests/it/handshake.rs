@@ -123,7 +123,7 @@ async fn a_signature_for_another_connection_is_worth_nothing() {
 #[tokio::test]
 async fn a_first_frame_that_is_no_hello_is_refused_politely() {
     let key = key();
-    let beat = serde_json::to_string(&ToHub::Beat { runs: vec![] }).expect("JSON");
+    let beat = serde_json::to_string(&ToHub::Beat { runs: vec![], load: None }).expect("JSON");
     for first in [
         Message::text("GET / HTTP/1.1"),
         Message::text("{\"type\":\"hello\"}"),

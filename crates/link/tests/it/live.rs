@@ -29,7 +29,7 @@ async fn messages_and_bulk_bytes_arrive_in_the_order_they_were_sent() {
     let (mut runner, mut hub) = connected(patient()).await;
     let sender = runner.live.sender();
     for round in 0..50_u8 {
-        sender.send(&ToHub::Beat { runs: vec![] }).await.expect("queued");
+        sender.send(&ToHub::Beat { runs: vec![], load: None }).await.expect("queued");
         sender.send_bulk(&head(), &[round; 3000]).await.expect("queued");
         hub.live.sender().send(&heard(i64::from(round))).await.expect("queued");
     }
@@ -133,7 +133,7 @@ async fn a_message_too_large_to_send_is_the_callers_and_the_connection_kept() {
     let text = ToHub::Declined { run: run_id(), fence: 1, reason };
     let text = sender.send(&text).await.expect_err("too large");
     assert!(matches!(text, SendError::TooLarge { .. }), "{text:?}");
-    sender.send(&ToHub::Beat { runs: vec![] }).await.expect("nothing happened");
+    sender.send(&ToHub::Beat { runs: vec![], load: None }).await.expect("nothing happened");
     hub.live.recv().await.expect("alive");
 }
 
@@ -215,7 +215,8 @@ async fn closing_lets_the_queue_run_empty() {
     let ((), (received, closed)) = tokio::join!(runner.live.close(), receive);
     assert_eq!(received, 200, "what was queued is sent");
     assert!(matches!(closed, Closed::ByPeer { .. }), "and then a good-bye: {closed:?}");
-    let late = sender.send(&ToHub::Beat { runs: vec![] }).await.expect_err("it is over");
+    let late =
+        sender.send(&ToHub::Beat { runs: vec![], load: None }).await.expect_err("it is over");
     assert!(matches!(late, SendError::Closed(Closed::ByUs { .. })), "{late:?}");
 }
 
@@ -257,6 +258,6 @@ async fn a_dropped_connection_is_told_to_its_senders() {
     let sender = runner.live.sender();
     drop(runner);
     assert!(matches!(sender.closed().await, Closed::ByUs { .. }));
-    assert!(sender.send(&ToHub::Beat { runs: vec![] }).await.is_err());
-    assert!(sender.try_send(&ToHub::Beat { runs: vec![] }).is_err());
+    assert!(sender.send(&ToHub::Beat { runs: vec![], load: None }).await.is_err());
+    assert!(sender.try_send(&ToHub::Beat { runs: vec![], load: None }).is_err());
 }

@@ -43,6 +43,7 @@ pub(crate) fn greeting() -> Greeting {
         workers: 4,
         draining: false,
         agents: vec![],
+        checks: Vec::new(),
     };
     let end = Cursor { epoch: 1, seq: 9 };
     let held = Held { run: run_id(), fence: 3, end, finished: false };

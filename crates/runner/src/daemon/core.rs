@@ -169,6 +169,7 @@ impl Daemon {
             workers: if self.options.once { 1 } else { self.options.workers },
             draining: self.options.once && self.took_one,
             agents,
+            checks: Vec::new(),
         };
         Greeting {
             runner: self.enrolment.runner,
@@ -182,7 +183,7 @@ impl Daemon {
     pub(super) fn beat(&mut self) {
         let Some(outgoing) = &self.outgoing else { return };
         let runs = self.runs.values().filter(|run| !run.finished).map(|run| run.run).collect();
-        outgoing.say(ToHub::Beat { runs });
+        outgoing.say(ToHub::Beat { runs, load: None });
         let now = self.clock.now();
         self.beats.push_back(now);
         self.next_beat = now.after(Duration::from_secs(HEARTBEAT_SECS));

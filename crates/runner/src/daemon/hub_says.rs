@@ -35,6 +35,7 @@ impl Daemon {
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }
             | ToRunner::Refused(_)
+            | ToRunner::Look
             | ToRunner::Missing { .. }
             | ToRunner::BlobStored { .. }
             | ToRunner::BlobUnknown { .. }

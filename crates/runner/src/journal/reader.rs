@@ -246,6 +246,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
             .filter_map(|side| side.blob)
             .collect(),
         Event::Rescued { bundle, .. } => vec![bundle],
+        Event::Artifact { blob, .. } => vec![blob],
         Event::SessionSaved { session } => session.file.into_iter().collect(),
         Event::Phase { .. }
         | Event::Output { .. }

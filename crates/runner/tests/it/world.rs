@@ -107,6 +107,7 @@ impl World {
             limits: Limits::default(),
             resume: None,
             git: None,
+            attachments: Vec::new(),
             provider: None,
         }
     }

@@ -120,6 +120,7 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         on_timeout: OnTimeout::Proceed,
         limits: Limits::default(),
         resume: None,
+        attachments: Vec::new(),
         git: Some(git),
         provider: None,
     };
@@ -206,6 +207,7 @@ async fn runners_are_kept(world: World) {
         workers: 3,
         draining: false,
         agents: vec![],
+        checks: Vec::new(),
     };
     let later = EnrolledRunner { id: runner_id(1), enrolled_at: Timestamp(2), ..fresh.clone() };
     let puts = [Change::PutRunner(later.clone()), Change::PutRunner(fresh.clone())];

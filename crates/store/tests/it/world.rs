@@ -145,6 +145,12 @@ pub(crate) fn task(number: u128) -> Task {
         pull_request: None,
         pushed: None,
         reservations: Vec::new(),
+        attachments: Vec::new(),
+        hold: false,
+        only_runner: None,
+        group: None,
+        batch: None,
+        dismissed: false,
     }
 }
 

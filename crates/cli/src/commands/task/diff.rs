@@ -80,6 +80,7 @@ async fn print_file(
                 first: Some(first),
                 rows: Some(PAGE),
                 context: Some(arguments.context),
+                ignore_space: None,
             })
             .await?;
         let covered: u64 = part.rows.iter().map(covers).sum();

@@ -30,8 +30,9 @@ pub(crate) async fn run(
     let mut left = arguments.lines.unwrap_or(u64::MAX);
     while left > 0 {
         let lines = Some(u32::try_from(left).unwrap_or(PAGE).min(PAGE));
-        let page =
-            hub.call::<ReadLog>(LogQuery { task, run: None, from: Some(next), lines }).await?;
+        let page = hub
+            .call::<ReadLog>(LogQuery { task, run: None, from: Some(next), lines, at: None })
+            .await?;
         if page.lines.is_empty() {
             break;
         }
@@ -88,6 +89,8 @@ async fn follow(
             task,
             run: Some(run),
             after: Some(after),
+            before: None,
+            part: None,
             limit: Some(1),
         })
         .await?

@@ -42,6 +42,10 @@ pub(crate) async fn run(
         on_timeout: arguments.on_timeout.into(),
         limits,
         issue: arguments.issue,
+        attachments: Vec::new(),
+        hold: false,
+        runner: None,
+        group: None,
     };
     let task = hub.call::<Command>(new).await?;
     if arguments.wait {

@@ -130,6 +130,7 @@ pub(crate) fn state(task: &Task) -> String {
         TaskState::InReview { pull_request } => format!("{name}: #{}", pull_request.number),
         TaskState::Queued
         | TaskState::Leased { .. }
+        | TaskState::Ready
         | TaskState::Publishing
         | TaskState::Merged { .. }
         | TaskState::Closed { .. }

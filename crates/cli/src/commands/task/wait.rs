@@ -57,6 +57,7 @@ fn sentence(task: &Task) -> String {
         | TaskState::Leased { .. }
         | TaskState::Working { .. }
         | TaskState::NeedsYou { .. }
+        | TaskState::Ready
         | TaskState::Publishing
         | TaskState::Merged { .. }
         | TaskState::Closed { .. }

@@ -408,7 +408,7 @@ impl World {
             return self.tell_task(task, TaskEvent::PublishFailed { problem });
         }
         let head = self.remote.head(task).cloned().unwrap_or_default();
-        let pull_request = PullRequest { number: 1, url: String::new(), head };
+        let pull_request = PullRequest { number: 1, url: String::new(), head, checks: None };
         self.tell_task(task, TaskEvent::PullRequestOpen { pull_request });
         let delay = self.dice.between(1_000, 600_000);
         match self.dice.below(3) {
@@ -452,6 +452,7 @@ fn about(workers: u32) -> About {
         workers,
         draining: false,
         agents: vec![agent("scripted", None), agent("claude", Some("not installed"))],
+        checks: Vec::new(),
     }
 }
 
@@ -478,6 +479,7 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         limits: task.limits.clone(),
         resume: machine.resume().cloned(),
         git: None,
+        attachments: Vec::new(),
         provider: None,
     }
 }

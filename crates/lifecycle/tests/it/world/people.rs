@@ -47,6 +47,12 @@ impl World {
             pull_request: None,
             pushed: None,
             reservations: Vec::new(),
+            attachments: Vec::new(),
+            hold: false,
+            only_runner: None,
+            group: None,
+            batch: None,
+            dismissed: false,
         };
         let forge = self.dice.chance(500);
         self.file(task, forge);

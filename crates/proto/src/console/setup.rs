@@ -1,0 +1,140 @@
+//! Who is asking, and what a hub is set up with.
+
+use super::Role;
+use crate::project::{ForgeKind, ProviderKind};
+use crate::secret::{self, Secret};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ts_rs::TS;
+
+/// Nothing to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct Nothing {}
+
+/// Which hub this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubInfo {
+    /// Version of its `pilot`.
+    pub build: String,
+    /// Version of the runner wire it speaks.
+    pub runner_version: u32,
+    /// Who the caller is to it.
+    pub you: String,
+    /// What the caller may do.
+    pub role: Role,
+    /// Where it keeps tokens and keys.
+    pub credentials: CredentialKeep,
+}
+
+/// Something with a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+}
+
+/// A forge to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NewForge {
+    /// Our name for it.
+    pub name: String,
+    /// Which API it speaks.
+    pub kind: ForgeKind,
+    /// Base URL of its web interface.
+    pub url: String,
+    /// Access token.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub token: Secret,
+}
+
+/// A model provider to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct NewProvider {
+    /// Our name for it.
+    pub name: String,
+    /// Which API it speaks.
+    pub kind: ProviderKind,
+    /// Somewhere else than the vendor's own endpoint.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Key.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub key: Secret,
+}
+
+/// Where a hub keeps tokens and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKeep {
+    /// In the keychain of the machine's system.
+    Keychain,
+    /// In a file sealed under a passphrase.
+    Sealed,
+    /// In a file that only its user may read, as it is.
+    File,
+    /// Somewhere this build does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Posted to [`super::SESSION_PATH`]; one of both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields = nullable)]
+pub struct SignIn {
+    /// A token of the hub.
+    #[serde(with = "secret::option_in_clear")]
+    #[ts(as = "Option<String>")]
+    pub token: Option<Secret>,
+    /// A single-use code.
+    #[serde(with = "secret::option_in_clear")]
+    #[ts(as = "Option<String>")]
+    pub code: Option<Secret>,
+}
+
+/// How long a sign-in code lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields = nullable)]
+pub struct NewSignInCode {
+    /// Seconds, 1 to 3600; none: 300.
+    pub valid_secs: Option<u64>,
+}
+
+/// A sign-in code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NewSignInCodeMade {
+    /// The hub's page with the code behind `#`: to open, or to show as a QR code.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub link: Secret,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// Which preference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PreferenceKey {
+    /// Chosen by the console: `[a-z0-9/_-]{1,100}`.
+    pub key: String,
+}
+
+/// Something that a person's consoles share: saved views, marks of a review.
+/// The hub keeps it per person and does not look inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Preference {
+    /// Its key.
+    pub key: String,
+    /// Null where there is none, and to remove it.
+    #[serde(default)]
+    pub value: Value,
+}
+
+impl Preference {
+    /// Bytes of a value as JSON: the marks of a change of 10,000 files.
+    pub const MAX_VALUE: usize = 1024 * 1024;
+}

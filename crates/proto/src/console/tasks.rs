@@ -1,0 +1,254 @@
+//! Filing, steering, grouping and reviewing tasks.
+
+use crate::code::Problem;
+use crate::ids::{GroupId, RunId, RunnerId, TaskId};
+use crate::inbox::InboxItem;
+use crate::run::Run;
+use crate::task::{Attachment, Limits, Mode, OnTimeout, Task};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A task to file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct NewTask {
+    /// Chosen by the console, so that a repeated request files one task.
+    #[serde(default)]
+    pub id: Option<TaskId>,
+    /// Project.
+    pub project: String,
+    /// What to do (Markdown, at most [`NewTask::MAX_PROMPT`] bytes).
+    pub prompt: String,
+    /// For lists; none: the prompt's first line.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// None: the project's.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// None: the project's.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// None: the agent's default.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How much the agent may do by itself.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What happens when nobody answers.
+    #[serde(default)]
+    pub on_timeout: OnTimeout,
+    /// Bounds of each run.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Issue that the pull request closes.
+    #[serde(default)]
+    pub issue: Option<u64>,
+    /// Files for the agent, kept before with `attachment_new`; at most 20.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// The work is shown to a person before it is published.
+    #[serde(default)]
+    pub hold: bool,
+    /// Only on this runner; none: any that has the agent.
+    #[serde(default)]
+    pub runner: Option<RunnerId>,
+    /// Best of N: tasks of one group do the same, and one of them is kept.
+    /// They are held until then.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+}
+
+impl NewTask {
+    /// As long as an issue of 5 MB is refused and any real ticket fits.
+    pub const MAX_PROMPT: usize = 1024 * 1024;
+}
+
+/// Tasks to file, all or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct NewTasks {
+    /// At most 1000.
+    pub tasks: Vec<NewTask>,
+    /// They belong together.
+    #[serde(default)]
+    pub batch: Option<NewBatch>,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields = nullable)]
+pub struct TaskQuery {
+    /// Only of this project.
+    pub project: Option<String>,
+    /// Only in this state (`queued`, `needs_you`, …).
+    pub state: Option<String>,
+    /// At most this many; none: 1000.
+    pub limit: Option<u32>,
+    /// Only those filed before this one, for the next page.
+    pub before: Option<TaskId>,
+}
+
+/// A task by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OneTask {
+    /// Which.
+    pub task: TaskId,
+}
+
+/// A task with its runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TaskDetail {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// Its runs, oldest first.
+    pub runs: Vec<Run>,
+    /// What it waits for.
+    pub inbox: Vec<InboxItem>,
+}
+
+/// What to tell an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Say {
+    /// Of which task.
+    pub task: TaskId,
+    /// What.
+    pub text: String,
+}
+
+/// How to go on with a task whose run has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct Resume {
+    /// Which.
+    pub task: TaskId,
+    /// What to tell the agent; none: to go on where it was.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+/// What tasks that are filed together share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct NewBatch {
+    /// For lists.
+    #[serde(default)]
+    pub name: String,
+    /// At most this many of them at work at once; none: as many as there are workers.
+    #[serde(default)]
+    pub at_most: Option<u32>,
+}
+
+/// Who is to do a task from now on; what is not named stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct Reassign {
+    /// Which.
+    pub task: TaskId,
+    /// Only on this runner.
+    #[serde(default)]
+    pub runner: Option<RunnerId>,
+    /// By this agent.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// With this model.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// Comments on a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct SendReview {
+    /// Of which task.
+    pub task: TaskId,
+    /// At most 200.
+    pub notes: Vec<ReviewNote>,
+    /// About the whole.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+/// A comment on lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct ReviewNote {
+    /// Which file, as its path is now.
+    pub path: String,
+    /// The lines are those of the base, not of the workspace.
+    #[serde(default)]
+    pub old_side: bool,
+    /// First line, from 1; none: about the whole file.
+    #[serde(default)]
+    pub first_line: Option<u64>,
+    /// Last line; none: the first.
+    #[serde(default)]
+    pub last_line: Option<u64>,
+    /// The lines themselves, so that the agent finds them when they have moved.
+    #[serde(default)]
+    pub quote: String,
+    /// The comment (Markdown).
+    pub text: String,
+}
+
+/// A comment that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ReviewNoteSent {
+    /// The comment.
+    #[serde(flatten)]
+    pub note: ReviewNote,
+    /// On the change of which run.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// Who said it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A file to keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NewAttachment {
+    /// Its name, without a path.
+    pub name: String,
+    /// `image/png`, `image/jpeg`, `image/gif`, `image/webp` or `text/plain`.
+    pub media_type: String,
+    /// Its bytes, at most [`NewAttachment::MAX_BYTES`], in base64 (RFC 4648, section 4).
+    pub base64: String,
+}
+
+impl NewAttachment {
+    /// What model vendors take of an image, with a margin.
+    pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+}
+
+/// Links of issues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct IssueLinks {
+    /// At most 100.
+    pub links: Vec<String>,
+}
+
+/// An issue, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct IssueFound {
+    /// As it was asked for.
+    pub link: String,
+    /// Project whose repository it belongs to.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// Its number.
+    #[serde(default)]
+    pub number: Option<u64>,
+    /// Its title.
+    #[serde(default)]
+    pub title: String,
+    /// Its text (Markdown): of whoever may write issues there, so not to be trusted.
+    #[serde(default)]
+    pub body: String,
+    /// Why it could not be read.
+    #[serde(default)]
+    pub problem: Option<Problem>,
+}

@@ -1,0 +1,2627 @@
+// Made from crates/proto by its test `typescript`; see there. Not to be edited.
+/* eslint-disable */
+
+/**
+ * How a runner is set up.
+ */
+export type About = {
+/**
+ * What it calls itself.
+ */
+name: string,
+/**
+ * Version of its `pilot`.
+ */
+build: string,
+/**
+ * `linux x86_64`, ….
+ */
+platform: string,
+/**
+ * How many runs at once.
+ */
+workers: number,
+/**
+ * It takes nothing new.
+ */
+draining: boolean,
+/**
+ * Agents found.
+ */
+agents: Array<AgentFound>,
+/**
+ * What its doctor found of everything else.
+ */
+checks: Array<ToolCheck>, };
+
+/**
+ * What the agent is doing, from its own protocol and from its process.
+ */
+export type Activity = "running" | "idle" | "waiting" | "stalled" | "retrying" | "unknown";
+
+/**
+ * An agent found on a runner.
+ */
+export type AgentFound = {
+/**
+ * `claude`, `scripted`, ….
+ */
+name: string,
+/**
+ * Its version, if it told.
+ */
+version: string | null,
+/**
+ * What keeps it from working, with the mend; none if nothing does.
+ */
+problem: string | null, };
+
+/**
+ * What a person (or the default on timeout) says to an [`Ask`].
+ */
+export type Answer = { "answer": "allow",
+/**
+ * Permission: the input to use instead of the asked one.
+ */
+input: JsonValue | null,
+/**
+ * Permission: also every later ask of this run for the same tool.
+ */
+for_run: boolean, } | { "answer": "deny",
+/**
+ * Told to the agent.
+ */
+reason: string, } | { "answer": "choose",
+/**
+ * Question → answer.
+ */
+answers: { [key in string]: string }, } | { "answer": "say",
+/**
+ * What to tell the agent.
+ */
+text: string, } | { "answer": "end" };
+
+/**
+ * An answer.
+ */
+export type AnswerItem = {
+/**
+ * To which item.
+ */
+item: InboxId, } & ({ "answer": "allow",
+/**
+ * Permission: the input to use instead of the asked one.
+ */
+input: JsonValue | null,
+/**
+ * Permission: also every later ask of this run for the same tool.
+ */
+for_run: boolean, } | { "answer": "deny",
+/**
+ * Told to the agent.
+ */
+reason: string, } | { "answer": "choose",
+/**
+ * Question → answer.
+ */
+answers: { [key in string]: string }, } | { "answer": "say",
+/**
+ * What to tell the agent.
+ */
+text: string, } | { "answer": "end" });
+
+/**
+ * An answer that was given.
+ */
+export type Answered = {
+/**
+ * What was said.
+ */
+answer: Answer,
+/**
+ * By whom.
+ */
+decider: Decider,
+/**
+ * When.
+ */
+at: Timestamp, };
+
+/**
+ * What is asked.
+ */
+export type Ask = { "kind": "question",
+/**
+ * The questions.
+ */
+questions: Array<Question>, } | { "kind": "permission",
+/**
+ * The agent's name for the tool.
+ */
+tool: string,
+/**
+ * What it would be given.
+ */
+input: JsonValue,
+/**
+ * One line a person can decide on: the command, the path.
+ */
+summary: string, } | { "kind": "plan",
+/**
+ * The plan (Markdown).
+ */
+plan: string, } | { "kind": "interrupted" };
+
+/**
+ * A file that an agent is given with a task.
+ */
+export type Attachment = {
+/**
+ * Its name, without a path.
+ */
+name: string,
+/**
+ * Its media type.
+ */
+media_type: string,
+/**
+ * Where its bytes are kept.
+ */
+blob: BlobId,
+/**
+ * How many there are.
+ */
+size: number, };
+
+/**
+ * What tasks that were filed together share.
+ */
+export type Batch = {
+/**
+ * Its id.
+ */
+id: BatchId,
+/**
+ * For lists.
+ */
+name: string,
+/**
+ * At most this many of them at work at once.
+ */
+at_most: number | null, };
+
+/**
+ * Tasks that were filed together.
+ */
+export type BatchId = string;
+
+/**
+ * The git object id of some bytes as a blob (`sha1("blob <len>\0" + bytes)`,
+ * 40 hex digits): the address of file contents, bundles and session files.
+ */
+export type BlobId = string;
+
+/**
+ * What happened to a path.
+ */
+export type Change = "added" | "modified" | "deleted" | "renamed" | "mode_changed" | "type_changed" | "unknown";
+
+/**
+ * A file that differs from the base commit.
+ */
+export type ChangedFile = {
+/**
+ * Path in the workspace, `/`-separated; bytes that are not UTF-8 are replaced.
+ */
+path: string,
+/**
+ * Path in the base, if it was renamed.
+ */
+old_path?: string | null,
+/**
+ * What happened.
+ */
+change: Change,
+/**
+ * In the base.
+ */
+old: Side | null,
+/**
+ * In the workspace.
+ */
+new: Side | null,
+/**
+ * Lines added, where they can be counted.
+ */
+added: number | null,
+/**
+ * Lines removed, where they can be counted.
+ */
+removed: number | null, };
+
+/**
+ * The checks (CI) of a commit, taken together.
+ */
+export type Checks = {
+/**
+ * All of them in one word.
+ */
+state: ChecksState,
+/**
+ * How many there are.
+ */
+total: number,
+/**
+ * How many have failed.
+ */
+failed: number,
+/**
+ * Page of the first that failed, or of any.
+ */
+url: string | null, };
+
+/**
+ * Checks in one word.
+ */
+export type ChecksState = "pending" | "passed" | "failed" | "held" | "unknown";
+
+/**
+ * One choice of a question.
+ */
+export type Choice = {
+/**
+ * What to answer.
+ */
+label: string,
+/**
+ * What it means.
+ */
+description: string, };
+
+/**
+ * The closed list of reasons. It grows only when some consumer branches on
+ * the new one. A code from a newer peer reads as [`Code::Unknown`].
+ */
+export type Code = "repository_unreachable" | "repository_refused" | "branch_unknown" | "setup_failed" | "workspace_failed" | "disk_full" | "agent_missing" | "agent_auth" | "agent_limit" | "agent_failed" | "denied" | "limit_reached" | "unanswered" | "push_rejected" | "forge_refused" | "forge_unreachable" | "forge_mismatch" | "lease_lost" | "run_lost" | "not_found" | "invalid" | "precondition" | "unauthorized" | "forbidden" | "too_large" | "version" | "internal" | "unknown";
+
+/**
+ * Where a hub keeps tokens and keys.
+ */
+export type CredentialKeep = "keychain" | "sealed" | "file" | "unknown";
+
+/**
+ * A position in a journal. The epoch is the incarnation of the shim that wrote
+ * the record (1 for the first); `seq` starts at 1, rises by one within an
+ * epoch, and is unique within a run. At the border of two epochs it may jump:
+ * a shim that starts after a power loss leaves [`Cursor::POWER_LOSS_GAP`] free,
+ * because the hub may already hold records that the disk lost.
+ */
+export type Cursor = {
+/**
+ * Incarnation of the writer.
+ */
+epoch: number,
+/**
+ * Position. 0 is before the first record.
+ */
+seq: number, };
+
+/**
+ * Who decided.
+ */
+export type Decider = { "by": "person",
+/**
+ * Their name.
+ */
+name: string, } | { "by": "timeout" } | { "by": "policy" };
+
+/**
+ * One side of a row that differs.
+ */
+export type DiffCell = {
+/**
+ * Line number, from 1.
+ */
+line: number,
+/**
+ * The line, without its end.
+ */
+text: string,
+/**
+ * Byte ranges of `text` to emphasise, `[start, end)`, on character borders.
+ */
+emphasis: Array<[number, number]>,
+/**
+ * The file ends here without a newline.
+ */
+no_newline: boolean, };
+
+/**
+ * Which snapshot.
+ */
+export type DiffQuery = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null,
+/**
+ * As it was at this sequence number of the journal; none: the latest.
+ */
+at?: number | null, };
+
+/**
+ * One row of a side-by-side view.
+ */
+export type DiffRow = { "row": "same",
+/**
+ * Line number on the old side, from 1.
+ */
+old: number,
+/**
+ * Line number on the new side, from 1.
+ */
+new: number,
+/**
+ * The line, without its end.
+ */
+text: string, } | { "row": "differs",
+/**
+ * The old side.
+ */
+old: DiffCell | null,
+/**
+ * The new side.
+ */
+new: DiffCell | null, } | { "row": "folded",
+/**
+ * First of them, as a row number of the unfolded alignment.
+ */
+first_row: number,
+/**
+ * How many.
+ */
+rows: number, };
+
+/**
+ * Files and lines of a change.
+ */
+export type DiffSize = {
+/**
+ * Files touched.
+ */
+files: number,
+/**
+ * Lines added, where they can be counted.
+ */
+added: number,
+/**
+ * Lines removed, where they can be counted.
+ */
+removed: number, };
+
+/**
+ * One file, side by side.
+ */
+export type FileDiff = {
+/**
+ * The file it is of.
+ */
+file: ChangedFile,
+/**
+ * Rows of the whole alignment, unfolded; `rows` is a window of them.
+ */
+total_rows: number,
+/**
+ * First row of the window.
+ */
+first_row: number,
+/**
+ * The window.
+ */
+rows: Array<DiffRow>,
+/**
+ * Ranges of rows that differ, `[start, end)`, in order: for jumping.
+ */
+changes: Array<[number, number]>,
+/**
+ * The deadline ran out before Myers ended: the alignment is right, but
+ * not the smallest.
+ */
+approximate: boolean,
+/**
+ * Why there are no rows (binary, submodule, left out, …).
+ */
+note: string | null, };
+
+/**
+ * Which file of which snapshot.
+ */
+export type FileQuery = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null,
+/**
+ * As it was at this sequence number of the journal; none: the latest.
+ */
+at?: number | null,
+/**
+ * Which file.
+ */
+path: string,
+/**
+ * First row; none: 0.
+ */
+first?: number | null,
+/**
+ * At most this many rows; none: 2000; bound: 20,000.
+ */
+rows?: number | null,
+/**
+ * Fold equal rows further than this from a change; none: no folding.
+ */
+context?: number | null,
+/**
+ * Lines that differ in white space only are the same.
+ */
+ignore_space?: boolean | null, };
+
+/**
+ * A forge as a console sees it; the token stays in the hub.
+ */
+export type Forge = {
+/**
+ * Its name for us; projects refer to it.
+ */
+name: string,
+/**
+ * Which API it speaks.
+ */
+kind: ForgeKind,
+/**
+ * Base URL of the web interface, with any base path.
+ */
+url: string, };
+
+/**
+ * The kinds of forge there is an adapter for.
+ */
+export type ForgeKind = "gitea";
+
+/**
+ * From a console, on its WebSocket.
+ */
+export type FromConsole = { "type": "watch_all",
+/**
+ * Chosen by the console; comes back with everything it is told.
+ */
+watch: number, } | { "type": "watch_journal",
+/**
+ * Chosen by the console.
+ */
+watch: number,
+/**
+ * Which run.
+ */
+run: RunId,
+/**
+ * After which sequence number; 0 for all.
+ */
+after: number,
+/**
+ * Which of its records.
+ */
+part: JournalPart, } | { "type": "watch_log",
+/**
+ * Chosen by the console.
+ */
+watch: number,
+/**
+ * Which run.
+ */
+run: RunId, } | { "type": "unwatch",
+/**
+ * Which.
+ */
+watch: number, };
+
+/**
+ * Tasks of which one will be kept: best of N.
+ */
+export type GroupId = string;
+
+/**
+ * Which hub this is.
+ */
+export type HubInfo = {
+/**
+ * Version of its `pilot`.
+ */
+build: string,
+/**
+ * Version of the runner wire it speaks.
+ */
+runner_version: number,
+/**
+ * Who the caller is to it.
+ */
+you: string,
+/**
+ * What the caller may do.
+ */
+role: Role,
+/**
+ * Where it keeps tokens and keys.
+ */
+credentials: CredentialKeep, };
+
+/**
+ * Something that needs a person.
+ */
+export type InboxId = string;
+
+/**
+ * Something that needs a person.
+ */
+export type InboxItem = {
+/**
+ * Its id.
+ */
+id: InboxId,
+/**
+ * The task.
+ */
+task: TaskId,
+/**
+ * The run that waits.
+ */
+run: RunId,
+/**
+ * What is asked.
+ */
+ask: Ask,
+/**
+ * Since when.
+ */
+asked_at: Timestamp,
+/**
+ * When `on_timeout` decides; none: it waits for ever.
+ */
+deadline: Timestamp | null,
+/**
+ * What it will decide.
+ */
+on_timeout: OnTimeout,
+/**
+ * The answer, once there is one.
+ */
+answered: Answered | null, };
+
+/**
+ * Which inbox items.
+ */
+export type InboxQuery = {
+/**
+ * Of this task.
+ */
+task?: TaskId | null,
+/**
+ * Those already answered, too.
+ */
+all?: boolean | null, };
+
+/**
+ * An issue, or why there is none.
+ */
+export type IssueFound = {
+/**
+ * As it was asked for.
+ */
+link: string,
+/**
+ * Project whose repository it belongs to.
+ */
+project: string | null,
+/**
+ * Its number.
+ */
+number: number | null,
+/**
+ * Its title.
+ */
+title: string,
+/**
+ * Its text (Markdown): of whoever may write issues there, so not to be trusted.
+ */
+body: string,
+/**
+ * Why it could not be read.
+ */
+problem: Problem | null, };
+
+/**
+ * Links of issues.
+ */
+export type IssueLinks = {
+/**
+ * At most 100.
+ */
+links: Array<string>, };
+
+/**
+ * What happened. An event from a newer peer reads as [`Event::Unknown`] and
+ * is kept as it came.
+ */
+export type JournalEvent = { "type": "phase",
+/**
+ * Which.
+ */
+phase: Phase, } | { "type": "output",
+/**
+ * Where they came from.
+ */
+stream: Stream,
+/**
+ * The lines.
+ */
+text: string,
+/**
+ * The last line is not at its end yet (a prompt that waits, a line
+ * longer than the shim's buffer): the stream's next output goes on in it.
+ */
+open?: boolean, } | { "type": "session_started",
+/**
+ * Its name for it.
+ */
+session: string,
+/**
+ * The model it says it uses.
+ */
+model: string | null,
+/**
+ * The agent's version.
+ */
+version: string | null, } | { "type": "session_saved",
+/**
+ * The session and its file.
+ */
+session: Session, } | { "type": "turn_started",
+/**
+ * Counts from 1 within the run.
+ */
+turn: number,
+/**
+ * What it was told.
+ */
+prompt: string, } | { "type": "text",
+/**
+ * Markdown.
+ */
+text: string,
+/**
+ * The tool call of a subagent that this belongs to.
+ */
+parent?: string | null, } | { "type": "thinking",
+/**
+ * Text.
+ */
+text: string, } | { "type": "tool_started",
+/**
+ * The agent's id for the call.
+ */
+id: string,
+/**
+ * The agent's name for the tool.
+ */
+tool: string,
+/**
+ * What it was given.
+ */
+input: JsonValue,
+/**
+ * One line for lists: the command, the path.
+ */
+summary: string,
+/**
+ * The tool call of a subagent that this belongs to.
+ */
+parent?: string | null, } | { "type": "tool_ended",
+/**
+ * The call.
+ */
+id: string,
+/**
+ * False if the tool, or a person, refused.
+ */
+ok: boolean,
+/**
+ * What the agent was given back.
+ */
+output: string, } | { "type": "todos",
+/**
+ * Its items.
+ */
+items: Array<Todo>, } | { "type": "asked",
+/**
+ * The inbox item.
+ */
+item: InboxId,
+/**
+ * What is asked.
+ */
+ask: Ask,
+/**
+ * When `on_timeout` decides.
+ */
+deadline: Timestamp | null,
+/**
+ * What it will decide.
+ */
+on_timeout: OnTimeout, } | { "type": "decided",
+/**
+ * The inbox item.
+ */
+item: InboxId,
+/**
+ * What.
+ */
+answer: Answer,
+/**
+ * By whom.
+ */
+decider: Decider, } | { "type": "withdrawn",
+/**
+ * The inbox item.
+ */
+item: InboxId, } | { "type": "activity",
+/**
+ * In one word.
+ */
+activity: Activity,
+/**
+ * In a person's words.
+ */
+reason: string, } | { "type": "retrying",
+/**
+ * Which try failed.
+ */
+attempt: number,
+/**
+ * Milliseconds until the next.
+ */
+wait_ms: number,
+/**
+ * Why.
+ */
+reason: string, } | { "type": "limit_hit",
+/**
+ * When it ends.
+ */
+resets_at: Timestamp | null,
+/**
+ * In the provider's words.
+ */
+reason: string, } | { "type": "turn_ended",
+/**
+ * Which.
+ */
+turn: number,
+/**
+ * Why.
+ */
+end: TurnEnd,
+/**
+ * What the turn used.
+ */
+usage: Usage,
+/**
+ * How many tool calls were refused in it.
+ */
+denials: number,
+/**
+ * The agent's own last words on it.
+ */
+summary: string,
+/**
+ * Where the agent reported an error: what it was.
+ */
+problem: Problem | null, } | { "type": "agent_exited",
+/**
+ * Its exit code; none if a signal ended it.
+ */
+code: number | null,
+/**
+ * The signal.
+ */
+signal: number | null, } | { "type": "snapshot" } & SnapshotDelta | { "type": "order_done",
+/**
+ * Which.
+ */
+order: OrderId,
+/**
+ * Why not.
+ */
+problem: Problem | null, } | { "type": "push_wanted",
+/**
+ * The run's fencing token.
+ */
+fence: number,
+/**
+ * Branch in the remote.
+ */
+branch: string,
+/**
+ * Commit to push.
+ */
+commit: string,
+/**
+ * What was run and said: for the pull request.
+ */
+summary: string, } | { "type": "pushed",
+/**
+ * Branch in the remote.
+ */
+branch: string,
+/**
+ * Its commit.
+ */
+commit: string, } | { "type": "artifact",
+/**
+ * Its path below the run's artifact directory, `/`-separated.
+ */
+name: string,
+/**
+ * Its media type, by its name.
+ */
+media_type: string,
+/**
+ * Where its bytes are kept.
+ */
+blob: BlobId,
+/**
+ * How many there are.
+ */
+size: number, } | { "type": "rescued",
+/**
+ * A git bundle.
+ */
+bundle: BlobId,
+/**
+ * Its size in bytes.
+ */
+size: number,
+/**
+ * The ref inside it.
+ */
+reference: string, } | { "type": "cleaned",
+/**
+ * Resources of the ledger that are still there.
+ */
+left: Array<string>, } | { "type": "finished" } & Outcome;
+
+/**
+ * Records of a journal.
+ */
+export type JournalPage = {
+/**
+ * Of which run.
+ */
+run: RunId | null,
+/**
+ * The records.
+ */
+records: Array<JournalRecord>,
+/**
+ * Last durable record of the journal.
+ */
+end: Cursor, };
+
+/**
+ * Which records of a journal.
+ */
+export type JournalPart = "all" | "conversation";
+
+/**
+ * Which records of a journal.
+ */
+export type JournalQuery = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null,
+/**
+ * Those after this sequence number; none: from the start.
+ */
+after?: number | null,
+/**
+ * The last ones before this sequence number instead, in order: for
+ * reading backwards. Not together with `after`.
+ */
+before?: number | null,
+/**
+ * Which of them; none: every one.
+ */
+part?: JournalPart | null,
+/**
+ * At most this many; none: 1000; bound: 10,000. A page also ends at 4 MiB.
+ */
+limit?: number | null, };
+
+/**
+ * One record, as it stands in the shim's file, on the wire and in the hub:
+ * one line of JSON.
+ */
+export type JournalRecord = {
+/**
+ * Incarnation of the writer.
+ */
+epoch: number,
+/**
+ * Position.
+ */
+seq: number,
+/**
+ * When the shim minted it, by its machine's clock. For showing, not for ordering.
+ */
+at: Timestamp,
+/**
+ * What happened.
+ */
+event: JournalEvent, };
+
+export type JsonValue = number | string | boolean | Array<JsonValue> | { [key in string]: JsonValue } | null;
+
+/**
+ * Bounds of one run. Every wait of a run has one of these as its deadline.
+ */
+export type Limits = {
+/**
+ * Seconds from the start of the agent to its end, waits for people left out.
+ */
+agent_secs: number,
+/**
+ * Seconds that all setup steps together may take.
+ */
+setup_secs: number,
+/**
+ * Seconds a person has to answer before `on_timeout` decides.
+ */
+answer_secs: number,
+/**
+ * Seconds without a sign of the agent after which a run is called stalled.
+ */
+stall_secs: number, };
+
+/**
+ * How busy a machine is.
+ */
+export type Load = {
+/**
+ * Processor use since the last beat, in thousandths of all processors.
+ */
+cpu_permille: number,
+/**
+ * How many processors there are.
+ */
+cpus: number,
+/**
+ * Bytes of memory that are there for programs.
+ */
+memory_available: number,
+/**
+ * Bytes of memory.
+ */
+memory_total: number,
+/**
+ * Bytes free on the disk of its workspaces.
+ */
+disk_free: number,
+/**
+ * Bytes of that disk.
+ */
+disk_total: number, };
+
+/**
+ * Lines that match.
+ */
+export type LogHits = {
+/**
+ * The lines.
+ */
+hits: Array<LogText>,
+/**
+ * Where to go on, if the limit was reached.
+ */
+next: number | null, };
+
+/**
+ * Lines of a log.
+ */
+export type LogPage = {
+/**
+ * Of which run.
+ */
+run: RunId | null,
+/**
+ * Number of the first line given.
+ */
+first: number,
+/**
+ * The lines.
+ */
+lines: Array<LogText>,
+/**
+ * How many the log has.
+ */
+total: number,
+/**
+ * Last durable record: subscribe from here for what follows.
+ */
+cursor: Cursor, };
+
+/**
+ * Which lines of a log.
+ */
+export type LogQuery = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null,
+/**
+ * First line, from 0; none: so that the last line is included.
+ */
+from?: number | null,
+/**
+ * At most this many; none: 1000; bound: 10,000.
+ */
+lines?: number | null,
+/**
+ * The log as it was at this sequence number of the journal; none: now.
+ */
+at?: number | null, };
+
+/**
+ * What to look for in a log.
+ */
+export type LogSearch = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null,
+/**
+ * What.
+ */
+pattern: string,
+/**
+ * `pattern` is a regular expression (syntax of the Rust `regex` crate).
+ */
+regex: boolean,
+/**
+ * Upper and lower case are the same.
+ */
+ignore_case: boolean,
+/**
+ * First line to look at.
+ */
+from?: number | null,
+/**
+ * At most this many; none: 200; bound: 10,000.
+ */
+limit?: number | null, };
+
+/**
+ * A line of a log.
+ */
+export type LogText = {
+/**
+ * Number of the line, from 0.
+ */
+line: number,
+/**
+ * When it was minted.
+ */
+at: Timestamp,
+/**
+ * Where it came from.
+ */
+stream: Stream,
+/**
+ * The line.
+ */
+text: string, };
+
+/**
+ * How much an agent may do by itself.
+ */
+export type Mode = "auto" | "ask" | "plan";
+
+/**
+ * A point of a run that a person may want to go back to.
+ */
+export type Moment = {
+/**
+ * Where it stands in the journal.
+ */
+seq: number,
+/**
+ * When.
+ */
+at: Timestamp,
+/**
+ * What it is.
+ */
+kind: MomentKind,
+/**
+ * In few words.
+ */
+label: string,
+/**
+ * Size of the change there, where the moment is one of the change.
+ */
+diff: DiffSize | null, };
+
+/**
+ * Kinds of moment.
+ */
+export type MomentKind = "phase" | "turn" | "tool" | "asked" | "change" | "end" | "unknown";
+
+/**
+ * The moments of a run, in order. Where there are very many, tools and
+ * changes are thinned out evenly and `thinned` says so.
+ */
+export type Moments = {
+/**
+ * Of which run.
+ */
+run: RunId | null,
+/**
+ * At most [`Moments::MOST`].
+ */
+moments: Array<Moment>,
+/**
+ * Some were left out.
+ */
+thinned: boolean,
+/**
+ * Last durable record.
+ */
+end: Cursor, };
+
+/**
+ * Of which run.
+ */
+export type MomentsQuery = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Of which run; none: the latest.
+ */
+run?: RunId | null, };
+
+/**
+ * Something with a name.
+ */
+export type Named = {
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * Why a person is needed, in one word.
+ */
+export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "takeover" | "unknown";
+
+/**
+ * A file to keep.
+ */
+export type NewAttachment = {
+/**
+ * Its name, without a path.
+ */
+name: string,
+/**
+ * `image/png`, `image/jpeg`, `image/gif`, `image/webp` or `text/plain`.
+ */
+media_type: string,
+/**
+ * Its bytes, at most [`NewAttachment::MAX_BYTES`], in base64 (RFC 4648, section 4).
+ */
+base64: string, };
+
+/**
+ * What tasks that are filed together share.
+ */
+export type NewBatch = {
+/**
+ * For lists.
+ */
+name: string,
+/**
+ * At most this many of them at work at once; none: as many as there are workers.
+ */
+at_most?: number | null, };
+
+/**
+ * A forge to add.
+ */
+export type NewForge = {
+/**
+ * Our name for it.
+ */
+name: string,
+/**
+ * Which API it speaks.
+ */
+kind: ForgeKind,
+/**
+ * Base URL of its web interface.
+ */
+url: string,
+/**
+ * Access token.
+ */
+token: string, };
+
+/**
+ * How long a join code lives.
+ */
+export type NewJoinCode = {
+/**
+ * Seconds; none: 900.
+ */
+valid_secs?: number | null, };
+
+/**
+ * A join code.
+ */
+export type NewJoinCodeMade = {
+/**
+ * To paste: `pilot runner --join CODE`.
+ */
+code: string,
+/**
+ * Until when.
+ */
+expires_at: Timestamp, };
+
+/**
+ * A model provider to add.
+ */
+export type NewProvider = {
+/**
+ * Our name for it.
+ */
+name: string,
+/**
+ * Which API it speaks.
+ */
+kind: ProviderKind,
+/**
+ * Somewhere else than the vendor's own endpoint.
+ */
+base_url?: string | null,
+/**
+ * Key.
+ */
+key: string, };
+
+/**
+ * How long a sign-in code lives.
+ */
+export type NewSignInCode = {
+/**
+ * Seconds, 1 to 3600; none: 300.
+ */
+valid_secs?: number | null, };
+
+/**
+ * A sign-in code.
+ */
+export type NewSignInCodeMade = {
+/**
+ * The hub's page with the code behind `#`: to open, or to show as a QR code.
+ */
+link: string,
+/**
+ * Until when.
+ */
+expires_at: Timestamp, };
+
+/**
+ * A task to file.
+ */
+export type NewTask = {
+/**
+ * Chosen by the console, so that a repeated request files one task.
+ */
+id?: TaskId | null,
+/**
+ * Project.
+ */
+project: string,
+/**
+ * What to do (Markdown, at most [`NewTask::MAX_PROMPT`] bytes).
+ */
+prompt: string,
+/**
+ * For lists; none: the prompt's first line.
+ */
+title?: string | null,
+/**
+ * None: the project's.
+ */
+base?: string | null,
+/**
+ * None: the project's.
+ */
+agent?: string | null,
+/**
+ * None: the agent's default.
+ */
+model?: string | null,
+/**
+ * How much the agent may do by itself.
+ */
+mode: Mode,
+/**
+ * What happens when nobody answers.
+ */
+on_timeout: OnTimeout,
+/**
+ * Bounds of each run.
+ */
+limits: Limits,
+/**
+ * Issue that the pull request closes.
+ */
+issue?: number | null,
+/**
+ * Files for the agent, kept before with `attachment_new`; at most 20.
+ */
+attachments: Array<Attachment>,
+/**
+ * The work is shown to a person before it is published.
+ */
+hold: boolean,
+/**
+ * Only on this runner; none: any that has the agent.
+ */
+runner?: RunnerId | null,
+/**
+ * Best of N: tasks of one group do the same, and one of them is kept.
+ * They are held until then.
+ */
+group?: GroupId | null, };
+
+/**
+ * Tasks to file, all or none.
+ */
+export type NewTasks = {
+/**
+ * At most 1000.
+ */
+tasks: Array<NewTask>,
+/**
+ * They belong together.
+ */
+batch?: NewBatch | null, };
+
+/**
+ * Nothing to say.
+ */
+export type Nothing = Record<symbol, never>;
+
+/**
+ * What happens when nobody answers in time. The decision is journalled.
+ */
+export type OnTimeout = "proceed" | "pause" | "cancel";
+
+/**
+ * A runner by id.
+ */
+export type OneRunner = {
+/**
+ * Which.
+ */
+runner: RunnerId, };
+
+/**
+ * A task by id.
+ */
+export type OneTask = {
+/**
+ * Which.
+ */
+task: TaskId, };
+
+/**
+ * One order from a hub to a run; the shim applies each at most once.
+ */
+export type OrderId = string;
+
+/**
+ * How a run ended. Recorded once, in the journal's last event.
+ */
+export type Outcome = { "outcome": "pushed",
+/**
+ * Branch in the remote.
+ */
+branch: string,
+/**
+ * Its commit.
+ */
+commit: string, } | { "outcome": "no_change" } | { "outcome": "failed",
+/**
+ * Why.
+ */
+problem: Problem, } | { "outcome": "cancelled" } | { "outcome": "fenced" };
+
+/**
+ * What a run is doing. Every path ends `… → Collecting → [Pushing] → Cleaning
+ * → Finished`; failures, cancels and crashes found later go through Cleaning too.
+ */
+export type Phase = "preparing" | "cloning" | "setting_up" | "agent_running" | "awaiting_answer" | "taken_over" | "collecting" | "pushing" | "cleaning" | "finished" | "unknown";
+
+/**
+ * Something that a person's consoles share: saved views, marks of a review.
+ * The hub keeps it per person and does not look inside.
+ */
+export type Preference = {
+/**
+ * Its key.
+ */
+key: string,
+/**
+ * Null where there is none, and to remove it.
+ */
+value: JsonValue, };
+
+/**
+ * Which preference.
+ */
+export type PreferenceKey = {
+/**
+ * Chosen by the console: `[a-z0-9/_-]{1,100}`.
+ */
+key: string, };
+
+/**
+ * A failure as a person sees it: what happened, and what to do.
+ */
+export type Problem = {
+/**
+ * For programs.
+ */
+code: Code,
+/**
+ * What happened, and what was kept. Whole sentence, literals in backticks.
+ */
+message: string,
+/**
+ * What to do about it; empty if there is nothing to say.
+ */
+hint?: string, };
+
+/**
+ * A repository plus its settings. Named by a person; the name is its id.
+ */
+export type Project = {
+/**
+ * `[a-z0-9][a-z0-9._-]{0,63}`.
+ */
+name: string,
+/**
+ * Clone URL (`https://…`, `http://…`, `file:///…`, `ssh://…`) or absolute path.
+ */
+repo: string,
+/**
+ * Name of the forge the pull requests go to; none for a plain git remote.
+ */
+forge?: string | null,
+/**
+ * Branch that tasks start from and pull requests go to; none: the remote's HEAD.
+ */
+base?: string | null,
+/**
+ * Agent for tasks that name none.
+ */
+agent: string,
+/**
+ * Shell command lines run in the fresh clone before the agent, in order.
+ */
+setup: Array<string>, };
+
+/**
+ * A model provider as a console sees it; the key stays in the hub.
+ */
+export type Provider = {
+/**
+ * Its name for us.
+ */
+name: string,
+/**
+ * Which API it speaks.
+ */
+kind: ProviderKind,
+/**
+ * Somewhere else than the vendor's own endpoint.
+ */
+base_url: string | null, };
+
+/**
+ * The model APIs an agent can be pointed at.
+ */
+export type ProviderKind = "anthropic";
+
+/**
+ * A pull request on a forge.
+ */
+export type PullRequest = {
+/**
+ * Its number in the repository.
+ */
+number: number,
+/**
+ * Its page.
+ */
+url: string,
+/**
+ * The commit it showed when we last looked.
+ */
+head: string,
+/**
+ * What the forge's checks of that commit said when we last looked; none
+ * where there are none, or nobody has looked yet.
+ */
+checks?: Checks | null, };
+
+/**
+ * One question with its options.
+ */
+export type Question = {
+/**
+ * The question, which is also its key in [`Answer::Choose`].
+ */
+question: string,
+/**
+ * A short label.
+ */
+header: string,
+/**
+ * Choices offered; free text is always allowed as well.
+ */
+options: Array<Choice>,
+/**
+ * More than one choice may be given.
+ */
+multiple: boolean, };
+
+/**
+ * Who is to do a task from now on; what is not named stays.
+ */
+export type Reassign = {
+/**
+ * Which.
+ */
+task: TaskId,
+/**
+ * Only on this runner.
+ */
+runner?: RunnerId | null,
+/**
+ * By this agent.
+ */
+agent?: string | null,
+/**
+ * With this model.
+ */
+model?: string | null, };
+
+/**
+ * How to go on with a task whose run has ended.
+ */
+export type Resume = {
+/**
+ * Which.
+ */
+task: TaskId,
+/**
+ * What to tell the agent; none: to go on where it was.
+ */
+text?: string | null, };
+
+/**
+ * A comment on lines of a file.
+ */
+export type ReviewNote = {
+/**
+ * Which file, as its path is now.
+ */
+path: string,
+/**
+ * The lines are those of the base, not of the workspace.
+ */
+old_side: boolean,
+/**
+ * First line, from 1; none: about the whole file.
+ */
+first_line?: number | null,
+/**
+ * Last line; none: the first.
+ */
+last_line?: number | null,
+/**
+ * The lines themselves, so that the agent finds them when they have moved.
+ */
+quote: string,
+/**
+ * The comment (Markdown).
+ */
+text: string, };
+
+/**
+ * A comment that was sent.
+ */
+export type ReviewNoteSent = {
+/**
+ * On the change of which run.
+ */
+run: RunId | null,
+/**
+ * Who said it.
+ */
+by: string,
+/**
+ * When.
+ */
+at: Timestamp,
+/**
+ * Which file, as its path is now.
+ */
+path: string,
+/**
+ * The lines are those of the base, not of the workspace.
+ */
+old_side: boolean,
+/**
+ * First line, from 1; none: about the whole file.
+ */
+first_line?: number | null,
+/**
+ * Last line; none: the first.
+ */
+last_line?: number | null,
+/**
+ * The lines themselves, so that the agent finds them when they have moved.
+ */
+quote: string,
+/**
+ * The comment (Markdown).
+ */
+text: string, };
+
+/**
+ * What somebody may do. Ordered: each may do what those before it may.
+ */
+export type Role = "viewer" | "operator" | "approver" | "admin";
+
+/**
+ * A run as a console sees it.
+ */
+export type Run = {
+/**
+ * Its id.
+ */
+id: RunId,
+/**
+ * Task it is an attempt at.
+ */
+task: TaskId,
+/**
+ * 1 for the first.
+ */
+attempt: number,
+/**
+ * Runner that has, or had, the lease.
+ */
+runner: RunnerId,
+/**
+ * Its fencing token: of two runs of a task, the higher one may push.
+ */
+fence: number,
+/**
+ * What it is doing.
+ */
+phase: Phase,
+/**
+ * When the lease was given. The time before is queue time, not run time.
+ */
+leased_at: Timestamp,
+/**
+ * When the runner began.
+ */
+started_at: Timestamp | null,
+/**
+ * When it finished.
+ */
+ended_at: Timestamp | null,
+/**
+ * How it ended.
+ */
+outcome: Outcome | null,
+/**
+ * The agent's own session, for a resume.
+ */
+session: Session | null,
+/**
+ * Bundle with its unpublished work, if there was any.
+ */
+rescue: BlobId | null, };
+
+/**
+ * A run: one attempt at a task. Also the agent's session id where it lets
+ * us choose one.
+ */
+export type RunId = string;
+
+/**
+ * A runner, as the hub enrolled it.
+ */
+export type RunnerId = string;
+
+/**
+ * A runner as a console sees it.
+ */
+export type RunnerSeen = {
+/**
+ * Its id.
+ */
+id: RunnerId,
+/**
+ * How it is set up, as it last said.
+ */
+about: About,
+/**
+ * It is connected.
+ */
+online: boolean,
+/**
+ * When it last said something.
+ */
+seen_at: Timestamp | null,
+/**
+ * A person revoked it.
+ */
+revoked: boolean,
+/**
+ * Runs it holds.
+ */
+runs: Array<RunId>,
+/**
+ * What it said of its machine last.
+ */
+load: Load | null, };
+
+/**
+ * What to tell an agent.
+ */
+export type Say = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * What.
+ */
+text: string, };
+
+/**
+ * Comments on a change.
+ */
+export type SendReview = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * At most 200.
+ */
+notes: Array<ReviewNote>,
+/**
+ * About the whole.
+ */
+text?: string | null, };
+
+/**
+ * An agent's session, and where its file is kept so that another workspace,
+ * on another machine, can go on with it.
+ */
+export type Session = {
+/**
+ * The agent's name for it.
+ */
+id: string,
+/**
+ * Its file; none until the first turn ended.
+ */
+file: BlobId | null, };
+
+/**
+ * One side (base or workspace) of a changed file.
+ */
+export type Side = {
+/**
+ * What it is.
+ */
+kind: SideKind,
+/**
+ * Git's file mode (`0o100644`, …).
+ */
+mode: number,
+/**
+ * Bytes.
+ */
+size: number,
+/**
+ * Where its contents are kept; none for a submodule, and where `left_out` says why.
+ */
+blob: BlobId | null,
+/**
+ * Why the contents are not kept.
+ */
+left_out?: string | null, };
+
+/**
+ * What kind of thing one side is.
+ */
+export type SideKind = "text" | "not_utf8" | "binary" | "symlink" | "submodule" | "lfs_pointer" | "unknown";
+
+/**
+ * Posted to [`super::SESSION_PATH`]; one of both.
+ */
+export type SignIn = {
+/**
+ * A token of the hub.
+ */
+token?: string | null,
+/**
+ * A single-use code.
+ */
+code?: string | null, };
+
+/**
+ * The state of a workspace's changes: the fold of all deltas up to a point.
+ */
+export type Snapshot = {
+/**
+ * Number of the last whole delta; 0 before the first.
+ */
+number: number,
+/**
+ * The task's base commit.
+ */
+base: string,
+/**
+ * The workspace's HEAD.
+ */
+head: string,
+/**
+ * Changed files by path.
+ */
+files: { [key in string]: ChangedFile }, };
+
+/**
+ * What changed since the snapshot before: what travels, and what is journalled.
+ * A big one comes in several parts, each at most [`SnapshotDelta::MAX_FILES`] files.
+ */
+export type SnapshotDelta = {
+/**
+ * Counts from 1 within a run; the parts of one snapshot share it.
+ */
+number: number,
+/**
+ * The task's base commit.
+ */
+base: string,
+/**
+ * The workspace's HEAD.
+ */
+head: string,
+/**
+ * Forget everything before: the first of a run, or of a new base.
+ */
+reset: boolean,
+/**
+ * Files that are new in, or differ from, the snapshot before.
+ */
+changed: Array<ChangedFile>,
+/**
+ * Paths that no longer differ from the base.
+ */
+dropped: Array<string>,
+/**
+ * More parts of this snapshot follow.
+ */
+more: boolean, };
+
+/**
+ * Where output came from.
+ */
+export type Stream = "pilot" | "setup" | "stdout" | "stderr" | "protocol" | "unknown";
+
+/**
+ * A task as everybody sees it.
+ */
+export type Task = {
+/**
+ * Its id.
+ */
+id: TaskId,
+/**
+ * First line of the prompt, or what the person said; for lists and pull requests.
+ */
+title: string,
+/**
+ * What the agent is asked to do (Markdown).
+ */
+prompt: string,
+/**
+ * Project it belongs to.
+ */
+project: string,
+/**
+ * Branch it starts from; none: the project's.
+ */
+base: string | null,
+/**
+ * Which agent does it.
+ */
+agent: string,
+/**
+ * Which model; none: the agent's default.
+ */
+model: string | null,
+/**
+ * How much the agent may do by itself.
+ */
+mode: Mode,
+/**
+ * What happens when nobody answers.
+ */
+on_timeout: OnTimeout,
+/**
+ * Bounds of each run.
+ */
+limits: Limits,
+/**
+ * Issue of the project's forge that this task closes.
+ */
+issue: number | null,
+/**
+ * Branch that its work is pushed to.
+ */
+branch: string,
+/**
+ * Since when it stands there.
+ */
+since: Timestamp,
+/**
+ * In a person's words, why: `runner offline`, `agent is thinking`, ….
+ */
+reason: string,
+/**
+ * When it was filed.
+ */
+created_at: Timestamp,
+/**
+ * Latest run, if there was one.
+ */
+run: RunId | null,
+/**
+ * How many runs there were.
+ */
+attempts: number,
+/**
+ * The fencing token of the latest lease; grows with every lease.
+ */
+fence: number,
+/**
+ * Size of its change so far.
+ */
+diff: DiffSize,
+/**
+ * What it used so far, over all runs.
+ */
+usage: Usage,
+/**
+ * The pull request, once there is one.
+ */
+pull_request: PullRequest | null,
+/**
+ * The last commit that we pushed to `branch`.
+ */
+pushed: string | null,
+/**
+ * What a reviewer must know although work was published: denied
+ * permissions, automatic decisions.
+ */
+reservations: Array<string>,
+/**
+ * Files for the agent.
+ */
+attachments: Array<Attachment>,
+/**
+ * The work is shown to a person before it is published.
+ */
+hold: boolean,
+/**
+ * Only on this runner.
+ */
+only_runner: RunnerId | null,
+/**
+ * Best of N: tasks of one group do the same, and one of them is kept.
+ */
+group: GroupId | null,
+/**
+ * It was filed together with others.
+ */
+batch: Batch | null,
+/**
+ * It has ended, and a person has seen that.
+ */
+dismissed: boolean, } & ({ "state": "queued" } | { "state": "leased",
+/**
+ * Which runner.
+ */
+runner: RunnerId, } | { "state": "working",
+/**
+ * What it is doing.
+ */
+phase: Phase, } | { "state": "needs_you",
+/**
+ * For what.
+ */
+need: Need,
+/**
+ * Where to answer.
+ */
+item: InboxId, } | { "state": "ready" } | { "state": "publishing" } | { "state": "in_review",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "merged",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "closed",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "published",
+/**
+ * Branch in the remote.
+ */
+published_branch: string,
+/**
+ * Its commit.
+ */
+commit: string, } | { "state": "no_change" } | { "state": "failed",
+/**
+ * Why, and what to do.
+ */
+problem: Problem, } | { "state": "cancelled" });
+
+/**
+ * A task with its runs.
+ */
+export type TaskDetail = {
+/**
+ * Its runs, oldest first.
+ */
+runs: Array<Run>,
+/**
+ * What it waits for.
+ */
+inbox: Array<InboxItem>,
+/**
+ * Its id.
+ */
+id: TaskId,
+/**
+ * First line of the prompt, or what the person said; for lists and pull requests.
+ */
+title: string,
+/**
+ * What the agent is asked to do (Markdown).
+ */
+prompt: string,
+/**
+ * Project it belongs to.
+ */
+project: string,
+/**
+ * Branch it starts from; none: the project's.
+ */
+base: string | null,
+/**
+ * Which agent does it.
+ */
+agent: string,
+/**
+ * Which model; none: the agent's default.
+ */
+model: string | null,
+/**
+ * How much the agent may do by itself.
+ */
+mode: Mode,
+/**
+ * What happens when nobody answers.
+ */
+on_timeout: OnTimeout,
+/**
+ * Bounds of each run.
+ */
+limits: Limits,
+/**
+ * Issue of the project's forge that this task closes.
+ */
+issue: number | null,
+/**
+ * Branch that its work is pushed to.
+ */
+branch: string,
+/**
+ * Since when it stands there.
+ */
+since: Timestamp,
+/**
+ * In a person's words, why: `runner offline`, `agent is thinking`, ….
+ */
+reason: string,
+/**
+ * When it was filed.
+ */
+created_at: Timestamp,
+/**
+ * Latest run, if there was one.
+ */
+run: RunId | null,
+/**
+ * How many runs there were.
+ */
+attempts: number,
+/**
+ * The fencing token of the latest lease; grows with every lease.
+ */
+fence: number,
+/**
+ * Size of its change so far.
+ */
+diff: DiffSize,
+/**
+ * What it used so far, over all runs.
+ */
+usage: Usage,
+/**
+ * The pull request, once there is one.
+ */
+pull_request: PullRequest | null,
+/**
+ * The last commit that we pushed to `branch`.
+ */
+pushed: string | null,
+/**
+ * What a reviewer must know although work was published: denied
+ * permissions, automatic decisions.
+ */
+reservations: Array<string>,
+/**
+ * Files for the agent.
+ */
+attachments: Array<Attachment>,
+/**
+ * The work is shown to a person before it is published.
+ */
+hold: boolean,
+/**
+ * Only on this runner.
+ */
+only_runner: RunnerId | null,
+/**
+ * Best of N: tasks of one group do the same, and one of them is kept.
+ */
+group: GroupId | null,
+/**
+ * It was filed together with others.
+ */
+batch: Batch | null,
+/**
+ * It has ended, and a person has seen that.
+ */
+dismissed: boolean, } & ({ "state": "queued" } | { "state": "leased",
+/**
+ * Which runner.
+ */
+runner: RunnerId, } | { "state": "working",
+/**
+ * What it is doing.
+ */
+phase: Phase, } | { "state": "needs_you",
+/**
+ * For what.
+ */
+need: Need,
+/**
+ * Where to answer.
+ */
+item: InboxId, } | { "state": "ready" } | { "state": "publishing" } | { "state": "in_review",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "merged",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "closed",
+/**
+ * The pull request.
+ */
+state_pull_request: PullRequest, } | { "state": "published",
+/**
+ * Branch in the remote.
+ */
+published_branch: string,
+/**
+ * Its commit.
+ */
+commit: string, } | { "state": "no_change" } | { "state": "failed",
+/**
+ * Why, and what to do.
+ */
+problem: Problem, } | { "state": "cancelled" });
+
+/**
+ * A task: what a person asked for.
+ */
+export type TaskId = string;
+
+/**
+ * Which tasks to list.
+ */
+export type TaskQuery = {
+/**
+ * Only of this project.
+ */
+project?: string | null,
+/**
+ * Only in this state (`queued`, `needs_you`, …).
+ */
+state?: string | null,
+/**
+ * At most this many; none: 1000.
+ */
+limit?: number | null,
+/**
+ * Only those filed before this one, for the next page.
+ */
+before?: TaskId | null, };
+
+/**
+ * Microseconds since the Unix epoch, UTC.
+ *
+ * An integer, so that it survives SQL, JSON and JavaScript (2^53 µs is the
+ * year 2255) without rounding.
+ */
+export type Timestamp = number;
+
+/**
+ * To a console, on its WebSocket.
+ */
+export type ToConsole = { "type": "watching",
+/**
+ * Which.
+ */
+watch: number, } | { "type": "task",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * The task.
+ */
+task: Task, } | { "type": "runner",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * The runner.
+ */
+runner: RunnerSeen, } | { "type": "inbox",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * The item.
+ */
+item: InboxItem, } | { "type": "records",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * The records.
+ */
+records: Array<JournalRecord>,
+/**
+ * The journal has ended with these.
+ */
+end: boolean, } | { "type": "log",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * How many lines it has.
+ */
+total: number,
+/**
+ * The last of them, none twice, in order; empty at first.
+ */
+lines: Array<LogText>,
+/**
+ * It will not grow any more.
+ */
+end: boolean, } | { "type": "behind",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * How many messages were not queued.
+ */
+by: number,
+/**
+ * Where it goes on, for a journal.
+ */
+after: number | null, } | { "type": "ended",
+/**
+ * Which.
+ */
+watch: number,
+/**
+ * Why.
+ */
+problem: Problem | null, };
+
+/**
+ * One item of a to-do list.
+ */
+export type Todo = {
+/**
+ * What to do.
+ */
+text: string,
+/**
+ * `pending`, `in_progress` or `completed`, as the agent says it.
+ */
+status: string, };
+
+/**
+ * One finding of a runner's doctor.
+ */
+export type ToolCheck = {
+/**
+ * What was looked at.
+ */
+name: string,
+/**
+ * What was found.
+ */
+found: string,
+/**
+ * What keeps it from working; none if nothing does.
+ */
+problem: string | null,
+/**
+ * The mend, as a command line or a sentence.
+ */
+mend: string, };
+
+/**
+ * Why a turn ended.
+ */
+export type TurnEnd = "completed" | "interrupted" | "error" | "exited" | "unknown";
+
+/**
+ * Tokens and money, added up. Cost is what the agent or a price table said,
+ * in micro-dollars (an integer, so that sums are exact).
+ */
+export type Usage = {
+/**
+ * Tokens read, without those from the cache.
+ */
+input_tokens: number,
+/**
+ * Tokens written by the model.
+ */
+output_tokens: number,
+/**
+ * Tokens read from the provider's cache.
+ */
+cache_read_tokens: number,
+/**
+ * Tokens written to the provider's cache.
+ */
+cache_write_tokens: number,
+/**
+ * Cost in millionths of a US dollar; none where nobody knows.
+ */
+cost_micros: number | null, };
+
+/** Every command of a hub, by name. */
+export type Commands = {
+  /** Who am I, and which hub is this? */
+  hub_status: { request: Nothing; response: HubInfo };
+  /** Files a task. */
+  task_new: { request: NewTask; response: Task };
+  /** Files many tasks at once, all or none. */
+  task_new_many: { request: NewTasks; response: Array<Task> };
+  /** Lists tasks, newest first. */
+  task_list: { request: TaskQuery; response: Array<Task> };
+  /** Shows a task. */
+  task_show: { request: OneTask; response: TaskDetail };
+  /** Reads lines of a task's log. */
+  task_log: { request: LogQuery; response: LogPage };
+  /** Searches a task's log. */
+  task_log_search: { request: LogSearch; response: LogHits };
+  /** Reads records of a run's journal. */
+  task_journal: { request: JournalQuery; response: JournalPage };
+  /** The files a task changed, now or at an earlier point of the journal. */
+  task_diff: { request: DiffQuery; response: Snapshot };
+  /** One changed file, side by side. */
+  task_diff_file: { request: FileQuery; response: FileDiff };
+  /** The points of a run that a person may want to go back to. */
+  task_moments: { request: MomentsQuery; response: Moments };
+  /** Tells the agent something: queued while it works, a new run when it is done. */
+  task_say: { request: Say; response: Task };
+  /** Stops the agent's turn and keeps its session. */
+  task_interrupt: { request: OneTask; response: Task };
+  /** Ends the task; its work is rescued, nothing is published. */
+  task_stop: { request: OneTask; response: Task };
+  /** Runs the task again from its base. */
+  task_retry: { request: OneTask; response: Task };
+  /** Continues the session of the last run, on its work, in a new run. */
+  task_resume: { request: Resume; response: Task };
+  /** Gives the task to another runner, agent or model: at once while it waits, after the run at work was stopped and rescued, or as a new attempt. */
+  task_reassign: { request: Reassign; response: Task };
+  /** Lets work that was held for a look be published. */
+  task_publish: { request: OneTask; response: Task };
+  /** Keeps this task of a group: it is published, the others are stopped. */
+  task_keep: { request: OneTask; response: Task };
+  /** Takes a task that has ended off the list of what needs a person. */
+  task_dismiss: { request: OneTask; response: Task };
+  /** Sends comments on lines of the change to the agent, as one follow-up. */
+  task_review: { request: SendReview; response: Task };
+  /** The comments sent so far, oldest first. */
+  task_review_notes: { request: OneTask; response: Array<ReviewNoteSent> };
+  /** Keeps a file to be given to an agent with a task. */
+  attachment_new: { request: NewAttachment; response: Attachment };
+  /** Looks up issues by the links of their pages. */
+  issue_look_up: { request: IssueLinks; response: Array<IssueFound> };
+  /** What needs a person, oldest first. */
+  inbox_list: { request: InboxQuery; response: Array<InboxItem> };
+  /** Answers an inbox item. */
+  inbox_answer: { request: AnswerItem; response: InboxItem };
+  /** Adds or changes a project. */
+  project_add: { request: Project; response: Project };
+  /** Lists projects. */
+  project_list: { request: Nothing; response: Array<Project> };
+  /** Removes a project that has no task under way. */
+  project_remove: { request: Named; response: Nothing };
+  /** Adds or changes a forge; its token is checked first. */
+  forge_add: { request: NewForge; response: Forge };
+  /** Lists forges. */
+  forge_list: { request: Nothing; response: Array<Forge> };
+  /** Removes a forge that no project uses, and its token. */
+  forge_remove: { request: Named; response: Nothing };
+  /** Adds or changes a model provider. */
+  provider_add: { request: NewProvider; response: Provider };
+  /** Lists model providers. */
+  provider_list: { request: Nothing; response: Array<Provider> };
+  /** Removes a model provider and its key. */
+  provider_remove: { request: Named; response: Nothing };
+  /** Makes a single-use code that enrols one runner. */
+  join_code_new: { request: NewJoinCode; response: NewJoinCodeMade };
+  /** Lists runners. */
+  runner_list: { request: Nothing; response: Array<RunnerSeen> };
+  /** Revokes a runner: it is disconnected at once and refused from then on. */
+  runner_revoke: { request: OneRunner; response: Nothing };
+  /** Asks a runner to look again which agents and tools it has. */
+  runner_look: { request: OneRunner; response: Nothing };
+  /** Makes a single-use code that signs another browser in as the caller. */
+  sign_in_code_new: { request: NewSignInCode; response: NewSignInCodeMade };
+  /** Reads something that the caller's consoles share. */
+  preference_get: { request: PreferenceKey; response: Preference };
+  /** Keeps something that the caller's consoles share. */
+  preference_set: { request: Preference; response: Nothing };
+};
+
+/** How each command travels, and the role it needs. */
+export const ROUTES = {
+  hub_status: { method: "GET", path: "/api/hub", role: "viewer" },
+  task_new: { method: "POST", path: "/api/tasks", role: "operator" },
+  task_new_many: { method: "POST", path: "/api/tasks/many", role: "operator" },
+  task_list: { method: "GET", path: "/api/tasks", role: "viewer" },
+  task_show: { method: "GET", path: "/api/tasks/{task}", role: "viewer" },
+  task_log: { method: "GET", path: "/api/tasks/{task}/log", role: "viewer" },
+  task_log_search: { method: "GET", path: "/api/tasks/{task}/log/search", role: "viewer" },
+  task_journal: { method: "GET", path: "/api/tasks/{task}/journal", role: "viewer" },
+  task_diff: { method: "GET", path: "/api/tasks/{task}/diff", role: "viewer" },
+  task_diff_file: { method: "GET", path: "/api/tasks/{task}/diff/file", role: "viewer" },
+  task_moments: { method: "GET", path: "/api/tasks/{task}/moments", role: "viewer" },
+  task_say: { method: "POST", path: "/api/tasks/{task}/say", role: "operator" },
+  task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
+  task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
+  task_retry: { method: "POST", path: "/api/tasks/{task}/retry", role: "operator" },
+  task_resume: { method: "POST", path: "/api/tasks/{task}/resume", role: "operator" },
+  task_reassign: { method: "POST", path: "/api/tasks/{task}/reassign", role: "operator" },
+  task_publish: { method: "POST", path: "/api/tasks/{task}/publish", role: "approver" },
+  task_keep: { method: "POST", path: "/api/tasks/{task}/keep", role: "approver" },
+  task_dismiss: { method: "POST", path: "/api/tasks/{task}/dismiss", role: "operator" },
+  task_review: { method: "POST", path: "/api/tasks/{task}/review", role: "operator" },
+  task_review_notes: { method: "GET", path: "/api/tasks/{task}/review", role: "viewer" },
+  attachment_new: { method: "POST", path: "/api/attachments", role: "operator" },
+  issue_look_up: { method: "POST", path: "/api/issues/look-up", role: "operator" },
+  inbox_list: { method: "GET", path: "/api/inbox", role: "viewer" },
+  inbox_answer: { method: "POST", path: "/api/inbox/{item}", role: "approver" },
+  project_add: { method: "POST", path: "/api/projects", role: "admin" },
+  project_list: { method: "GET", path: "/api/projects", role: "viewer" },
+  project_remove: { method: "DELETE", path: "/api/projects/{name}", role: "admin" },
+  forge_add: { method: "POST", path: "/api/forges", role: "admin" },
+  forge_list: { method: "GET", path: "/api/forges", role: "viewer" },
+  forge_remove: { method: "DELETE", path: "/api/forges/{name}", role: "admin" },
+  provider_add: { method: "POST", path: "/api/providers", role: "admin" },
+  provider_list: { method: "GET", path: "/api/providers", role: "viewer" },
+  provider_remove: { method: "DELETE", path: "/api/providers/{name}", role: "admin" },
+  join_code_new: { method: "POST", path: "/api/runners/join-codes", role: "admin" },
+  runner_list: { method: "GET", path: "/api/runners", role: "viewer" },
+  runner_revoke: { method: "POST", path: "/api/runners/{runner}/revoke", role: "admin" },
+  runner_look: { method: "POST", path: "/api/runners/{runner}/look", role: "operator" },
+  sign_in_code_new: { method: "POST", path: "/api/sign-in-codes", role: "viewer" },
+  preference_get: { method: "GET", path: "/api/preferences", role: "viewer" },
+  preference_set: { method: "POST", path: "/api/preferences", role: "viewer" },
+} as const satisfies Record<
+  keyof Commands,
+  { method: "GET" | "POST" | "DELETE"; path: string; role: Role }
+>;
+
+export const LIVE_PATH = "/api/live";
+export const SESSION_PATH = "/session";
+export const RESCUE_PATH = "/api/tasks/{task}/rescue";
+export const BLOB_PATH = "/api/tasks/{task}/blobs/{blob}";
