@@ -24,6 +24,7 @@ pub struct HubInfo {
     /// What the caller may do.
     pub role: Role,
     /// Where it keeps tokens and keys.
+    #[serde(default)]
     pub credentials: CredentialKeep,
 }
 
@@ -67,7 +68,7 @@ pub struct NewProvider {
 }
 
 /// Where a hub keeps tokens and keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKeep {
     /// In the keychain of the machine's system.
@@ -76,7 +77,8 @@ pub enum CredentialKeep {
     Sealed,
     /// In a file that only its user may read, as it is.
     File,
-    /// Somewhere this build does not know yet.
+    /// Somewhere this build does not know, or the hub is older than this word.
+    #[default]
     #[serde(other)]
     Unknown,
 }
