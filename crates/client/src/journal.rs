@@ -63,6 +63,7 @@ impl JournalRecords {
                 | ToConsole::Task { .. }
                 | ToConsole::Runner { .. }
                 | ToConsole::Inbox { .. }
+                | ToConsole::Present { .. }
                 | ToConsole::Log { .. }
                 | ToConsole::Behind { .. },
             )

@@ -119,6 +119,7 @@ fn watch_of(message: &ToConsole) -> u32 {
         | ToConsole::Task { watch, .. }
         | ToConsole::Runner { watch, .. }
         | ToConsole::Inbox { watch, .. }
+        | ToConsole::Present { watch, .. }
         | ToConsole::Records { watch, .. }
         | ToConsole::Log { watch, .. }
         | ToConsole::Behind { watch, .. }

@@ -6,6 +6,7 @@
 use super::fanout::Changed;
 use super::{Gone, tell};
 use crate::hub::Parts;
+use pilot_proto::Task;
 use pilot_proto::console::{InboxQuery, TaskQuery, ToConsole};
 use pilot_store::StoreError;
 use tokio::sync::broadcast::error::RecvError;
@@ -52,14 +53,13 @@ async fn follow(
     watch: u32,
     ring: &mut tokio::sync::broadcast::Receiver<Changed>,
 ) -> Result<(), Stop> {
-    present(parts, out, watch, None).await?;
+    present(parts, out, watch).await?;
     loop {
         match ring.recv().await {
             Ok(changed) => tell(out, message(watch, changed)).await?,
             Err(RecvError::Lagged(by)) => {
                 tell(out, ToConsole::Behind { watch, by, after: None }).await?;
-                // Items answered meanwhile too: the console may show them as open.
-                present(parts, out, watch, Some(true)).await?;
+                present(parts, out, watch).await?;
             }
             Err(RecvError::Closed) => return Ok(()),
         }
@@ -68,33 +68,40 @@ async fn follow(
 
 fn message(watch: u32, changed: Changed) -> ToConsole {
     match changed {
-        Changed::Task(task) => ToConsole::Task { watch, task: Box::new((*task).clone()) },
+        Changed::Task(task) => ToConsole::Task { watch, task: Box::new(cut((*task).clone())) },
         Changed::Runner(runner) => ToConsole::Runner { watch, runner: Box::new((*runner).clone()) },
         Changed::Inbox(item) => ToConsole::Inbox { watch, item: Box::new((*item).clone()) },
     }
 }
 
-async fn present(
-    parts: &Parts,
-    out: &mpsc::Sender<ToConsole>,
-    watch: u32,
-    all: Option<bool>,
-) -> Result<(), Stop> {
-    for runner in parts.directory.all() {
-        tell(out, ToConsole::Runner { watch, runner: Box::new(runner) }).await?;
+/// Lists show the beginning; thousands of whole prompts are megabytes.
+fn cut(mut task: Task) -> Task {
+    if let Some((end, _)) = task.prompt.char_indices().nth(ToConsole::PROMPT_CUT) {
+        task.prompt.truncate(end);
     }
-    let mut before = None;
+    task
+}
+
+async fn present(parts: &Parts, out: &mpsc::Sender<ToConsole>, watch: u32) -> Result<(), Stop> {
+    let mut runners = parts.directory.all();
+    let mut inbox = parts.store.inbox(&InboxQuery::default()).await?;
+    let (mut before, mut first) = (None, true);
     loop {
         let query = TaskQuery { limit: Some(PAGE), before, ..TaskQuery::default() };
         let tasks = parts.store.tasks(&query).await?;
-        let Some(last) = tasks.last().map(|task| task.id) else { break };
-        before = Some(last);
-        for task in tasks {
-            tell(out, ToConsole::Task { watch, task: Box::new(task) }).await?;
+        before = tasks.last().map(|task| task.id);
+        let last = tasks.len() < PAGE as usize;
+        let part = ToConsole::Present {
+            watch,
+            tasks: tasks.into_iter().map(cut).collect(),
+            runners: std::mem::take(&mut runners),
+            inbox: std::mem::take(&mut inbox),
+            first: std::mem::take(&mut first),
+            last,
+        };
+        tell(out, part).await?;
+        if last {
+            return Ok(());
         }
     }
-    for item in parts.store.inbox(&InboxQuery { task: None, all }).await? {
-        tell(out, ToConsole::Inbox { watch, item: Box::new(item) }).await?;
-    }
-    Ok(())
 }

@@ -145,6 +145,10 @@ async fn whoever_watches_everything_sees_the_present_and_then_every_change() {
                 let online = if runner.online { "online" } else { "offline" };
                 return ("runner", runner.id.to_string(), online);
             }
+            Told::Hub(ToConsole::Present { watch: 3, tasks, first: true, last: true, .. }) => {
+                let [task] = tasks.as_slice() else { panic!("one task: {tasks:?}") };
+                return ("task", task.id.to_string(), task.state.name());
+            }
             Told::Hub(ToConsole::Watching { .. }) => {}
             other => panic!("unexpected: {other:?}"),
         }

@@ -2,7 +2,7 @@
 
 use super::{LogText, RunnerSeen};
 use crate::code::Problem;
-use crate::event::Record;
+use crate::event::{Event, Record};
 use crate::ids::RunId;
 use crate::inbox::InboxItem;
 use crate::task::Task;
@@ -18,6 +18,16 @@ pub enum JournalPart {
     All,
     /// All but output and snapshots: what a conversation is made of.
     Conversation,
+}
+
+impl JournalPart {
+    /// True if the event belongs to it.
+    pub fn has(self, event: &Event) -> bool {
+        match self {
+            Self::All => true,
+            Self::Conversation => !matches!(event, Event::Output { .. } | Event::Snapshot(_)),
+        }
+    }
 }
 
 /// From a console, on its WebSocket.
@@ -66,6 +76,28 @@ pub enum ToConsole {
     Watching {
         /// Which.
         watch: u32,
+    },
+    /// A part of the present state of everything: the watch begins with it,
+    /// and it comes again after `Behind`. What no part of a whole round tells
+    /// is no longer there. Of a task, here and in `Task`, the prompt is cut
+    /// after [`ToConsole::PROMPT_CUT`] characters.
+    Present {
+        /// Which watch.
+        watch: u32,
+        /// Tasks, newest first over all parts.
+        tasks: Vec<Task>,
+        /// All runners, in the first part.
+        #[serde(default)]
+        runners: Vec<RunnerSeen>,
+        /// All open inbox items, oldest first, in the first part.
+        #[serde(default)]
+        inbox: Vec<InboxItem>,
+        /// This is the first part.
+        #[serde(default)]
+        first: bool,
+        /// This is the last part.
+        #[serde(default)]
+        last: bool,
     },
     /// A task as it is now.
     Task {
@@ -131,4 +163,9 @@ pub enum ToConsole {
         #[serde(default)]
         problem: Option<Problem>,
     },
+}
+
+impl ToConsole {
+    /// Two lines of a list.
+    pub const PROMPT_CUT: usize = 280;
 }

@@ -2345,7 +2345,31 @@ export type ToConsole = { "type": "watching",
 /**
  * Which.
  */
-watch: number, } | { "type": "task",
+watch: number, } | { "type": "present",
+/**
+ * Which watch.
+ */
+watch: number,
+/**
+ * Tasks, newest first over all parts.
+ */
+tasks: Array<Task>,
+/**
+ * All runners, in the first part.
+ */
+runners: Array<RunnerSeen>,
+/**
+ * All open inbox items, oldest first, in the first part.
+ */
+inbox: Array<InboxItem>,
+/**
+ * This is the first part.
+ */
+first: boolean,
+/**
+ * This is the last part.
+ */
+last: boolean, } | { "type": "task",
 /**
  * Which watch.
  */

@@ -1,13 +1,14 @@
 //! `pilot task log`: pages from the hub's line index, and the live journal.
 
 use super::find;
+use super::wait::news_of;
 use crate::args::{Globals, TaskLog};
 use crate::commands::Done;
 use crate::output;
 use pilot_client::{Client, Told};
 use pilot_proto::console::{
     FromConsole, JournalQuery, LogQuery, LogSearch, LogText, OneTask, TaskJournal,
-    TaskLog as ReadLog, TaskLogSearch, TaskShow, ToConsole,
+    TaskLog as ReadLog, TaskLogSearch, TaskShow,
 };
 use pilot_proto::{Code, Problem, Record, RunId, Stream, TaskId, log};
 
@@ -116,10 +117,10 @@ async fn wait_for_run(hub: &Client, task: TaskId, follow: bool) -> anyhow::Resul
         let mut live = hub.live().await?;
         live.say(FromConsole::WatchAll { watch: 1 });
         while shown.run.is_none() && !shown.state.is_end() {
-            if let Told::Hub(ToConsole::Task { task: now, .. }) = live.next().await?
-                && now.id == task
+            if let Told::Hub(message) = live.next().await?
+                && let Some(now) = news_of(message, task)
             {
-                shown = *now;
+                shown = now;
             }
         }
     }

@@ -21,15 +21,36 @@ pub(crate) async fn run(globals: &Globals, hub: &Client, task: TaskId) -> anyhow
     while !is_done(&task.state) {
         bar.set_message(format!("{} {} {}", task.id.short(), state(&task), task.reason));
         match live.next().await? {
-            Told::Hub(ToConsole::Task { task: now, .. }) if now.id == task.id => task = *now,
+            Told::Hub(message) => {
+                if let Some(now) = news_of(message, task.id) {
+                    task = now;
+                }
+            }
             Told::Lost { problem } => bar.println(format!("{} (waiting for it)", problem.message)),
-            Told::Hub(_) | Told::Back => {}
+            Told::Back => {}
         }
     }
     bar.finish_and_clear();
+    // Of a watched task only the beginning of its prompt is told.
+    task = hub.call::<TaskShow>(OneTask { task: task.id }).await?.task;
     let done = Done::of(&task.state);
     output::show(globals, &task, || sentence(&task))?;
     Ok(done)
+}
+
+/// What a message of a watch of everything says of one task.
+pub(super) fn news_of(message: ToConsole, id: TaskId) -> Option<Task> {
+    match message {
+        ToConsole::Task { task, .. } => (task.id == id).then_some(*task),
+        ToConsole::Present { tasks, .. } => tasks.into_iter().find(|task| task.id == id),
+        ToConsole::Watching { .. }
+        | ToConsole::Runner { .. }
+        | ToConsole::Inbox { .. }
+        | ToConsole::Records { .. }
+        | ToConsole::Log { .. }
+        | ToConsole::Behind { .. }
+        | ToConsole::Ended { .. } => None,
+    }
 }
 
 /// For whoever waits, an open pull request is the end: the next move is theirs.
