@@ -1,8 +1,10 @@
 //! The hub's memory: tasks, runs, inbox, runners, orders and the journals of
 //! all runs, in SQLite or PostgreSQL, through one set of portable SQL.
 //!
-//! Every change goes through [`Store::commit`], which writes journal records
-//! and state together, in one transaction, and returns once it is durable.
+//! Every change of a task goes through [`Store::commit`], which writes journal
+//! records and state together, in one transaction, and returns once it is
+//! durable. What belongs to a person and not to a task (sessions, preferences)
+//! is written beside it.
 //! Rows never leave this crate; what it hands out are `proto` types.
 //!
 //! **Invariant:** nothing here decides what a task becomes, and nothing here
@@ -16,6 +18,7 @@ mod documents;
 mod error;
 mod journal;
 mod log;
+mod people;
 mod schema;
 mod snapshot;
 mod store;
@@ -26,4 +29,5 @@ pub use commit::{
 pub use error::StoreError;
 pub use journal::end::{Admission, JournalEnd};
 pub use log::{MAX_PAGE_BYTES, Search};
+pub use people::{Kept, Session, SignInCode};
 pub use store::Store;

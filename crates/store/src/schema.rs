@@ -11,7 +11,8 @@ use crate::database::{Database, Engine, roll_back};
 use crate::error::StoreError;
 use sqlx::{Any, AssertSqlSafe, Executor, Transaction};
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE tasks (
         id TEXT NOT NULL PRIMARY KEY,
         project TEXT NOT NULL,
@@ -119,7 +120,35 @@ const STEPS: &[&str] = &["
         body {blob} NOT NULL,
         PRIMARY KEY (run, seq)
     );
-"];
+",
+    "
+    CREATE TABLE sessions (
+        hash TEXT NOT NULL PRIMARY KEY,
+        principal TEXT NOT NULL,
+        role TEXT NOT NULL,
+        binding TEXT NOT NULL,
+        label TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        seen_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL
+    );
+    CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+    CREATE TABLE sign_in_codes (
+        hash TEXT NOT NULL PRIMARY KEY,
+        principal TEXT NOT NULL,
+        binding TEXT NOT NULL,
+        expires_at BIGINT NOT NULL
+    );
+
+    CREATE TABLE preferences (
+        principal TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (principal, key)
+    );
+",
+];
 
 /// Brings the database to this build's version, all steps or none.
 pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {

@@ -249,8 +249,12 @@ impl Store {
         snapshot::snapshot(self.readers(), run, at_seq).await
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.shared.database
+    }
+
     fn readers(&self) -> &sqlx::AnyPool {
-        &self.shared.database.readers
+        &self.database().readers
     }
 }
 
