@@ -46,7 +46,9 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
             write(db, "the orders", sqlx::query(sql).bind(run.to_string())).await?;
             Ok(())
         }
-        Change::PutDelta { run, seq, delta } => snapshot::put_delta(db, *run, *seq, delta).await,
+        Change::PutDelta { run, seq, at, delta } => {
+            snapshot::put_delta(db, *run, *seq, *at, delta).await
+        }
         Change::PutSetting { key, value } => {
             let sql = "INSERT INTO settings (key, value) VALUES ($1, $2) \
                        ON CONFLICT (key) DO UPDATE SET value = excluded.value";

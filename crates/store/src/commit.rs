@@ -101,6 +101,8 @@ pub enum Change {
         run: RunId,
         /// Position of its record.
         seq: u64,
+        /// When that was minted.
+        at: Timestamp,
         /// The delta.
         delta: SnapshotDelta,
     },

@@ -8,6 +8,7 @@
 pub(crate) mod append;
 pub(crate) mod chunk;
 pub(crate) mod end;
+pub(crate) mod part;
 pub(crate) mod read;
 pub(crate) mod tail;
 

@@ -28,6 +28,9 @@ pub use commit::{
 };
 pub use error::StoreError;
 pub use journal::end::{Admission, JournalEnd};
+pub use journal::part::Part;
+pub use journal::read::{RecordPage, Want};
 pub use log::{MAX_PAGE_BYTES, Search};
 pub use people::{Kept, Session, SignInCode};
+pub use snapshot::ChangeSize;
 pub use store::Store;

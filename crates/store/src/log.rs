@@ -2,11 +2,13 @@
 
 use crate::documents::{read_failed, understand};
 use crate::error::StoreError;
-use crate::journal::append::chunk;
+use crate::journal::append::{chunk, select_chunks};
 use crate::journal::chunk::{Chunk, PackedRecord};
-use crate::journal::{number, read::PAGE_CHUNKS};
+use crate::journal::number;
+use crate::journal::part::Part;
+use crate::journal::read::{PAGE_CHUNKS, chunks_before};
 use pilot_proto::console::{LogHits, LogText};
-use pilot_proto::{Record, RunId, Stream};
+use pilot_proto::{Cursor, Record, RunId, Stream};
 use regex::{Regex, RegexBuilder};
 use sqlx::{AnyPool, any::AnyRow};
 
@@ -104,6 +106,28 @@ pub(crate) async fn search(
     Ok(LogHits { next: Some(page.next), hits: page.lines })
 }
 
+/// The last record up to `seq`, and the lines of the log up to it.
+pub(crate) async fn end_at(
+    pool: &AnyPool,
+    run: RunId,
+    seq: u64,
+) -> Result<(Cursor, u64), StoreError> {
+    for chunk in chunks_before(pool, run, seq.saturating_add(1), Part::All).await? {
+        let mut end = None;
+        for record in chunk.records(run) {
+            let record = record?;
+            if record.cursor.seq > seq {
+                break;
+            }
+            end = Some((record.cursor, record.first_line + record.lines));
+        }
+        if let Some(end) = end {
+            return Ok(end);
+        }
+    }
+    Ok((Cursor::default(), 0))
+}
+
 /// The next chunks that hold lines from `line` on, packed.
 async fn rows_from(
     pool: &AnyPool,
@@ -111,9 +135,10 @@ async fn rows_from(
     line: u64,
     chunks: i64,
 ) -> Result<Vec<AnyRow>, StoreError> {
-    let sql = "SELECT first_seq, last_seq, epoch, first_line, end_line, raw_bytes, body \
-               FROM journal_chunks WHERE run = $1 AND end_line > $2 \
-               ORDER BY end_line, last_seq LIMIT $3";
+    let sql = concat!(
+        select_chunks!(),
+        " WHERE run = $1 AND end_line > $2 ORDER BY end_line, last_seq LIMIT $3"
+    );
     let select = sqlx::query(sql).bind(run.to_string()).bind(number(line)).bind(chunks);
     select.fetch_all(pool).await.map_err(read_failed(WHAT))
 }

@@ -148,6 +148,15 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (principal, key)
     );
 ",
+    "
+    -- Chunks that hold nothing but output and snapshots are 0 and passed over
+    -- by whoever reads a conversation. Of older ones it is not known: 1.
+    ALTER TABLE journal_chunks ADD COLUMN talk BIGINT NOT NULL DEFAULT 1;
+    CREATE INDEX journal_chunks_by_talk ON journal_chunks (run, last_seq) WHERE talk = 1;
+
+    -- When the record was minted; of older ones it is not known here.
+    ALTER TABLE snapshot_deltas ADD COLUMN minted_at BIGINT;
+",
 ];
 
 /// Brings the database to this build's version, all steps or none.

@@ -7,14 +7,15 @@ use crate::documents;
 use crate::error::StoreError;
 use crate::journal::append::{self, Tails};
 use crate::journal::end::JournalEnd;
-use crate::journal::read;
+use crate::journal::part::Part;
+use crate::journal::read::{self, RecordPage, Want};
 use crate::log::{self, Search};
 use crate::schema;
-use crate::snapshot;
+use crate::snapshot::{self, ChangeSize};
 use pilot_proto::console::{InboxQuery, LogHits, LogText, TaskQuery};
 use pilot_proto::{
-    Forge, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec, RunnerId, Snapshot,
-    Task, TaskId,
+    Cursor, Forge, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec, RunnerId,
+    Snapshot, Task, TaskId,
 };
 use sqlx::{Any, Transaction};
 use std::collections::{BTreeMap, HashMap};
@@ -227,13 +228,39 @@ impl Store {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<StoredRecord>, StoreError> {
-        read::raw_records(self.readers(), run, after_seq, limit, max_bytes).await
+        let want = Want { part: Part::All, limit, max_bytes };
+        Ok(read::after(self.readers(), run, after_seq, &want).await?.records)
+    }
+
+    /// The records of a part of the journal after `after_seq`.
+    pub async fn records_after(
+        &self,
+        run: RunId,
+        after_seq: u64,
+        want: &Want,
+    ) -> Result<RecordPage, StoreError> {
+        read::after(self.readers(), run, after_seq, want).await?.parse(run)
+    }
+
+    /// The last records of a part of the journal before `before_seq`, in order.
+    pub async fn records_before(
+        &self,
+        run: RunId,
+        before_seq: u64,
+        want: &Want,
+    ) -> Result<RecordPage, StoreError> {
+        read::before(self.readers(), run, before_seq, want).await?.parse(run)
     }
 
     /// Up to `lines` lines of a run's log from line `from` (counted from 0) on.
     /// Stops early when [`MAX_PAGE_BYTES`](crate::MAX_PAGE_BYTES) of text are passed.
     pub async fn log(&self, run: RunId, from: u64, lines: u64) -> Result<Vec<LogText>, StoreError> {
         log::lines(self.readers(), run, from, lines).await
+    }
+
+    /// The journal's last record up to `seq`, and how many lines its log had then.
+    pub async fn log_at(&self, run: RunId, seq: u64) -> Result<(Cursor, u64), StoreError> {
+        log::end_at(self.readers(), run, seq).await
     }
 
     /// Lines of a run's log that match. Ends at the search's limit, or when
@@ -251,6 +278,11 @@ impl Store {
 
     pub(crate) fn database(&self) -> &Database {
         &self.shared.database
+    }
+
+    /// How large the workspace's changes were after each snapshot, in order.
+    pub async fn change_sizes(&self, run: RunId) -> Result<Vec<ChangeSize>, StoreError> {
+        snapshot::sizes(self.readers(), run).await
     }
 
     fn readers(&self) -> &sqlx::AnyPool {
@@ -285,7 +317,6 @@ async fn fill(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pilot_proto::Cursor;
     use serde_json::json;
 
     #[tokio::test]

@@ -79,7 +79,8 @@ impl Core {
     fn hear_record(&mut self, turn: &mut Turn, task: TaskId, run: RunId, record: &Record) {
         let event = &record.event;
         if let Event::Snapshot(delta) = event {
-            turn.changes.push(Change::PutDelta { run, seq: record.seq, delta: delta.clone() });
+            let (seq, at, delta) = (record.seq, record.at, delta.clone());
+            turn.changes.push(Change::PutDelta { run, seq, at, delta });
         }
         let done = match event {
             Event::OrderDone { order, problem } => {

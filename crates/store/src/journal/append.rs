@@ -147,8 +147,8 @@ async fn carry_out(db: &mut AnyConnection, run: RunId, plan: &Plan) -> Result<()
             source,
         })?;
         let sql = "INSERT INTO journal_chunks \
-                   (run, last_seq, first_seq, epoch, first_line, end_line, raw_bytes, body) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                   (run, last_seq, first_seq, epoch, first_line, end_line, raw_bytes, body, talk) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let insert = sqlx::query(sql)
             .bind(run.to_string())
             .bind(number(chunk.end_seq - 1))
@@ -157,7 +157,8 @@ async fn carry_out(db: &mut AnyConnection, run: RunId, plan: &Plan) -> Result<()
             .bind(number(chunk.first_line))
             .bind(number(chunk.end_line))
             .bind(number(chunk.raw.len() as u64))
-            .bind(body);
+            .bind(body)
+            .bind(i64::from(chunk.talk));
         write(db, WHAT, insert).await?;
     }
     Ok(())
@@ -168,8 +169,7 @@ async fn load(db: &mut AnyConnection, run: RunId) -> Result<Tail, StoreError> {
     let row = sqlx::query(sql).bind(run.to_string()).fetch_optional(&mut *db).await;
     let Some(row) = row.map_err(read_failed(WHAT))? else { return Ok(Tail::default()) };
     let tail_seq: i64 = row.try_get(4).map_err(read_failed(WHAT))?;
-    let sql = "SELECT first_seq, last_seq, epoch, first_line, end_line, raw_bytes, body \
-               FROM journal_chunks WHERE run = $1 AND last_seq >= $2 ORDER BY last_seq";
+    let sql = concat!(select_chunks!(), " WHERE run = $1 AND last_seq >= $2 ORDER BY last_seq");
     let rows = sqlx::query(sql).bind(run.to_string()).bind(tail_seq).fetch_all(db).await;
     let rows = rows.map_err(read_failed(WHAT))?;
     let chunks = rows.iter().map(|row| chunk(run, row)).collect::<Result<_, _>>()?;
@@ -190,8 +190,16 @@ pub(crate) fn end(row: &AnyRow, at: usize) -> Result<JournalEnd, sqlx::Error> {
     })
 }
 
-/// A chunk from the columns
-/// `first_seq, last_seq, epoch, first_line, end_line, raw_bytes, body`.
+/// The columns that [`chunk`] reads, to be gone on with a condition.
+macro_rules! select_chunks {
+    () => {
+        "SELECT first_seq, last_seq, epoch, first_line, end_line, raw_bytes, body, talk \
+         FROM journal_chunks"
+    };
+}
+pub(crate) use select_chunks;
+
+/// A chunk from the columns of `select_chunks`.
 pub(crate) fn chunk(run: RunId, row: &AnyRow) -> Result<Chunk, StoreError> {
     let column = |index: usize| row.try_get::<i64, _>(index).map_err(read_failed(WHAT));
     let first_seq = count(column(0)?);
@@ -208,6 +216,7 @@ pub(crate) fn chunk(run: RunId, row: &AnyRow) -> Result<Chunk, StoreError> {
         end_seq: count(column(1)?) + 1,
         first_line: count(column(3)?),
         end_line: count(column(4)?),
+        talk: column(7)? != 0,
         raw,
     })
 }

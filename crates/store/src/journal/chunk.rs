@@ -4,6 +4,7 @@
 //! not counted anew from the JSON, so that a later build which folds an event
 //! to more or fewer lines does not shift the numbers of all lines after it.
 
+use super::part::Part;
 use crate::commit::StoredRecord;
 use crate::error::StoreError;
 use pilot_proto::{Cursor, RunId};
@@ -32,6 +33,8 @@ pub(crate) struct Chunk {
     pub(crate) first_line: u64,
     /// One past the last line.
     pub(crate) end_line: u64,
+    /// It may hold more than output and snapshots.
+    pub(crate) talk: bool,
     pub(crate) raw: Vec<u8>,
 }
 
@@ -43,6 +46,7 @@ impl Chunk {
             end_seq: at.seq,
             first_line,
             end_line: first_line,
+            talk: false,
             raw: Vec::new(),
         }
     }
@@ -59,6 +63,7 @@ impl Chunk {
         self.raw.push(b'\n');
         self.end_seq += 1;
         self.end_line += record.lines;
+        self.talk |= Part::Conversation.may_have(&record.json);
     }
 
     /// Takes in the chunk that follows this one.
@@ -67,6 +72,7 @@ impl Chunk {
         self.raw.extend_from_slice(&next.raw);
         self.end_seq = next.end_seq;
         self.end_line = next.end_line;
+        self.talk |= next.talk;
     }
 
     /// The records, in order, and the line each begins with.

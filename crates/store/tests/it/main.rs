@@ -6,6 +6,7 @@ mod world;
 mod journal;
 mod log;
 mod model;
+mod parts;
 mod people;
 mod schema;
 mod sharing;

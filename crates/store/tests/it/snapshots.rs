@@ -2,13 +2,14 @@
 
 use crate::world::{World, change, on_both_engines, run_id};
 use pilot_proto::snapshot::Change as FileChange;
-use pilot_proto::{ChangedFile, SnapshotDelta};
+use pilot_proto::{ChangedFile, SnapshotDelta, Timestamp};
 use pilot_store::{Change, Store};
 
 on_both_engines!(
     a_snapshot_is_folded_up_to_any_point,
     a_snapshot_whose_parts_are_still_coming_is_not_shown,
     a_run_with_many_deltas_is_read_whole,
+    sizes_are_those_of_the_snapshots,
 );
 
 fn file(path: &str, added: u64) -> ChangedFile {
@@ -36,7 +37,12 @@ fn delta(number: u64, changed: &[(&str, u64)], dropped: &[&str]) -> SnapshotDelt
 }
 
 async fn put(store: &Store, deltas: impl IntoIterator<Item = (u64, SnapshotDelta)>) {
-    let put = |(seq, delta)| Change::PutDelta { run: run_id(1), seq, delta };
+    let put = |(seq, delta)| Change::PutDelta {
+        run: run_id(1),
+        seq,
+        at: Timestamp(i64::try_from(seq).expect("small")),
+        delta,
+    };
     change(store, deltas.into_iter().map(put)).await.expect("commits");
 }
 
@@ -99,4 +105,26 @@ async fn a_run_with_many_deltas_is_read_whole(world: World) {
     assert_eq!((snapshot.number, snapshot.files.len()), (300, 300), "no delta was left out");
     let early = store.snapshot(run_id(1), Some(259)).await.expect("reads");
     assert_eq!((early.number, early.files.len()), (129, 129), "up to the point, none after it");
+}
+
+async fn sizes_are_those_of_the_snapshots(world: World) {
+    let store = world.open().await;
+    assert!(store.change_sizes(run_id(1)).await.expect("reads").is_empty(), "no change, no size");
+    let part = |delta: SnapshotDelta| SnapshotDelta { more: true, ..delta };
+    put(&store, [(2, delta(1, &[("a", 1), ("b", 2)], &[]))]).await;
+    put(&store, [(5, part(delta(2, &[("a", 5)], &["b", "c"])))]).await;
+    put(&store, [(6, delta(2, &[("d", 7)], &[]))]).await;
+    put(&store, (3..=90).map(|number| (number * 4, delta(number, &[("e", number)], &[])))).await;
+    let rebased = SnapshotDelta { reset: true, ..delta(91, &[("z", 9)], &[]) };
+    put(&store, [(400, rebased)]).await;
+    let sizes = store.change_sizes(run_id(1)).await.expect("reads");
+    assert_eq!(sizes.len(), 91, "one for each whole snapshot");
+    for one in sizes {
+        let snapshot = store.snapshot(run_id(1), Some(one.seq)).await.expect("reads");
+        assert_eq!(one.size, snapshot.size(), "at {}", one.seq);
+        assert_eq!(one.at.map(|at| at.0.unsigned_abs()), Some(one.seq), "when it was minted");
+    }
+    world.tamper("UPDATE snapshot_deltas SET minted_at = NULL").await;
+    let sizes = store.change_sizes(run_id(1)).await.expect("reads");
+    assert!(sizes.iter().all(|one| one.at.is_none()), "an older build did not say");
 }
