@@ -4,12 +4,14 @@ use crate::commit::{Change, EnrolledRunner, PendingOrder};
 use crate::documents::keep::spell_over;
 use crate::error::StoreError;
 use crate::snapshot;
-use pilot_proto::{InboxItem, Run, RunSpec, Task, TaskState, Timestamp};
+use pilot_proto::console::ReviewNoteSent;
+use pilot_proto::{InboxItem, Run, RunSpec, Task, TaskId, TaskState, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::AnyConnection;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
+use uuid::Uuid;
 
 type Statement = Query<'static, sqlx::Any, AnyArguments>;
 
@@ -19,6 +21,7 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
         Change::PutRun(run) => put_run(db, run).await,
         Change::PutSpec(spec) => put_spec(db, &spec.without_grants()).await,
         Change::PutInbox(item) => put_inbox(db, item).await,
+        Change::PutReview { task, review, notes } => put_review(db, *task, *review, notes).await,
         Change::PutProject(project) => put_named(db, "project", &project.name, project).await,
         Change::PutForge(forge) => put_named(db, "forge", &forge.name, forge).await,
         Change::PutProvider(provider) => put_named(db, "provider", &provider.name, provider).await,
@@ -93,17 +96,19 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
     let id = task.id.to_string();
     let select = sqlx::query("SELECT doc FROM tasks WHERE id = $1").bind(id.clone());
     let doc = spell(db, "a task", select, task).await?;
-    let sql = "INSERT INTO tasks (id, project, state, ended, created_at, doc) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+    let sql = "INSERT INTO tasks (id, project, state, ended, created_at, doc, task_group) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
                project = excluded.project, state = excluded.state, ended = excluded.ended, \
-               created_at = excluded.created_at, doc = excluded.doc";
+               created_at = excluded.created_at, doc = excluded.doc, \
+               task_group = excluded.task_group";
     let upsert = sqlx::query(sql)
         .bind(id)
         .bind(task.project.clone())
         .bind(task.state.name())
         .bind(i64::from(is_over(task)))
         .bind(task.created_at.0)
-        .bind(doc);
+        .bind(doc)
+        .bind(task.group.map(|group| group.to_string()));
     write(db, "a task", upsert).await?;
     Ok(())
 }
@@ -172,6 +177,26 @@ async fn put_inbox(db: &mut AnyConnection, item: &InboxItem) -> Result<(), Store
         .bind(item.asked_at.0)
         .bind(doc);
     write(db, "an inbox item", upsert).await?;
+    Ok(())
+}
+
+async fn put_review(
+    db: &mut AnyConnection,
+    task: TaskId,
+    review: Uuid,
+    notes: &[ReviewNoteSent],
+) -> Result<(), StoreError> {
+    for (position, note) in (0_i64..).zip(notes) {
+        let doc = serde_json::to_string(note)
+            .map_err(|source| StoreError::Spell { what: "a comment", source })?;
+        let sql = "INSERT INTO review_notes (task, review, position, doc) VALUES ($1, $2, $3, $4)";
+        let insert = sqlx::query(sql)
+            .bind(task.to_string())
+            .bind(review.hyphenated().to_string())
+            .bind(position)
+            .bind(doc);
+        write(db, "a comment", insert).await?;
+    }
     Ok(())
 }
 

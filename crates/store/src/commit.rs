@@ -1,11 +1,13 @@
 //! What is written: journal records and changes of state, together.
 
 use crate::journal::end::JournalEnd;
+use pilot_proto::console::ReviewNoteSent;
 use pilot_proto::runner::{About, Act};
 use pilot_proto::{
     Cursor, Forge, InboxItem, OrderId, Project, Provider, Record, Run, RunId, RunSpec, RunnerId,
-    SnapshotDelta, Task, Timestamp,
+    SnapshotDelta, Task, TaskId, Timestamp,
 };
+use uuid::Uuid;
 
 /// Everything that becomes true at once, or not at all.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +62,15 @@ pub enum Change {
     PutSpec(RunSpec),
     /// An inbox item as it is now.
     PutInbox(InboxItem),
+    /// Comments on a task's change, sent together.
+    PutReview {
+        /// Of which task.
+        task: TaskId,
+        /// Names what was sent together; later ones sort later.
+        review: Uuid,
+        /// The comments.
+        notes: Vec<ReviewNoteSent>,
+    },
     /// A project.
     PutProject(Project),
     /// No such project any more.

@@ -4,7 +4,7 @@ pub(crate) mod keep;
 
 use crate::commit::{EnrolledRunner, PendingOrder};
 use crate::error::StoreError;
-use pilot_proto::console::{InboxQuery, TaskQuery};
+use pilot_proto::console::{InboxQuery, ReviewNoteSent, TaskQuery};
 use pilot_proto::{InboxItem, Run, RunId, Task, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::{AnyPool, any::AnyRow};
@@ -94,6 +94,21 @@ pub(crate) async fn tasks(pool: &AnyPool, query: &TaskQuery) -> Result<Vec<Task>
 pub(crate) async fn open_tasks(pool: &AnyPool) -> Result<Vec<Task>, StoreError> {
     let sql = "SELECT id, doc FROM tasks WHERE ended = 0 ORDER BY created_at, id";
     documents("task", &sqlx::query(sql).fetch_all(pool).await.map_err(read_failed("the tasks"))?)
+}
+
+pub(crate) async fn tasks_of_group(pool: &AnyPool, group: &str) -> Result<Vec<Task>, StoreError> {
+    let sql = "SELECT id, doc FROM tasks WHERE task_group = $1 ORDER BY created_at, id";
+    let rows = sqlx::query(sql).bind(group).fetch_all(pool).await;
+    documents("task", &rows.map_err(read_failed("the tasks"))?)
+}
+
+pub(crate) async fn review_notes(
+    pool: &AnyPool,
+    task: &str,
+) -> Result<Vec<ReviewNoteSent>, StoreError> {
+    let sql = "SELECT review, doc FROM review_notes WHERE task = $1 ORDER BY review, position";
+    let rows = sqlx::query(sql).bind(task).fetch_all(pool).await;
+    documents("comment", &rows.map_err(read_failed("the comments"))?)
 }
 
 pub(crate) async fn runs(pool: &AnyPool, task: &str) -> Result<Vec<Run>, StoreError> {

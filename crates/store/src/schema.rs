@@ -157,6 +157,20 @@ const STEPS: &[&str] = &[
     -- When the record was minted; of older ones it is not known here.
     ALTER TABLE snapshot_deltas ADD COLUMN minted_at BIGINT;
 ",
+    "
+    -- Best of N. Of tasks from before there were groups it is null.
+    ALTER TABLE tasks ADD COLUMN task_group TEXT;
+    CREATE INDEX tasks_by_group ON tasks (task_group) WHERE task_group IS NOT NULL;
+
+    -- Comments on changes. `review` is what was sent together; its ids sort by time.
+    CREATE TABLE review_notes (
+        task TEXT NOT NULL,
+        review TEXT NOT NULL,
+        position BIGINT NOT NULL,
+        doc TEXT NOT NULL,
+        PRIMARY KEY (task, review, position)
+    );
+",
 ];
 
 /// Brings the database to this build's version, all steps or none.

@@ -12,10 +12,10 @@ use crate::journal::read::{self, RecordPage, Want};
 use crate::log::{self, Search};
 use crate::schema;
 use crate::snapshot::{self, ChangeSize};
-use pilot_proto::console::{InboxQuery, LogHits, LogText, TaskQuery};
+use pilot_proto::console::{InboxQuery, LogHits, LogText, ReviewNoteSent, TaskQuery};
 use pilot_proto::{
-    Cursor, Forge, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec, RunnerId,
-    Snapshot, Task, TaskId,
+    Cursor, Forge, GroupId, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec,
+    RunnerId, Snapshot, Task, TaskId,
 };
 use sqlx::{Any, Transaction};
 use std::collections::{BTreeMap, HashMap};
@@ -113,6 +113,16 @@ impl Store {
     pub async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         let sql = "SELECT doc FROM tasks WHERE id = $1";
         documents::one(self.readers(), "task", sql, &id.to_string()).await
+    }
+
+    /// The tasks of a group, oldest first.
+    pub async fn tasks_of_group(&self, group: GroupId) -> Result<Vec<Task>, StoreError> {
+        documents::tasks_of_group(self.readers(), &group.to_string()).await
+    }
+
+    /// The comments on a task's change, oldest first.
+    pub async fn review_notes(&self, task: TaskId) -> Result<Vec<ReviewNoteSent>, StoreError> {
+        documents::review_notes(self.readers(), &task.to_string()).await
     }
 
     /// A task's runs, oldest first.

@@ -4,18 +4,20 @@ use crate::world::{
     World, change, on_both_engines, order_id, run, run_id, runner_id, task, task_id,
 };
 use pilot_proto::code::{Code, Problem};
-use pilot_proto::console::{InboxQuery, TaskQuery};
+use pilot_proto::console::{InboxQuery, ReviewNote, ReviewNoteSent, TaskQuery};
 use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
 use pilot_proto::project::{Forge, ForgeKind, GitGrant, Project, Provider, ProviderKind};
 use pilot_proto::runner::{About, Act};
 use pilot_proto::task::{Limits, Mode, OnTimeout};
-use pilot_proto::{InboxId, Outcome, RunSpec, Secret, Task, TaskState, Timestamp};
+use pilot_proto::{GroupId, InboxId, Outcome, RunSpec, Secret, Task, TaskState, Timestamp};
 use pilot_store::{Change, EnrolledRunner, PendingOrder, Store};
 use uuid::Uuid;
 
 on_both_engines!(
     tasks_are_listed_newest_first_by_project_state_and_page,
     ten_thousand_tasks_are_listed,
+    the_tasks_of_a_group_are_found_also_when_they_are_over,
+    comments_are_kept_in_the_order_they_were_sent,
     runs_and_their_specs_are_kept_without_grants,
     the_inbox_shows_what_waits,
     projects_forges_and_providers_are_kept_by_name,
@@ -69,6 +71,50 @@ async fn tasks_are_listed_newest_first_by_project_state_and_page(world: World) {
         .await
         .expect("commits");
     check(queued, &[5, 1]).await;
+}
+
+async fn the_tasks_of_a_group_are_found_also_when_they_are_over(world: World) {
+    let store = world.open().await;
+    let group = |number: u128| Some(GroupId(Uuid::from_u128(number)));
+    let tasks = [
+        Task { group: group(1), state: TaskState::Cancelled, ..task(1) },
+        Task { group: group(2), ..task(2) },
+        Task { group: group(1), ..task(3) },
+        task(4),
+    ];
+    change(&store, tasks.clone().map(Change::PutTask)).await.expect("commits");
+    let found = store.tasks_of_group(GroupId(Uuid::from_u128(1))).await.expect("reads");
+    assert_eq!(found, [tasks[0].clone(), tasks[2].clone()], "oldest first");
+    let none = store.tasks_of_group(GroupId(Uuid::from_u128(9))).await.expect("reads");
+    assert_eq!(none, []);
+}
+
+async fn comments_are_kept_in_the_order_they_were_sent(world: World) {
+    let store = world.open().await;
+    let note = |text: &str| ReviewNoteSent {
+        note: ReviewNote {
+            path: "src/main.rs".into(),
+            old_side: false,
+            first_line: Some(3),
+            last_line: None,
+            quote: "let x;".into(),
+            text: text.into(),
+        },
+        run: Some(run_id(1)),
+        by: "owner".into(),
+        at: Timestamp(5),
+    };
+    let review = |task: u128, review: u128, texts: &[&str]| Change::PutReview {
+        task: task_id(task),
+        review: Uuid::from_u128(review),
+        notes: texts.iter().map(|text| note(text)).collect(),
+    };
+    let reviews =
+        [review(1, 20, &["third"]), review(1, 10, &["first", "second"]), review(2, 15, &["x"])];
+    change(&store, reviews).await.expect("commits");
+    let notes = store.review_notes(task_id(1)).await.expect("reads");
+    assert_eq!(notes, ["first", "second", "third"].map(note));
+    assert_eq!(store.review_notes(task_id(3)).await.expect("reads"), []);
 }
 
 async fn ten_thousand_tasks_are_listed(world: World) {
