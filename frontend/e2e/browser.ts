@@ -1,0 +1,176 @@
+// One WebDriver session: the real window through WebKitWebDriver, or headless
+// Chromium at a size. Elements are found by role and name, as a screen reader
+// or a keyboard user would; so a flow is written once for all of them.
+
+import { Builder, By, Key, type WebDriver, type WebElement } from "selenium-webdriver";
+import chrome from "selenium-webdriver/chrome.js";
+import { until } from "./programs";
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Elements of a role by accessible name: exact, or by a regular expression. */
+const FIND = `
+  const [role, name, exact] = arguments;
+  const selectors = {
+    button: "button, [role=button], summary",
+    link: "a[href], [role=link]",
+    textbox: "input:not([type=checkbox]):not([type=radio]), textarea, [contenteditable=true], [role=textbox]",
+    checkbox: "input[type=checkbox], [role=checkbox], [role=switch]",
+    radio: "input[type=radio], [role=radio]",
+    combobox: "select, [role=combobox]",
+    tab: "[role=tab]",
+    heading: "h1, h2, h3, h4, [role=heading]",
+    region: "section, [role=region], main, aside, dialog, [role=dialog]",
+    row: "[role=row], tr, li, [role=listitem], [role=option]",
+  };
+  const labelOf = (element) => {
+    const by = element.getAttribute("aria-labelledby");
+    if (by) return by.split(/\\s+/).map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
+    const said = element.getAttribute("aria-label");
+    if (said) return said;
+    if (element.labels?.length) return [...element.labels].map((label) => label.textContent).join(" ");
+    return element.textContent || element.getAttribute("title") || element.getAttribute("placeholder") || "";
+  };
+  const wanted = exact ? null : new RegExp(name, "i");
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    if (box.width === 0 && box.height === 0) return false;
+    const style = getComputedStyle(element);
+    return style.visibility !== "hidden" && !element.closest("[inert]");
+  };
+  return [...document.querySelectorAll(selectors[role] ?? "[role=" + role + "]")].filter((element) => {
+    const label = labelOf(element).replace(/\\s+/g, " ").trim();
+    return seen(element) && (exact ? label === name : wanted.test(label));
+  });
+`;
+
+export type RoleName =
+  | "button"
+  | "link"
+  | "textbox"
+  | "checkbox"
+  | "radio"
+  | "combobox"
+  | "tab"
+  | "heading"
+  | "region"
+  | "row";
+
+export class Browser {
+  private constructor(readonly driver: WebDriver) {}
+
+  static async chromium(size: Size, dark = false): Promise<Browser> {
+    const options = new chrome.Options();
+    options.addArguments(
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--hide-scrollbars",
+      "--force-color-profile=srgb",
+      `--window-size=${size.width},${size.height}`,
+    );
+    options.setBinaryPath("/usr/bin/chromium");
+    if (dark) options.addArguments("--force-dark-mode=0", "--blink-settings=preferredColorScheme=0");
+    if (size.width < 500) {
+      options.setMobileEmulation({ deviceMetrics: { ...size, pixelRatio: 1, touch: true, mobile: true } } as never);
+    }
+    const service = new chrome.ServiceBuilder("/usr/bin/chromedriver");
+    const driver = await new Builder()
+      .forBrowser("chrome")
+      .setChromeOptions(options)
+      .setChromeService(service)
+      .build();
+    return new Browser(driver);
+  }
+
+  /** The desktop window; `WebKitWebDriver` listens at `server` already. */
+  static async window(server: string, binary: string): Promise<Browser> {
+    const builder = new Builder().usingServer(server).withCapabilities({
+      browserName: "wry",
+      "webkitgtk:browserOptions": { binary, args: [] },
+    });
+    builder.getCapabilities().setBrowserName("wry");
+    return new Browser(await builder.build());
+  }
+
+  async quit(): Promise<void> {
+    await this.driver.quit();
+  }
+
+  async all(role: RoleName, name: string | RegExp): Promise<WebElement[]> {
+    const [text, exact] = typeof name === "string" ? [name, true] : [name.source, false];
+    return this.driver.executeScript<WebElement[]>(FIND, role, text, exact);
+  }
+
+  async find(role: RoleName, name: string | RegExp): Promise<WebElement> {
+    return until(`a ${role} called ${String(name)}`, async () => (await this.all(role, name))[0]);
+  }
+
+  async has(role: RoleName, name: string | RegExp): Promise<boolean> {
+    return (await this.all(role, name)).length > 0;
+  }
+
+  /** Clicks; looks the element up again where the page replaced it meanwhile. */
+  async click(role: RoleName, name: string | RegExp): Promise<void> {
+    await until(`a click on the ${role} ${String(name)}`, async () => {
+      const element = (await this.all(role, name))[0];
+      if (!element) return false;
+      await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center' })", element);
+      await element.click();
+      return true;
+    });
+  }
+
+  async type(name: string | RegExp, text: string): Promise<void> {
+    const field = await this.find("textbox", name);
+    await field.click();
+    await field.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
+    await field.sendKeys(text);
+  }
+
+  async choose(name: string | RegExp, option: string): Promise<void> {
+    const select = await this.find("combobox", name);
+    await select.findElement(By.xpath(`.//option[contains(normalize-space(.), "${option}")]`)).click();
+  }
+
+  async press(...keys: string[]): Promise<void> {
+    await this.driver.actions().sendKeys(...keys).perform();
+  }
+
+  /** Everything that can be read on the page. */
+  async text(): Promise<string> {
+    return this.driver.executeScript<string>("return document.body.innerText");
+  }
+
+  async sees(text: string | RegExp): Promise<void> {
+    await until(`the page says ${String(text)}`, async () => {
+      const page = await this.text();
+      return typeof text === "string" ? page.includes(text) : text.test(page);
+    });
+  }
+
+  /** Where the page is, below its base. */
+  async place(): Promise<string> {
+    return this.driver.executeScript<string>("return location.pathname + location.search");
+  }
+
+  /** What a click on a link to here would do. */
+  async go(path: string): Promise<void> {
+    await this.driver.executeScript(
+      `history.pushState(null, "", new URL(arguments[0], document.baseURI)); dispatchEvent(new PopStateEvent("popstate"))`,
+      path.replace(/^\//, ""),
+    );
+  }
+
+  /** After the frame that shows what was last changed. */
+  async screenshot(): Promise<Buffer> {
+    await this.driver.executeAsyncScript(
+      "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)))",
+    );
+    return Buffer.from(await this.driver.takeScreenshot(), "base64");
+  }
+}

@@ -1,0 +1,76 @@
+// Where the flows happen: a hub with a runner beside it, or the desktop window
+// with both inside; and the outside world with a forge and a model.
+
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { firstLine, Place, program, ROOT, until } from "./programs";
+
+export interface Outside {
+  /** Base URL of the Gitea double, a token for it, and its repository. */
+  forge: string;
+  token: string;
+  repository: string;
+  /** Page of an issue of that repository. */
+  issue: string;
+  /** Base URL of the scripted model. */
+  model: string;
+}
+
+export const MODEL_KEY = "placeholder-key-0123456789";
+
+export async function outside(place: Place): Promise<Outside> {
+  const child = place.start(program("examples/outside"), [], "outside");
+  return JSON.parse(await firstLine(child, "the outside world")) as Outside;
+}
+
+/** What the product's processes see of this machine. */
+export function environment(place: Place): NodeJS.ProcessEnv {
+  const claude = path.join(ROOT, ".tools/claude/node_modules/.bin");
+  const kept = ["DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "LANG"];
+  return {
+    ...Object.fromEntries(kept.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+    PATH: `${claude}:${path.dirname(program("pilot"))}:${process.env["PATH"]}`,
+    HOME: place.directory,
+    XDG_DATA_HOME: place.path("share"),
+    XDG_CONFIG_HOME: place.path("config"),
+    XDG_CACHE_HOME: place.path("cache"),
+    PILOTHOUSE_DATA: place.path("data"),
+    RUST_LOG: "info",
+    RUST_BACKTRACE: "1",
+  };
+}
+
+/** A hub of its own on a free port, with a runner that is online. */
+export class Hub {
+  private constructor(
+    readonly place: Place,
+    readonly url: string,
+  ) {}
+
+  static async start(place: Place, workers = 4): Promise<Hub> {
+    const args = ["up", "--listen", "127.0.0.1:0", "--workers", String(workers)];
+    place.start(program("pilot"), args, "hub", { env: environment(place) });
+    const hub = new Hub(place, "");
+    const url = await until("the hub answers", async () => {
+      const runners = hub.pilot(["runner", "list", "--json"]);
+      return runners.includes('"online":true') && hub.address();
+    });
+    return new Hub(place, url);
+  }
+
+  address(): string {
+    return this.pilot(["hub", "open"]).trim().replace(/[/#].*$/s, "");
+  }
+
+  /** Runs the command line as a person would; gives what it printed. */
+  pilot(args: string[], input = ""): string {
+    const done = spawnSync(program("pilot"), args, { env: environment(this.place), input, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
+    return done.stdout;
+  }
+
+  /** A link that signs a browser in, once. */
+  signInLink(): string {
+    return this.pilot(["hub", "open"]).trim();
+  }
+}
