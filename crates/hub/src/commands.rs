@@ -3,6 +3,7 @@
 
 mod credentials;
 mod projects;
+mod review;
 mod runners;
 mod tasks;
 

@@ -11,8 +11,11 @@
 //! wishes are refused with the reason, and news wait here, and behind them in
 //! the runners' own journals, until the store takes them.
 
+mod answers;
 mod board;
 mod effects;
+mod filing;
+mod groups;
 mod handle;
 mod journal;
 mod messages;
@@ -21,10 +24,11 @@ mod outputs;
 mod projects;
 mod runners;
 mod turn;
+mod waits;
 mod wishes;
 
 pub(crate) use handle::CoreHandle;
-pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Steer};
+pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Review, Steer};
 
 use crate::assignment::Granter;
 use crate::clock;

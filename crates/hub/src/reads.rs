@@ -19,7 +19,7 @@ enum Which {
 }
 
 impl Parts {
-    async fn task_or_problem(&self, id: TaskId) -> Result<Task, Problem> {
+    pub(crate) async fn task_or_problem(&self, id: TaskId) -> Result<Task, Problem> {
         let task = self.store.task(id).await.map_err(|error| error.problem())?;
         task.ok_or_else(|| {
             Problem::new(Code::NotFound, format!("There is no task `{id}`."))

@@ -22,12 +22,6 @@ macro_rules! unbuilt {
 
 unbuilt!(
     TaskMoments,
-    TaskReassign,
-    TaskPublish,
-    TaskKeep,
-    TaskDismiss,
-    TaskReview,
-    TaskReviewNotes,
     AttachmentNew,
     IssueLookUp,
     ForgeRemove,

@@ -6,9 +6,12 @@
 //! lease ends by [`QueueEvent::Released`] (the run's journal is whole),
 //! [`QueueEvent::Declined`] (it never began), [`QueueEffect::Lost`], or when
 //! lease and grace have passed since the runner's last beat, by which time the
-//! runner itself has stopped the run. **Invariant:** at most one lease per task.
+//! runner itself has stopped the run. **Invariants:** at most one lease per task;
+//! of a batch at most as many as it may have; and a task that is bound to a
+//! runner is leased to that one.
 
 mod leases;
+mod lines;
 mod machine;
 mod runners;
 mod words;

@@ -5,9 +5,11 @@ use crate::core::Steer;
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
+use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
-    AnswerItem, InboxAnswer, NewTask, NewTasks, OneTask, Resume, Say, TaskInterrupt, TaskNew,
-    TaskNewMany, TaskResume, TaskRetry, TaskSay, TaskStop,
+    AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Say,
+    TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
+    TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, InboxItem, Problem, Task};
 
@@ -17,7 +19,7 @@ const MAX_TASKS: usize = 1000;
 impl Answers<TaskNew> for Parts {
     async fn answer(&self, _who: &Principal, new: NewTask) -> Result<Task, Problem> {
         check(&new)?;
-        let mut tasks = self.core.file(vec![new]).await?;
+        let mut tasks = self.core.file(vec![new], None).await?;
         tasks.pop().ok_or_else(|| Problem::new(Code::Internal, "The task was not filed."))
     }
 }
@@ -34,7 +36,10 @@ impl Answers<TaskNewMany> for Parts {
                 Problem { message, ..problem }
             })?;
         }
-        self.core.file(new.tasks).await
+        if let Some(batch) = &new.batch {
+            check_batch(batch)?;
+        }
+        self.core.file(new.tasks, new.batch).await
     }
 }
 
@@ -72,6 +77,37 @@ impl Answers<TaskResume> for Parts {
     }
 }
 
+impl Answers<TaskReassign> for Parts {
+    async fn answer(&self, _who: &Principal, wanted: Reassign) -> Result<Task, Problem> {
+        let Reassign { task, runner, agent, model } = wanted;
+        if runner.is_none() && agent.is_none() && model.is_none() {
+            return Err(invalid("Nobody is named.").hint("Name a runner, an agent or a model."));
+        }
+        agent.as_ref().map_or(Ok(()), |agent| check_word("agent", agent))?;
+        model.as_ref().map_or(Ok(()), |model| check_word("model", model))?;
+        let to = Assignment { only_runner: runner, agent, model };
+        self.core.steer(task, Steer::Reassign(to)).await
+    }
+}
+
+impl Answers<TaskPublish> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Publish).await
+    }
+}
+
+impl Answers<TaskKeep> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.keep(one.task).await
+    }
+}
+
+impl Answers<TaskDismiss> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Dismiss).await
+    }
+}
+
 impl Answers<InboxAnswer> for Parts {
     async fn answer(&self, who: &Principal, answer: AnswerItem) -> Result<InboxItem, Problem> {
         self.core.answer(answer.item, answer.answer, who.name.clone()).await
@@ -105,7 +141,20 @@ fn check(new: &NewTask) -> Result<(), Problem> {
     Ok(())
 }
 
-fn check_text(text: &str) -> Result<(), Problem> {
+fn check_batch(batch: &NewBatch) -> Result<(), Problem> {
+    if batch.at_most == Some(0) {
+        return Err(invalid("`batch.at_most` is to be at least 1.")
+            .hint("Leave it out for as many as there are workers."));
+    }
+    if batch.name.len() > MAX_LINE || batch.name.contains('\0') {
+        return Err(invalid(format!(
+            "`batch.name` is longer than {MAX_LINE} bytes or holds a NUL character."
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn check_text(text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() {
         return Err(invalid("`text` is empty."));
     }

@@ -40,6 +40,8 @@ pub(crate) struct Slot {
     pub(crate) machine: TaskMachine,
     /// Why the pull request is late; shown as the task's reason.
     pub(crate) late: Option<String>,
+    /// Why it waits in the queue; shown as the task's reason.
+    pub(crate) waits: Option<String>,
     stored: Stored,
 }
 
@@ -71,14 +73,21 @@ pub(crate) struct Unsaved {
 impl Slot {
     /// Of a machine that the store does not know yet.
     pub(crate) fn fresh(machine: TaskMachine) -> Self {
-        Self { machine, late: None, stored: Stored::default() }
+        Self { machine, late: None, waits: None, stored: Stored::default() }
     }
 
     /// The task as everybody sees it.
     pub(crate) fn shown(&self) -> Task {
         let mut task = self.machine.task().clone();
-        if let (TaskState::Publishing, Some(late)) = (&task.state, &self.late) {
-            task.reason.clone_from(late);
+        let of_its_own = if task.state == TaskState::Queued {
+            &self.waits
+        } else if task.state == TaskState::Publishing {
+            &self.late
+        } else {
+            &None
+        };
+        if let Some(reason) = of_its_own {
+            task.reason.clone_from(reason);
         }
         task
     }
@@ -204,7 +213,7 @@ impl Board {
         if let Some(lease) = machine.lease() {
             machine = machine.with_snapshot(&store.snapshot(lease.run, None).await?);
         }
-        self.tasks.insert(id, Slot { machine, late: None, stored });
+        self.tasks.insert(id, Slot { machine, late: None, waits: None, stored });
         Ok(())
     }
 

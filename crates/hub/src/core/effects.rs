@@ -89,11 +89,14 @@ impl Core {
     fn enqueue(&mut self, turn: &mut Turn, task: TaskId) {
         let Some(slot) = self.board.tasks.get(&task) else { return };
         let wanted = slot.machine.task();
+        let batch = wanted.batch.clone();
         let event = QueueEvent::Wanted {
             task,
             run: RunId(clock::mint()),
             fence: wanted.fence + 1,
             agent: wanted.agent.clone(),
+            only_runner: wanted.only_runner,
+            batch: batch.as_ref(),
             created_at: wanted.created_at,
         };
         turn.outputs.push(Output::Unpublish(task));

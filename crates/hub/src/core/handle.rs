@@ -1,7 +1,7 @@
 //! The way to the core for everybody else.
 
 use super::messages::{Granted, News, Steer, Want, Wish};
-use pilot_proto::console::NewTask;
+use pilot_proto::console::{NewBatch, NewTask};
 use pilot_proto::{
     Answer, Code, Forge, InboxId, InboxItem, Problem, Project, Provider, RunnerId, Task, TaskId,
     Timestamp,
@@ -29,8 +29,12 @@ impl CoreHandle {
         }
     }
 
-    pub(crate) async fn file(&self, tasks: Vec<NewTask>) -> Result<Vec<Task>, Problem> {
-        match self.ask(Want::File(tasks)).await? {
+    pub(crate) async fn file(
+        &self,
+        tasks: Vec<NewTask>,
+        batch: Option<NewBatch>,
+    ) -> Result<Vec<Task>, Problem> {
+        match self.ask(Want::File(tasks, batch)).await? {
             Granted::Tasks(tasks) => Ok(tasks),
             Granted::Item(_) | Granted::Done => Err(crossed()),
         }
@@ -38,6 +42,13 @@ impl CoreHandle {
 
     pub(crate) async fn steer(&self, task: TaskId, steer: Steer) -> Result<Task, Problem> {
         match self.ask(Want::Steer(task, steer)).await? {
+            Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
+            Granted::Item(_) | Granted::Done => Err(crossed()),
+        }
+    }
+
+    pub(crate) async fn keep(&self, task: TaskId) -> Result<Task, Problem> {
+        match self.ask(Want::Keep(task)).await? {
             Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
             Granted::Item(_) | Granted::Done => Err(crossed()),
         }

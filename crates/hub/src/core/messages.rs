@@ -1,7 +1,8 @@
 //! What the core is told: wishes, which are answered, and news, which are not.
 
 use crate::links::Outlet;
-use pilot_proto::console::NewTask;
+use pilot_lifecycle::Assignment;
+use pilot_proto::console::{NewBatch, NewTask, ReviewNote};
 use pilot_proto::runner::{About, Held};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{
@@ -42,10 +43,12 @@ impl Reply {
 /// What is wanted.
 #[derive(Debug)]
 pub(crate) enum Want {
-    /// Tasks filed, all or none.
-    File(Vec<NewTask>),
+    /// Tasks filed, all or none; those of a batch belong together.
+    File(Vec<NewTask>, Option<NewBatch>),
     /// Something done with a task.
     Steer(TaskId, Steer),
+    /// This task of its group published, and the others stopped.
+    Keep(TaskId),
     /// An inbox item answered.
     Answer {
         /// Which.
@@ -94,6 +97,25 @@ pub(crate) enum Steer {
     Retry,
     /// On with the last session.
     Resume(Option<String>),
+    /// Done by somebody else.
+    Reassign(Assignment),
+    /// What it holds published.
+    Publish,
+    /// Off the list of what needs a person.
+    Dismiss,
+    /// Comments told to the agent, and kept.
+    Review(Review),
+}
+
+/// Comments on a change.
+#[derive(Debug, Clone)]
+pub(crate) struct Review {
+    /// What the agent is told.
+    pub(crate) text: String,
+    /// The comments by themselves.
+    pub(crate) notes: Vec<ReviewNote>,
+    /// Who made them.
+    pub(crate) who: String,
 }
 
 /// What a wish came to.
@@ -225,6 +247,8 @@ pub(crate) struct JournalNews {
 pub(crate) enum PullRequestNews {
     /// It is open, and was read back.
     Open(PullRequest),
+    /// It is still open, and looks like this.
+    Seen(PullRequest),
     /// It could not be made, and will not be.
     Failed(Problem),
     /// It could not be made yet; it is tried again.

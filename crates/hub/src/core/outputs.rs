@@ -13,6 +13,7 @@ use std::sync::Arc;
 impl Core {
     /// Makes the turn durable, or nothing of it.
     pub(crate) async fn commit(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
+        self.tell_why_they_wait(turn);
         self.write_down_tasks(turn)?;
         let commit = Commit {
             journal: std::mem::take(&mut turn.journal),

@@ -70,6 +70,7 @@ impl Core {
         self.assign_again(turn, runner);
         self.send_orders_again(turn, runner);
         self.online(turn, runner);
+        self.touch_bound(turn, runner);
         Ok(())
     }
 
@@ -143,6 +144,7 @@ impl Core {
         }
         self.away.insert(runner, turn.steady);
         turn.runners.insert(runner);
+        self.touch_bound(turn, runner);
         self.ask_queue(turn, QueueEvent::Offline { runner });
     }
 
@@ -206,6 +208,9 @@ impl Core {
         let event = match news {
             PullRequestNews::Open(pull_request) => {
                 TaskEvent::PullRequestOpen { pull_request: pull_request.clone() }
+            }
+            PullRequestNews::Seen(pull_request) => {
+                TaskEvent::PullRequestSeen { pull_request: pull_request.clone() }
             }
             PullRequestNews::Failed(problem) => {
                 TaskEvent::PublishFailed { problem: problem.clone() }

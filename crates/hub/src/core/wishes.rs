@@ -2,16 +2,12 @@
 
 use super::Core;
 use super::board::Slot;
-use super::messages::{Granted, Message, Steer, Want, Wish};
+use super::messages::{Granted, Message, Review, Steer, Want, Wish};
 use super::turn::{Output, Turn};
 use crate::clock;
-use pilot_lifecycle::{QueueEvent, TaskEvent, TaskMachine};
-use pilot_proto::console::NewTask;
-use pilot_proto::inbox::Ask;
-use pilot_proto::runner::Act;
-use pilot_proto::{
-    Answer, Code, InboxId, Problem, Project, RunnerId, Task, TaskId, TaskState, Timestamp,
-};
+use pilot_lifecycle::{QueueEvent, TaskEvent};
+use pilot_proto::console::{ReviewNote, ReviewNoteSent};
+use pilot_proto::{Code, Problem, Project, RunnerId, Task, TaskId};
 use pilot_store::{Change, EnrolledRunner, StoreError};
 use std::collections::BTreeSet;
 
@@ -19,18 +15,15 @@ use std::collections::BTreeSet;
 /// runner has said that it has them: a task for an agent that nobody has would
 /// wait for ever.
 const AGENTS: [&str; 2] = ["claude", "scripted"];
-/// Longest part of a branch's name that comes from the title.
-const SLUG: usize = 40;
-/// Longest title, in characters; a list shows less.
-const TITLE: usize = 120;
 
-type Played = Result<Result<Granted, Problem>, StoreError>;
+pub(crate) type Played = Result<Result<Granted, Problem>, StoreError>;
 
 impl Core {
     pub(crate) async fn grant(&mut self, turn: &mut Turn, wish: &Wish) -> Result<(), StoreError> {
         let answer = match &wish.want {
-            Want::File(tasks) => self.file(turn, tasks).await?,
+            Want::File(tasks, batch) => self.file(turn, tasks, batch.as_ref()).await?,
             Want::Steer(task, steer) => self.steer(turn, *task, steer.clone()).await?,
+            Want::Keep(task) => self.keep_one(turn, *task).await?,
             Want::Answer { item, answer, who } => self.answer(turn, *item, answer, who).await?,
             Want::PutProject(project) => self.put_project(turn, project),
             Want::RemoveProject(name) => self.remove_project(turn, name),
@@ -46,95 +39,6 @@ impl Core {
         };
         turn.outputs.push(Output::Answer(wish.reply.clone(), answer));
         Ok(())
-    }
-
-    /// All or none: everything is looked at before anything is changed.
-    async fn file(&mut self, turn: &mut Turn, wanted: &[NewTask]) -> Played {
-        let mut filed = Vec::new();
-        for new in wanted {
-            match self.known_or_new(turn.now, new).await? {
-                Ok(task) => filed.push(task),
-                Err(problem) => return Ok(Err(problem)),
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for (task, is_new) in &filed {
-            if *is_new && seen.insert(task.id) {
-                let forge =
-                    self.board.projects.get(&task.project).is_some_and(|one| one.forge.is_some());
-                let machine = TaskMachine::new(task.clone(), forge);
-                self.board.tasks.insert(task.id, Slot::fresh(machine));
-                self.feed_news(turn, task.id, TaskEvent::Begin);
-            }
-        }
-        let shown = filed.into_iter().map(|(task, _)| self.shown(task.id).unwrap_or(task));
-        Ok(Ok(Granted::Tasks(shown.collect())))
-    }
-
-    /// A task that was filed before under the same id, or what a new one is.
-    async fn known_or_new(
-        &mut self,
-        now: Timestamp,
-        new: &NewTask,
-    ) -> Result<Result<(Task, bool), Problem>, StoreError> {
-        if let Some(id) = new.id
-            && self.board.summon(&self.reach.store, id).await?
-        {
-            return Ok(match self.shown(id) {
-                Some(known) if known.prompt == new.prompt && known.project == new.project => {
-                    Ok((known, false))
-                }
-                _ => Err(Problem::new(
-                    Code::Precondition,
-                    format!("Another task was filed as `{id}` before."),
-                )),
-            });
-        }
-        Ok(self.new_task(now, new).map(|task| (task, true)))
-    }
-
-    fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
-        let project = self.project(&new.project)?;
-        let agent = new.agent.clone().unwrap_or_else(|| project.agent.clone());
-        self.check_agent(&agent)?;
-        if new.prompt.trim().is_empty() && agent != "scripted" {
-            return Err(Problem::new(Code::Invalid, "`prompt` is empty.")
-                .hint("Say what the agent is to do."));
-        }
-        let id = new.id.unwrap_or_else(|| TaskId(clock::mint()));
-        let title = title(new);
-        Ok(Task {
-            id,
-            branch: branch(&title, id),
-            title,
-            prompt: new.prompt.clone(),
-            project: new.project.clone(),
-            base: new.base.clone(),
-            agent,
-            model: new.model.clone(),
-            mode: new.mode,
-            on_timeout: new.on_timeout,
-            limits: new.limits.clone(),
-            issue: new.issue,
-            state: TaskState::Queued,
-            since: now,
-            reason: String::new(),
-            created_at: now,
-            run: None,
-            attempts: 0,
-            fence: 0,
-            diff: Default::default(),
-            usage: Default::default(),
-            pull_request: None,
-            pushed: None,
-            reservations: Vec::new(),
-            attachments: new.attachments.clone(),
-            hold: new.hold || new.group.is_some(),
-            only_runner: new.runner,
-            group: new.group,
-            batch: None,
-            dismissed: false,
-        })
     }
 
     pub(crate) fn project(&self, name: &str) -> Result<&Project, Problem> {
@@ -166,59 +70,63 @@ impl Core {
         if !self.board.summon(&self.reach.store, task).await? {
             return Ok(Err(no_task(task)));
         }
-        let begins_a_run = match steer {
-            Steer::Retry | Steer::Resume(_) => true,
-            Steer::Say(_) => {
-                self.board.tasks.get(&task).is_some_and(|slot| slot.machine.task().state.is_end())
-            }
-            Steer::Interrupt | Steer::Stop => false,
-        };
-        let project = self.board.tasks.get(&task).map(|slot| slot.machine.task().project.clone());
-        if let (true, Some(project)) = (begins_a_run, project)
-            && let Err(problem) = self.project(&project)
-        {
+        if let Err(problem) = self.check_steer(task, &steer) {
             return Ok(Err(problem));
         }
+        let mut said = None;
         let event = match steer {
             Steer::Say(text) => TaskEvent::Say { text },
             Steer::Interrupt => TaskEvent::InterruptWanted,
             Steer::Stop => TaskEvent::StopWanted,
             Steer::Retry => TaskEvent::RetryWanted,
             Steer::Resume(text) => TaskEvent::ResumeWanted { text },
+            Steer::Reassign(to) => TaskEvent::ReassignWanted { to },
+            Steer::Publish => TaskEvent::PublishWanted,
+            Steer::Dismiss => TaskEvent::DismissWanted,
+            Steer::Review(Review { text, notes, who }) => {
+                said = self.notes_sent(turn, task, notes, &who);
+                TaskEvent::Say { text }
+            }
         };
         if let Err(problem) = self.feed(turn, task, event) {
             return Ok(Err(problem));
         }
+        turn.changes.extend(said);
         Ok(self.shown(task).map(|task| Granted::Tasks(vec![task])).ok_or_else(|| no_task(task)))
     }
 
-    async fn answer(&mut self, turn: &mut Turn, id: InboxId, answer: &Answer, who: &str) -> Played {
-        let Some(item) = self.board.inbox.get(&id).cloned() else {
-            let known = self.reach.store.inbox_item(id).await?;
-            return Ok(Err(match known {
-                Some(_) => Problem::new(Code::Precondition, "This was answered already."),
-                None => Problem::new(Code::NotFound, format!("There is no inbox item `{id}`.")),
-            }));
+    /// What can be said before the machine is asked.
+    fn check_steer(&self, task: TaskId, steer: &Steer) -> Result<(), Problem> {
+        let Some(known) = self.board.tasks.get(&task).map(|slot| slot.machine.task()) else {
+            return Err(no_task(task));
         };
-        if let Err(problem) = fits(&item.ask, answer) {
-            return Ok(Err(problem));
+        let begins_a_run = match steer {
+            Steer::Retry | Steer::Resume(_) => true,
+            Steer::Say(_) | Steer::Review(_) | Steer::Reassign(_) => known.state.is_end(),
+            Steer::Interrupt | Steer::Stop | Steer::Publish | Steer::Dismiss => false,
+        };
+        if begins_a_run {
+            self.project(&known.project)?;
         }
-        let on_its_way = self
-            .board
-            .orders
-            .get(&item.run)
-            .into_iter()
-            .flatten()
-            .any(|order| matches!(&order.act, Act::Answer { item, .. } if *item == id));
-        if on_its_way {
-            let problem = Problem::new(Code::Precondition, "An answer is on its way to the run.");
-            return Ok(Err(problem));
+        if let Steer::Reassign(to) = steer {
+            to.agent.as_ref().map_or(Ok(()), |agent| self.check_agent(agent))?;
+            to.only_runner.map_or(Ok(()), |runner| self.check_runner(runner))?;
         }
-        if !self.board.summon(&self.reach.store, item.task).await? {
-            return Ok(Err(no_task(item.task)));
-        }
-        let event = TaskEvent::Answer { item: id, answer: answer.clone(), who: who.to_owned() };
-        Ok(self.feed(turn, item.task, event).map(|()| Granted::Item(Box::new(item))))
+        Ok(())
+    }
+
+    /// Comments, as they are kept with the change they are about.
+    fn notes_sent(
+        &self,
+        turn: &Turn,
+        task: TaskId,
+        notes: Vec<ReviewNote>,
+        who: &str,
+    ) -> Option<Change> {
+        let run = self.board.tasks.get(&task)?.machine.task().run;
+        let sent = |note| ReviewNoteSent { note, run, by: who.to_owned(), at: turn.now };
+        let notes: Vec<_> = notes.into_iter().map(sent).collect();
+        (!notes.is_empty()).then(|| Change::PutReview { task, review: clock::mint(), notes })
     }
 
     fn enrol(&mut self, turn: &mut Turn, hash: &str, runner: &EnrolledRunner) -> Granted {
@@ -246,6 +154,7 @@ impl Core {
         turn.runners.insert(runner);
         turn.outputs.push(Output::HangUp(runner));
         self.ask_queue(turn, QueueEvent::Offline { runner });
+        self.touch_bound(turn, runner);
         Ok(Granted::Done)
     }
 
@@ -257,100 +166,4 @@ impl Core {
 pub(crate) fn no_task(task: TaskId) -> Problem {
     Problem::new(Code::NotFound, format!("There is no task `{task}`."))
         .hint("`pilot task list` shows those there are.")
-}
-
-/// An answer must be one to what was asked.
-fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
-    let (fits, hint) = match ask {
-        Ask::Permission { .. } | Ask::Plan { .. } => (
-            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
-            "Allow it, or deny it with a reason.",
-        ),
-        Ask::Question { .. } => (
-            matches!(answer, Answer::Choose { .. } | Answer::Say { .. } | Answer::Deny { .. }),
-            "Choose, or say something.",
-        ),
-        Ask::Interrupted => {
-            (matches!(answer, Answer::Say { .. } | Answer::End), "Say how to go on, or end it.")
-        }
-        Ask::Unknown(_) => (true, ""),
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(Problem::new(Code::Invalid, "`answer` is not one to what was asked.").hint(hint))
-}
-
-fn title(new: &NewTask) -> String {
-    let said = new.title.as_deref().unwrap_or_default();
-    let lines = std::iter::once(said).chain(new.prompt.lines());
-    let line = lines
-        .map(|line| line.trim_start_matches('#').trim())
-        .find(|line| !line.is_empty())
-        .unwrap_or("The script of the repository");
-    if line.chars().count() <= TITLE {
-        return line.to_owned();
-    }
-    let mut cut: String = line.chars().take(TITLE - 1).collect();
-    cut.push('…');
-    cut
-}
-
-/// Says what it is about, and is nobody else's.
-fn branch(title: &str, id: TaskId) -> String {
-    let mut slug = String::new();
-    for letter in title.chars() {
-        if slug.len() >= SLUG {
-            break;
-        }
-        if letter.is_ascii_alphanumeric() {
-            slug.push(letter.to_ascii_lowercase());
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    let slug = slug.trim_end_matches('-');
-    let short = id.short();
-    if slug.is_empty() { format!("pilot/{short}") } else { format!("pilot/{slug}-{short}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn new(prompt: &str, title: Option<&str>) -> NewTask {
-        let mut new: NewTask =
-            serde_json::from_str(r#"{"project":"p","prompt":""}"#).expect("a minimal task");
-        new.prompt = prompt.to_owned();
-        new.title = title.map(str::to_owned);
-        new
-    }
-
-    #[test]
-    fn a_task_is_called_by_its_first_line() {
-        for (prompt, given, expected) in [
-            ("fix it\nnow", None, "fix it"),
-            ("\n\n# Fix the parser\n\nIt breaks.", None, "Fix the parser"),
-            ("fix it", Some("Parser"), "Parser"),
-            ("fix it", Some("  "), "fix it"),
-            ("", None, "The script of the repository"),
-        ] {
-            assert_eq!(title(&new(prompt, given)), expected, "{prompt:?} {given:?}");
-        }
-        assert_eq!(title(&new(&"ä".repeat(500), None)).chars().count(), TITLE);
-    }
-
-    #[test]
-    fn a_branch_is_a_valid_name_for_git_whatever_the_title() {
-        let id: TaskId = "0190b1de-0000-7000-8000-00000000002a".parse().expect("an id");
-        for (title, expected) in [
-            ("Fix the parser!", "pilot/fix-the-parser-0000002a"),
-            ("..//@{~^:?*[\\ .lock", "pilot/lock-0000002a"),
-            ("日本語", "pilot/0000002a"),
-            ("", "pilot/0000002a"),
-        ] {
-            assert_eq!(branch(title, id), expected, "{title:?}");
-        }
-        assert!(branch(&"long words ".repeat(50), id).len() < 64);
-    }
 }

@@ -1,7 +1,7 @@
 //! The leases that are out, by task and by the time they end.
 
 use super::words::Lease;
-use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::{BatchId, RunId, RunnerId, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All leases. At most one per task.
@@ -10,6 +10,7 @@ pub(super) struct Leases {
     by_task: BTreeMap<TaskId, (Lease, Timestamp)>,
     by_run: BTreeMap<RunId, TaskId>,
     by_end: BTreeSet<(Timestamp, TaskId)>,
+    by_batch: BTreeMap<BatchId, u32>,
 }
 
 impl Leases {
@@ -29,6 +30,9 @@ impl Leases {
         self.end(lease.task);
         self.by_run.insert(lease.run, lease.task);
         self.by_end.insert((until, lease.task));
+        if let Some(batch) = lease.batch {
+            *self.by_batch.entry(batch).or_default() += 1;
+        }
         self.by_task.insert(lease.task, (lease, until));
     }
 
@@ -50,7 +54,20 @@ impl Leases {
         let (lease, until) = self.by_task.remove(&task)?;
         self.by_run.remove(&lease.run);
         self.by_end.remove(&(until, task));
+        if let Some(batch) = lease.batch
+            && let Some(count) = self.by_batch.get_mut(&batch)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_batch.remove(&batch);
+            }
+        }
         Some(lease)
+    }
+
+    /// How many of a batch are out.
+    pub(super) fn of_batch(&self, batch: BatchId) -> u32 {
+        self.by_batch.get(&batch).copied().unwrap_or(0)
     }
 
     pub(super) fn first_end(&self) -> Option<(Timestamp, TaskId)> {

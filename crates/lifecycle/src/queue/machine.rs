@@ -1,33 +1,24 @@
 //! The queue itself: who waits in which line, and who is served next.
 
 use super::leases::Leases;
+use super::lines::{Lines, Needs, Waiting};
 use super::runners::{Runner, freest, unfinished};
 use super::words::{Lease, QueueEffect, QueueEvent, Terms};
 use pilot_proto::runner::{About, Held};
 use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A task that waits.
-#[derive(Debug, Clone)]
-struct Waiting {
-    run: RunId,
-    fence: u64,
-    agent: String,
-    created_at: Timestamp,
-}
-
 /// The queue.
 ///
-/// One line per agent, so that the head of each is all that has to be looked
-/// at: a grant costs the number of agents and runners, never of tasks.
+/// A grant costs the number of lines and runners, never of tasks.
 #[derive(Debug, Clone)]
 pub struct Queue {
     terms: Terms,
     runners: BTreeMap<RunnerId, Runner>,
     leases: Leases,
     waiting: BTreeMap<TaskId, Waiting>,
-    /// By agent, those of `waiting` that have no lease out.
-    lines: BTreeMap<String, BTreeSet<(Timestamp, TaskId)>>,
+    /// Those of `waiting` that have no lease out.
+    lines: Lines,
     out: Vec<QueueEffect>,
 }
 
@@ -39,7 +30,7 @@ impl Queue {
             runners: BTreeMap::new(),
             leases: Leases::default(),
             waiting: BTreeMap::new(),
-            lines: BTreeMap::new(),
+            lines: Lines::default(),
             out: Vec::new(),
         }
     }
@@ -72,8 +63,11 @@ impl Queue {
 
     fn take_in(&mut self, now: Timestamp, event: QueueEvent<'_>) {
         match event {
-            QueueEvent::Wanted { task, run, fence, agent, created_at } => {
-                self.wanted(task, Waiting { run, fence, agent, created_at });
+            QueueEvent::Wanted { task, run, fence, agent, only_runner, batch, created_at } => {
+                let bound = batch.and_then(|batch| Some((batch.id, batch.at_most?)));
+                let needs = Needs { agent, only_runner, bound };
+                let batch = batch.map(|batch| batch.id);
+                self.wanted(task, Waiting { run, fence, needs, batch, created_at });
             }
             QueueEvent::Withdrawn { task } => self.forget(task),
             QueueEvent::Restored(lease) => self.give(now, lease),
@@ -101,17 +95,8 @@ impl Queue {
     }
 
     fn forget(&mut self, task: TaskId) {
-        if let Some(Waiting { agent, created_at, .. }) = self.waiting.remove(&task) {
-            self.leave_line(&agent, (created_at, task));
-        }
-    }
-
-    fn leave_line(&mut self, agent: &str, place: (Timestamp, TaskId)) {
-        if let Some(line) = self.lines.get_mut(agent) {
-            line.remove(&place);
-            if line.is_empty() {
-                self.lines.remove(agent);
-            }
+        if let Some(waiting) = self.waiting.remove(&task) {
+            self.lines.leave(task, &waiting);
         }
     }
 
@@ -120,8 +105,8 @@ impl Queue {
         if self.leases.of(task).is_some() {
             return;
         }
-        if let Some(Waiting { agent, created_at, .. }) = self.waiting.get(&task) {
-            self.lines.entry(agent.clone()).or_default().insert((*created_at, task));
+        if let Some(waiting) = self.waiting.get(&task) {
+            self.lines.join(task, waiting);
         }
     }
 
@@ -169,12 +154,8 @@ impl Queue {
         let until = self.lease_end(now);
         self.runners.entry(lease.runner).or_default().occupy(lease.run);
         self.leases.give(lease, until);
-        let waiting = self
-            .waiting
-            .get(&lease.task)
-            .map(|waiting| (waiting.agent.clone(), (waiting.created_at, lease.task)));
-        if let Some((agent, place)) = waiting {
-            self.leave_line(&agent, place);
+        if let Some(waiting) = self.waiting.get(&lease.task) {
+            self.lines.leave(lease.task, waiting);
         }
     }
 
@@ -237,9 +218,10 @@ impl Queue {
             }
         }
         while let Some((task, runner)) = self.next_grant(now) {
-            let Some(Waiting { run, fence, .. }) = self.waiting.get(&task).cloned() else { return };
+            let Some(waiting) = self.waiting.get(&task) else { return };
+            let Waiting { run, fence, batch, .. } = *waiting;
             self.forget(task);
-            self.give(now, Lease { task, run, runner, fence, taken: false });
+            self.give(now, Lease { task, run, runner, fence, batch, taken: false });
             self.out.push(QueueEffect::Grant { task, run, runner, fence });
         }
     }
@@ -250,10 +232,14 @@ impl Queue {
             return None;
         }
         self.lines
-            .iter()
-            .filter_map(|(agent, line)| Some((line.first()?, agent)))
-            .filter_map(|(place, agent)| Some((place, freest(self.runners.iter(), agent, now)?)))
+            .heads()
+            .filter(|(needs, _)| self.has_room(needs))
+            .filter_map(|(needs, place)| Some((place, freest(self.runners.iter(), needs, now)?)))
             .min_by_key(|(place, _)| **place)
             .map(|((_, task), runner)| (*task, runner))
+    }
+
+    fn has_room(&self, needs: &Needs) -> bool {
+        needs.bound.is_none_or(|(batch, at_most)| self.leases.of_batch(batch) < at_most)
     }
 }

@@ -1,5 +1,6 @@
 //! The runners, and whether each can take a task now.
 
+use super::lines::Needs;
 use pilot_proto::runner::{About, Held};
 use pilot_proto::{RunId, RunnerId, Timestamp};
 use std::collections::BTreeSet;
@@ -93,14 +94,15 @@ pub(super) fn unfinished(held: &[Held]) -> impl Iterator<Item = RunId> {
     held.iter().filter(|held| !held.finished).map(|held| held.run)
 }
 
-/// The runner with the most free workers among those that have `agent`.
+/// The runner with the most free workers among those that can do what a task needs.
 pub(super) fn freest<'a>(
     runners: impl Iterator<Item = (&'a RunnerId, &'a Runner)>,
-    agent: &str,
+    needs: &Needs,
     now: Timestamp,
 ) -> Option<RunnerId> {
     runners
-        .filter(|(_, runner)| runner.has(agent))
+        .filter(|(id, _)| needs.only_runner.is_none_or(|only| only == **id))
+        .filter(|(_, runner)| runner.has(&needs.agent))
         .map(|(id, runner)| (runner.free(now), *id))
         .filter(|(free, _)| *free > 0)
         .max_by_key(|(free, id)| (*free, std::cmp::Reverse(*id)))

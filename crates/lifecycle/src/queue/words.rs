@@ -1,7 +1,8 @@
 //! What the queue is told and what it says.
 
 use pilot_proto::runner::{About, Held};
-use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::task::Batch;
+use pilot_proto::{BatchId, RunId, RunnerId, TaskId, Timestamp};
 use std::time::Duration;
 
 /// The times of leases.
@@ -34,6 +35,8 @@ pub struct Lease {
     pub runner: RunnerId,
     /// With which token.
     pub fence: u64,
+    /// The batch it counts for.
+    pub batch: Option<BatchId>,
     /// The runner has said that it took it, or its journal has begun.
     pub taken: bool,
 }
@@ -51,6 +54,10 @@ pub enum QueueEvent<'a> {
         fence: u64,
         /// Agent that the runner must have.
         agent: String,
+        /// The only runner that may have it; none: any.
+        only_runner: Option<RunnerId>,
+        /// Its batch: no more of it are leased at once than it says.
+        batch: Option<&'a Batch>,
         /// When the task was filed; its place in the queue.
         created_at: Timestamp,
     },

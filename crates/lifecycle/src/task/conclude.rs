@@ -1,6 +1,7 @@
 //! What becomes of a task when its run is over, and of its pull request.
 
 use super::machine::TaskMachine;
+use super::wishes::From;
 use super::words::TaskEffect;
 use pilot_proto::run::Outcome;
 use pilot_proto::task::{PullRequest, TaskState};
@@ -18,9 +19,19 @@ impl TaskMachine {
         if std::mem::take(&mut self.memory.stop) {
             return self.become_state(now, TaskState::Cancelled, "stopped by a person");
         }
+        if let Some(then) = self.memory.then.take()
+            && !matches!(outcome, Outcome::Pushed { .. })
+        {
+            // Whatever ended it: its journal is whole, and the next may begin.
+            return self.carry_on(now, then);
+        }
         match outcome {
             Outcome::Pushed { branch, commit } => self.publish(now, branch, commit),
             Outcome::NoChange => self.no_change(now),
+            // The work was done and is rescued: nobody has to do it again.
+            Outcome::Failed { problem } if problem.code == Code::LeaseLost && self.is_held() => {
+                self.start_over(now, From::LastRun, None);
+            }
             // The hub still counts on the run, so nobody else has the task.
             Outcome::Failed { problem } if problem.code == Code::LeaseLost => {
                 self.back_to_the_queue(now, "the runner could not reach the hub in time");
@@ -84,6 +95,18 @@ impl TaskMachine {
         }
     }
 
+    /// It is still open, and this is how it looks now.
+    pub(super) fn seen(&mut self, seen: PullRequest) {
+        let is_it = self.task.pull_request.as_ref().is_some_and(|one| one.number == seen.number);
+        if !is_it {
+            return;
+        }
+        if let TaskState::InReview { pull_request } = &mut self.task.state {
+            pull_request.clone_from(&seen);
+        }
+        self.task.pull_request = Some(seen);
+    }
+
     pub(super) fn publish_failed(&mut self, now: Timestamp, problem: Problem) {
         if self.task.state == TaskState::Publishing {
             self.fail(now, problem);
@@ -106,7 +129,7 @@ impl TaskMachine {
     pub(super) fn back_to_the_queue(&mut self, now: Timestamp, reason: &str) {
         if std::mem::take(&mut self.memory.stop) {
             self.become_state(now, TaskState::Cancelled, "stopped by a person");
-        } else {
+        } else if !self.begin_anew_if_wanted(now) {
             self.enqueue(now, reason);
         }
     }
@@ -114,7 +137,7 @@ impl TaskMachine {
     pub(super) fn fail_or_cancel(&mut self, now: Timestamp, problem: Problem) {
         if std::mem::take(&mut self.memory.stop) {
             self.become_state(now, TaskState::Cancelled, "stopped by a person");
-        } else {
+        } else if !self.begin_anew_if_wanted(now) {
             self.fail(now, problem);
         }
     }

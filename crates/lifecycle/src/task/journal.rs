@@ -1,6 +1,6 @@
 //! What a committed record of a run means for its task.
 
-use super::machine::{OFFLINE, Push, TaskMachine};
+use super::machine::{Push, TaskMachine};
 use super::words::TaskEffect;
 use pilot_proto::event::{Activity, Event};
 use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
@@ -99,7 +99,8 @@ impl TaskMachine {
                 if *turn == 1 {
                     // The agent was told; should the run be lost, the next one is again.
                     self.memory.prompt = Some(self.prompt());
-                    self.memory.unsaid.clear();
+                    let told = std::mem::take(&mut self.memory.included);
+                    self.memory.unsaid.drain(..told.min(self.memory.unsaid.len()));
                 }
                 self.because_run(doing(Activity::Running));
             }
@@ -113,7 +114,7 @@ impl TaskMachine {
                     commit: commit.clone(),
                     summary: summary.clone(),
                 };
-                self.push_wanted(run, *fence, push);
+                self.push_wanted(now, run, *fence, push);
             }
             Event::Finished(outcome) => self.conclude(now, outcome),
             Event::Output { .. }
@@ -132,17 +133,6 @@ impl TaskMachine {
             | Event::Cleaned { .. }
             | Event::Unknown(_) => {}
         }
-    }
-
-    /// The gate of the whole product: nothing reaches a remote but through here.
-    fn push_wanted(&mut self, run: RunId, fence: u64, push: Push) {
-        if fence != self.task.fence {
-            self.out.push(TaskEffect::Fence { run });
-        } else if !self.memory.stop {
-            self.memory.push = Some(push);
-            self.out.push(TaskEffect::Order { run, act: Act::PermitPush { fence } });
-        }
-        // Where a stop is wanted its order is on the way; the run ends without a push.
     }
 
     fn asked(
@@ -201,17 +191,6 @@ impl TaskMachine {
         // A decided ask's phase follows in a record of its own.
         let phase = if phase == Phase::AwaitingAnswer { Phase::AgentRunning } else { phase };
         self.show(now, phase);
-    }
-
-    fn because_run(&mut self, reason: &str) {
-        let reason = if self.offline {
-            OFFLINE
-        } else if self.memory.stop {
-            "is being stopped"
-        } else {
-            reason
-        };
-        self.because(reason);
     }
 
     fn resize(&mut self, delta: &SnapshotDelta) {

@@ -1,5 +1,7 @@
 //! The machine itself: its state, and which part of it hears which event.
 
+use super::held::HELD;
+use super::reassign::Then;
 use super::words::{TaskEffect, TaskEvent};
 use crate::queue::Lease;
 use pilot_proto::inbox::InboxItem;
@@ -22,6 +24,12 @@ pub struct Memory {
     pub(super) in_review: bool,
     /// A person wants the run at work to end.
     pub(super) stop: bool,
+    /// A person wants it to end for what comes next. Not together with `stop`.
+    pub(super) then: Option<Then>,
+    /// A person has let the run at work publish what it held.
+    pub(super) permitted: bool,
+    /// Only runs after this attempt are the present agent's.
+    pub(super) agent_since: u32,
     /// What the next or present run is told instead of the task's prompt;
     /// empty where its session knows the task.
     pub(super) prompt: Option<String>,
@@ -29,6 +37,9 @@ pub struct Memory {
     pub(super) resume: Option<Resume>,
     /// What a person said that no agent has heard yet.
     pub(super) unsaid: Vec<String>,
+    /// How many of `unsaid` the run at work begins with. The others came when
+    /// its end was wanted already, and are the next one's.
+    pub(super) included: usize,
     /// Open inbox items of the run at work.
     pub(super) items: Vec<InboxItem>,
     /// Tool calls refused in the run at work.
@@ -110,7 +121,9 @@ impl TaskMachine {
     /// What the next (or present) run's agent is told: `RunSpec::prompt`.
     pub fn prompt(&self) -> String {
         let base = self.memory.prompt.as_ref().unwrap_or(&self.task.prompt);
-        let unsaid = self.memory.unsaid.iter();
+        let included =
+            if self.is_at_work() { self.memory.included } else { self.memory.unsaid.len() };
+        let unsaid = self.memory.unsaid.iter().take(included);
         let parts: Vec<&str> = std::iter::once(base)
             .chain(unsaid)
             .map(String::as_str)
@@ -133,6 +146,7 @@ impl TaskMachine {
             run: run.id,
             runner: run.runner,
             fence: run.fence,
+            batch: self.task.batch.as_ref().map(|batch| batch.id),
             taken: run.started_at.is_some(),
         })
     }
@@ -174,11 +188,15 @@ impl TaskMachine {
             TaskEvent::Undone { run, act } => self.undone(now, run, act),
             TaskEvent::StopWanted => self.stop(now),
             TaskEvent::RetryWanted => self.retry(now),
+            TaskEvent::ReassignWanted { to } => self.reassign(now, to),
+            TaskEvent::PublishWanted => self.publish_wanted(now),
+            TaskEvent::DismissWanted => self.dismiss(),
             TaskEvent::ResumeWanted { text } => self.resume_wanted(now, text),
             TaskEvent::Say { text } => self.say(now, text),
             TaskEvent::InterruptWanted => self.interrupt(),
             TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
             TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),
+            TaskEvent::PullRequestSeen { pull_request } => self.seen(pull_request),
             TaskEvent::PublishFailed { problem } => self.publish_failed(now, problem),
             TaskEvent::PullRequestMerged => self.reviewed(now, true),
             TaskEvent::PullRequestClosed => self.reviewed(now, false),
@@ -219,7 +237,20 @@ impl TaskMachine {
         }
     }
 
+    /// Of the run at work: `reason`, unless there is a stronger one.
+    pub(super) fn because_run(&mut self, reason: &str) {
+        let reason = match &self.memory.then {
+            _ if self.offline => OFFLINE,
+            _ if self.memory.stop => "is being stopped",
+            Some(then) => then.reason(),
+            None if self.task.state == TaskState::Ready => HELD,
+            None => reason,
+        };
+        self.because(reason);
+    }
+
     pub(super) fn enqueue(&mut self, now: Timestamp, reason: &str) {
+        self.task.dismissed = false;
         self.become_state(now, TaskState::Queued, reason);
         self.out.push(TaskEffect::Enqueue);
     }
@@ -258,6 +289,9 @@ impl TaskMachine {
         self.memory.denials = 0;
         // Whatever was wanted of an earlier run is not wanted of this one.
         self.memory.stop = false;
+        self.memory.then = None;
+        self.memory.permitted = false;
+        self.memory.included = self.memory.unsaid.len();
         self.memory.push = None;
         self.offline = false;
         self.runs.push(Run {
@@ -348,7 +382,7 @@ impl TaskMachine {
     fn runner_offline(&mut self, offline: bool) {
         self.offline = offline;
         if self.is_at_work() {
-            self.because(if offline { OFFLINE } else { "" });
+            self.because_run("");
         }
     }
 }
@@ -356,4 +390,4 @@ impl TaskMachine {
 /// What a resumed agent is told when the person said nothing.
 const GO_ON: &str = "Go on where you were.";
 
-pub(super) const OFFLINE: &str = "runner offline";
+const OFFLINE: &str = "runner offline";

@@ -1,16 +1,17 @@
 //! What a person wants of a task, and what of it is possible where it stands.
 
+use super::held::standing;
 use super::machine::TaskMachine;
 use super::words::TaskEffect;
 use pilot_proto::inbox::Answer;
-use pilot_proto::run::Resume;
+use pilot_proto::run::{Resume, Run};
 use pilot_proto::runner::Act;
 use pilot_proto::task::TaskState;
 use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
 
 /// Where a new run begins.
 #[derive(Clone, Copy)]
-enum From {
+pub(super) enum From {
     Base,
     LastRun,
 }
@@ -34,10 +35,14 @@ impl TaskMachine {
             | TaskState::Working { .. }
             | TaskState::NeedsYou { .. }
             | TaskState::Ready => {
-                if !std::mem::replace(&mut self.memory.stop, true) {
+                let ordered = self.is_being_ended();
+                self.memory.then = None;
+                self.memory.stop = true;
+                if !ordered {
                     self.order(Act::Stop);
-                    self.because("is being stopped");
                 }
+                self.leave_ready(now);
+                self.because_run("");
             }
             TaskState::Publishing => {
                 let reason = "stopped by a person; the branch stays pushed";
@@ -77,12 +82,15 @@ impl TaskMachine {
 
     pub(super) fn say(&mut self, now: Timestamp, text: String) {
         match self.task.state {
+            TaskState::Ready => self.follow_up_held(now, text),
             // Part of what the next run begins with.
             TaskState::Queued => self.memory.unsaid.push(text),
-            TaskState::Leased { .. }
-            | TaskState::Working { .. }
-            | TaskState::NeedsYou { .. }
-            | TaskState::Ready => {
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. }
+                if self.memory.then.is_some() =>
+            {
+                self.memory.unsaid.push(text);
+            }
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. } => {
                 self.order(Act::Say { text });
             }
             TaskState::Publishing => self.memory.unsaid.push(text),
@@ -97,7 +105,9 @@ impl TaskMachine {
     }
 
     pub(super) fn interrupt(&mut self) {
-        if self.is_at_work() {
+        if self.task.state == TaskState::Ready {
+            self.refuse("The agent has done its work; say something, and it goes on.");
+        } else if self.is_at_work() {
             self.order(Act::Interrupt);
         } else {
             self.refuse("No agent is at work.");
@@ -109,6 +119,15 @@ impl TaskMachine {
             self.order(Act::Answer { item, answer, who });
         } else {
             self.refuse("This is no longer asked.");
+        }
+    }
+
+    pub(super) fn dismiss(&mut self) {
+        if self.task.state.is_end() {
+            self.task.dismissed = true;
+        } else {
+            let message = format!("The task has not ended: {}.", standing(&self.task.state));
+            self.refuse(&message);
         }
     }
 
@@ -147,7 +166,7 @@ impl TaskMachine {
         self.task.state.is_end() || matches!(self.task.state, TaskState::InReview { .. })
     }
 
-    fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
+    pub(super) fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
         self.memory.unsaid.extend(text);
         let resume = match from {
             From::Base => None,
@@ -161,13 +180,15 @@ impl TaskMachine {
 
     /// The last session, and the last run's unpublished work.
     fn where_it_was(&self) -> Option<Resume> {
-        let begun = || self.runs.iter().rev().filter(|run| run.started_at.is_some());
+        let its_own =
+            |run: &&Run| run.started_at.is_some() && run.attempt > self.memory.agent_since;
+        let begun = || self.runs.iter().rev().filter(its_own);
         let session = begun().find_map(|run| run.session.clone());
         let bundle = begun().next().and_then(|run| run.rescue.clone());
         (session.is_some() || bundle.is_some()).then_some(Resume { session, bundle })
     }
 
-    fn order(&mut self, act: Act) {
+    pub(super) fn order(&mut self, act: Act) {
         if let Some(run) = self.current() {
             self.out.push(TaskEffect::Order { run, act });
         }
@@ -177,7 +198,7 @@ impl TaskMachine {
         self.task.run.filter(|run| self.is_current(*run))
     }
 
-    fn refuse(&mut self, message: &str) {
+    pub(super) fn refuse(&mut self, message: &str) {
         self.out.push(TaskEffect::Refused(Problem::new(Code::Precondition, message)));
     }
 }

@@ -1,5 +1,6 @@
 //! What a task machine is told and what it says.
 
+use super::reassign::Assignment;
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, InboxItem};
 use pilot_proto::runner::Act;
@@ -62,6 +63,15 @@ pub enum TaskEvent<'a> {
     StopWanted,
     /// A person wants it done again from its base.
     RetryWanted,
+    /// A person wants somebody else to do it.
+    ReassignWanted {
+        /// Who.
+        to: Assignment,
+    },
+    /// A person has looked at held work and lets it be published.
+    PublishWanted,
+    /// A person has seen that it has ended.
+    DismissWanted,
     /// A person wants the last run's session and work continued.
     ResumeWanted {
         /// What to tell the agent; none: to go on where it was.
@@ -85,6 +95,11 @@ pub enum TaskEvent<'a> {
     },
     /// The pull request is open and was read back.
     PullRequestOpen {
+        /// It.
+        pull_request: PullRequest,
+    },
+    /// The pull request is still open, and looks like this now.
+    PullRequestSeen {
         /// It.
         pull_request: PullRequest,
     },

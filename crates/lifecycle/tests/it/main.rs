@@ -1,6 +1,7 @@
 //! The machines against each other, and each by itself.
 
 mod game;
+mod held;
 mod queue;
 mod run;
 mod task;

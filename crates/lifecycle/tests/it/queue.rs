@@ -3,7 +3,8 @@
 use pilot_lifecycle::{Lease, Queue, QueueEffect, QueueEvent, Terms};
 use pilot_proto::event::Cursor;
 use pilot_proto::runner::{About, AgentFound, Held};
-use pilot_proto::{RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::task::Batch;
+use pilot_proto::{BatchId, RunId, RunnerId, TaskId, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -62,6 +63,17 @@ impl Desk {
 
     /// Files a task; its run has the number of the filing.
     fn file(&mut self, number: u128, agent: &str) -> Vec<(u128, u128)> {
+        self.file_for(number, agent, None, None)
+    }
+
+    /// The same, bound to a runner or a batch.
+    fn file_for(
+        &mut self,
+        number: u128,
+        agent: &str,
+        only: Option<u128>,
+        batch: Option<&Batch>,
+    ) -> Vec<(u128, u128)> {
         self.runs += 1;
         let created_at = Timestamp(i64::try_from(number).expect("small"));
         let event = QueueEvent::Wanted {
@@ -69,6 +81,8 @@ impl Desk {
             run: run(self.runs),
             fence: u64::try_from(self.runs).expect("small"),
             agent: agent.into(),
+            only_runner: only.map(runner),
+            batch,
             created_at,
         };
         let effects = self.tell(event);
@@ -245,7 +259,8 @@ fn a_hello_renews_also_what_is_still_to_be_assigned() {
 #[test]
 fn a_hub_that_restarted_knows_its_leases_again() {
     let mut desk = Desk::new();
-    let lease = Lease { task: task(1), run: run(1), runner: runner(9), fence: 4, taken: true };
+    let lease =
+        Lease { task: task(1), run: run(1), runner: runner(9), fence: 4, batch: None, taken: true };
     desk.tell(QueueEvent::Restored(lease));
     desk.file(2, "scripted");
     let effects = desk.online(9, &about(1, SCRIPTED), &[held(1, false)]);
@@ -277,4 +292,57 @@ fn ten_thousand_tasks_pass_through_four_workers_in_order() {
     }
     let order: Vec<u128> = given.into_iter().map(|(task, _)| task).collect();
     assert_eq!(order, (1..=10_000).collect::<Vec<u128>>());
+}
+
+fn batch(number: u128, at_most: Option<u32>) -> Batch {
+    Batch { id: BatchId(Uuid::from_u128(number)), name: "pasted".into(), at_most }
+}
+
+#[test]
+fn a_task_that_is_bound_to_a_runner_waits_for_it_and_holds_up_nobody() {
+    let mut desk = Desk::new();
+    desk.file_for(1, "scripted", Some(8), None);
+    desk.file(2, "scripted");
+    assert_eq!(grants(&desk.online(9, &about(4, SCRIPTED), &[])), [(2, 9)]);
+    assert_eq!(desk.file(3, "scripted"), [(3, 9)], "the first in line is passed over");
+    assert_eq!(grants(&desk.online(8, &about(1, SCRIPTED), &[])), [(1, 8)]);
+    assert_eq!(desk.file_for(4, "scripted", Some(8), None), [], "its only worker is busy");
+    assert_eq!(desk.file_for(5, "scripted", Some(9), None), [(5, 9)]);
+}
+
+#[test]
+fn of_a_batch_no_more_are_out_than_it_may_have() {
+    let mut desk = Desk::new();
+    let two = batch(1, Some(2));
+    for number in 1..=5 {
+        desk.file_for(number, "scripted", None, Some(&two));
+    }
+    desk.file(6, "scripted");
+    assert_eq!(
+        grants(&desk.online(9, &about(8, SCRIPTED), &[])),
+        [(1, 9), (2, 9), (6, 9)],
+        "others go on beside it"
+    );
+    assert_eq!(grants(&desk.tell(QueueEvent::Released { run: run(1) })), [(3, 9)]);
+    assert_eq!(desk.file_for(7, "scripted", None, Some(&batch(2, None))), [(7, 9)]);
+}
+
+#[test]
+fn what_a_batch_has_out_is_known_after_a_restart() {
+    let mut desk = Desk::new();
+    let one = batch(1, Some(1));
+    desk.runs = 50;
+    let lease = Lease {
+        task: task(1),
+        run: run(1),
+        runner: runner(9),
+        fence: 4,
+        batch: Some(one.id),
+        taken: true,
+    };
+    desk.tell(QueueEvent::Restored(lease));
+    desk.file_for(2, "scripted", None, Some(&one));
+    assert_eq!(desk.online(9, &about(4, SCRIPTED), &[held(1, false)]), []);
+    desk.tell(QueueEvent::Beat { runner: runner(9), runs: &[run(1)] });
+    assert_eq!(grants(&desk.tell(QueueEvent::Released { run: run(1) })), [(2, 9)]);
 }

@@ -11,29 +11,29 @@ use pilot_proto::{BlobId, Code, InboxId, Problem, RunId, RunnerId, TaskId, Times
 use uuid::Uuid;
 
 /// A task and its clock.
-struct Desk {
-    machine: TaskMachine,
+pub(crate) struct Desk {
+    pub(crate) machine: TaskMachine,
     now: i64,
     runs: u128,
 }
 
-fn run(number: u128) -> RunId {
+pub(crate) fn run(number: u128) -> RunId {
     RunId(Uuid::from_u128(number))
 }
 
-fn runner() -> RunnerId {
+pub(crate) fn runner() -> RunnerId {
     RunnerId(Uuid::from_u128(99))
 }
 
-fn item() -> InboxId {
+pub(crate) fn item() -> InboxId {
     InboxId(Uuid::from_u128(42))
 }
 
-fn blob() -> BlobId {
+pub(crate) fn blob() -> BlobId {
     "0123456789012345678901234567890123456789".parse().expect("40 hex digits")
 }
 
-fn filed() -> Task {
+pub(crate) fn filed() -> Task {
     Task {
         id: TaskId(Uuid::from_u128(1)),
         title: "t".into(),
@@ -69,26 +69,30 @@ fn filed() -> Task {
 }
 
 impl Desk {
-    fn new(forge: bool) -> Self {
-        let mut desk = Self { machine: TaskMachine::new(filed(), forge), now: 0, runs: 0 };
+    pub(crate) fn new(forge: bool) -> Self {
+        Self::of(filed(), forge)
+    }
+
+    pub(crate) fn of(task: Task, forge: bool) -> Self {
+        let mut desk = Self { machine: TaskMachine::new(task, forge), now: 0, runs: 0 };
         assert_eq!(desk.tell(TaskEvent::Begin), [TaskEffect::Enqueue]);
         desk
     }
 
     /// With a run under way.
-    fn at_work(forge: bool) -> Self {
+    pub(crate) fn at_work(forge: bool) -> Self {
         let mut desk = Self::new(forge);
         desk.lease();
         desk.phase(Phase::AgentRunning);
         desk
     }
 
-    fn tell(&mut self, event: TaskEvent<'_>) -> Vec<TaskEffect> {
+    pub(crate) fn tell(&mut self, event: TaskEvent<'_>) -> Vec<TaskEffect> {
         self.now += 1;
         self.machine.handle(Timestamp(self.now), event)
     }
 
-    fn lease(&mut self) -> RunId {
+    pub(crate) fn lease(&mut self) -> RunId {
         self.runs += 1;
         let fence = self.machine.task().fence + 1;
         let leased = TaskEvent::Leased { run: run(self.runs), runner: runner(), fence };
@@ -97,19 +101,19 @@ impl Desk {
     }
 
     /// A record of the latest run.
-    fn hear(&mut self, event: &Event) -> Vec<TaskEffect> {
+    pub(crate) fn hear(&mut self, event: &Event) -> Vec<TaskEffect> {
         self.tell(TaskEvent::Journal { run: run(self.runs), event })
     }
 
-    fn phase(&mut self, phase: Phase) {
+    pub(crate) fn phase(&mut self, phase: Phase) {
         self.hear(&Event::Phase { phase });
     }
 
-    fn finish(&mut self, outcome: Outcome) -> Vec<TaskEffect> {
+    pub(crate) fn finish(&mut self, outcome: Outcome) -> Vec<TaskEffect> {
         self.hear(&Event::Finished(outcome))
     }
 
-    fn want_push(&mut self) -> Vec<TaskEffect> {
+    pub(crate) fn want_push(&mut self) -> Vec<TaskEffect> {
         let (fence, branch) = (self.machine.task().fence, "pilot/1".to_owned());
         self.hear(&Event::PushWanted {
             fence,
@@ -119,37 +123,37 @@ impl Desk {
         })
     }
 
-    fn push(&mut self) -> Vec<TaskEffect> {
+    pub(crate) fn push(&mut self) -> Vec<TaskEffect> {
         self.want_push();
         self.hear(&Event::Pushed { branch: "pilot/1".into(), commit: "new".into() });
         self.finish(pushed())
     }
 
-    fn in_review() -> Self {
+    pub(crate) fn in_review() -> Self {
         let mut desk = Self::at_work(true);
         desk.push();
         desk.tell(TaskEvent::PullRequestOpen { pull_request: pull_request() });
         desk
     }
 
-    fn state(&self) -> &TaskState {
+    pub(crate) fn state(&self) -> &TaskState {
         &self.machine.task().state
     }
 
-    fn say(&mut self, text: &str) -> Vec<TaskEffect> {
+    pub(crate) fn say(&mut self, text: &str) -> Vec<TaskEffect> {
         self.tell(TaskEvent::Say { text: text.into() })
     }
 }
 
-fn pushed() -> Outcome {
+pub(crate) fn pushed() -> Outcome {
     Outcome::Pushed { branch: "pilot/1".into(), commit: "new".into() }
 }
 
-fn pull_request() -> PullRequest {
+pub(crate) fn pull_request() -> PullRequest {
     PullRequest { number: 5, url: "http://forge/5".into(), head: "new".into(), checks: None }
 }
 
-fn failed(code: Code) -> Outcome {
+pub(crate) fn failed(code: Code) -> Outcome {
     Outcome::Failed { problem: Problem::new(code, "no") }
 }
 
@@ -161,11 +165,11 @@ fn permission() -> Ask {
     }
 }
 
-fn asked() -> Event {
+pub(crate) fn asked() -> Event {
     Event::Asked { item: item(), ask: permission(), deadline: None, on_timeout: OnTimeout::Proceed }
 }
 
-fn refused(effects: &[TaskEffect]) -> bool {
+pub(crate) fn refused(effects: &[TaskEffect]) -> bool {
     matches!(effects, [TaskEffect::Refused(problem)] if problem.code == Code::Precondition)
 }
 

@@ -134,12 +134,14 @@ impl World {
         match effect {
             TaskEffect::Enqueue => {
                 let run = RunId(self.id());
-                let known = self.hub.tasks[&task].task();
+                let known = self.hub.tasks[&task].task().clone();
                 let event = QueueEvent::Wanted {
                     task,
                     run,
                     fence: known.fence + 1,
                     agent: known.agent.clone(),
+                    only_runner: known.only_runner,
+                    batch: known.batch.as_ref(),
                     created_at: known.created_at,
                 };
                 self.tell_queue(event);
@@ -236,10 +238,28 @@ impl World {
         self.hub.task_of.insert(run, task);
         self.hub.runner_of.insert(run, runner);
         self.tell_task(task, TaskEvent::Leased { run, runner, fence });
+        self.check_grant(task, runner);
         let machine = &self.hub.tasks[&task];
         let spec = spec(machine, run, fence);
         self.hub.specs.insert(run, spec.clone());
         self.tell_runner_of(run, &Down::Assign { spec: Box::new(spec) });
+    }
+
+    /// It is where it is wanted, and its batch has room for it.
+    fn check_grant(&mut self, task: TaskId, runner: RunnerId) {
+        let granted = self.hub.tasks[&task].task();
+        if granted.only_runner.is_some_and(|only| only != runner) {
+            self.broken(format!("task {} was given to another runner than its own", task.short()));
+        } else if let Some(batch) = &granted.batch {
+            let out = |other: &TaskId| {
+                self.hub.tasks[other].task().batch.as_ref().is_some_and(|one| one.id == batch.id)
+            };
+            let out = self.hub.leased().filter(out).count();
+            let at_most = batch.at_most.map_or(usize::MAX, |most| most as usize);
+            if out > at_most {
+                self.broken(format!("{out} of a batch are leased, and {at_most} may be"));
+            }
+        }
     }
 
     fn tell_runner_of(&mut self, run: RunId, message: &Down) {
@@ -451,7 +471,11 @@ fn about(workers: u32) -> About {
         platform: "test".into(),
         workers,
         draining: false,
-        agents: vec![agent("scripted", None), agent("claude", Some("not installed"))],
+        agents: vec![
+            agent("scripted", None),
+            agent("another", None),
+            agent("claude", Some("not installed")),
+        ],
         checks: Vec::new(),
     }
 }
@@ -473,7 +497,7 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         pushed: task.pushed.clone(),
         setup: vec!["true".into()],
         agent: task.agent.clone(),
-        model: None,
+        model: task.model.clone(),
         mode: task.mode,
         on_timeout: task.on_timeout,
         limits: task.limits.clone(),

@@ -2,12 +2,12 @@
 
 use super::hub::rests;
 use super::{Happening, World};
-use pilot_lifecycle::TaskEvent;
+use pilot_lifecycle::{Assignment, TaskEvent};
 use pilot_proto::inbox::Answer;
 use pilot_proto::run::Usage;
 use pilot_proto::snapshot::DiffSize;
-use pilot_proto::task::{Limits, Mode, OnTimeout, Task, TaskState};
-use pilot_proto::{InboxId, TaskId};
+use pilot_proto::task::{Batch, Limits, Mode, OnTimeout, Task, TaskState};
+use pilot_proto::{BatchId, InboxId, TaskId};
 
 impl World {
     pub(crate) fn file_task(&mut self) {
@@ -48,19 +48,26 @@ impl World {
             pushed: None,
             reservations: Vec::new(),
             attachments: Vec::new(),
-            hold: false,
+            hold: self.dice.chance(300),
             only_runner: None,
             group: None,
-            batch: None,
+            batch: self.dice.chance(400).then(|| self.batch()),
             dismissed: false,
         };
         let forge = self.dice.chance(500);
         self.file(task, forge);
     }
 
+    /// The one batch of the game.
+    fn batch(&self) -> Batch {
+        let id = BatchId(uuid::Uuid::from_u128(77));
+        Batch { id, name: String::new(), at_most: Some(self.setting.workers) }
+    }
+
     pub(crate) fn wish(&mut self) {
         if self.late() {
             self.answer_everything();
+            self.look_at_everything();
             return self.schedule(300_000, Happening::Wish);
         }
         if !self.hub.up {
@@ -69,20 +76,58 @@ impl World {
         let at = usize::try_from(self.dice.below(self.hub.tasks.len() as u64)).expect("few");
         let Some(machine) = self.hub.tasks.values().nth(at) else { return };
         let (task, over) = (machine.task().id, rests(&machine.task().state));
+        let ready = machine.task().state == TaskState::Ready;
         let event = match self.dice.below(100) {
-            0..15 => TaskEvent::StopWanted,
-            15..45 => self.an_answer(task),
-            45..60 => TaskEvent::InterruptWanted,
-            60..80 => {
-                let text = format!("also {}", self.id());
-                self.said.push((task, text.clone()));
-                TaskEvent::Say { text }
+            0..12 => TaskEvent::StopWanted,
+            _ if ready && self.dice.chance(500) => return self.let_go(task),
+            12..40 => self.an_answer(task),
+            40..52 => TaskEvent::InterruptWanted,
+            52..70 => {
+                if ready {
+                    self.sights.see("held and sent back");
+                }
+                self.say(task)
+            }
+            70..80 => {
+                self.sights.see("reassigned");
+                TaskEvent::ReassignWanted { to: self.somebody_else() }
             }
             _ if !over => TaskEvent::InterruptWanted,
             80..90 => TaskEvent::RetryWanted,
             _ => TaskEvent::ResumeWanted { text: None },
         };
         self.tell_task(task, event);
+    }
+
+    fn say(&mut self, task: TaskId) -> TaskEvent<'static> {
+        let text = format!("also {}", self.id());
+        self.said.push((task, text.clone()));
+        TaskEvent::Say { text }
+    }
+
+    fn somebody_else(&mut self) -> Assignment {
+        let at = usize::try_from(self.dice.below(self.machines.len() as u64)).expect("few");
+        let runner = self.machines[at].runner;
+        let agent = if self.dice.chance(500) { "scripted" } else { "another" };
+        Assignment {
+            only_runner: self.dice.chance(700).then_some(runner),
+            agent: self.dice.chance(500).then(|| agent.to_owned()),
+            model: self.dice.chance(200).then(|| "large".to_owned()),
+        }
+    }
+
+    /// Held work waits for as long as nobody comes.
+    fn look_at_everything(&mut self) {
+        if !self.hub.up {
+            return;
+        }
+        let ready: Vec<TaskId> = (self.hub.tasks.values())
+            .filter(|machine| machine.task().state == TaskState::Ready)
+            .map(|machine| machine.task().id)
+            .collect();
+        for task in ready {
+            self.let_go(task);
+        }
     }
 
     fn an_answer(&mut self, task: TaskId) -> TaskEvent<'static> {

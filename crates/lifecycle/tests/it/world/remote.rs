@@ -1,6 +1,7 @@
 //! The git remote, and the record of every push that landed.
 
 use super::World;
+use pilot_lifecycle::TaskEvent;
 use pilot_proto::{RunId, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,8 @@ pub(crate) struct Remote {
     heads: BTreeMap<TaskId, String>,
     landed: BTreeMap<(TaskId, u64), RunId>,
     permitted: BTreeSet<(TaskId, u64)>,
+    /// What a person let go, of tasks that are held.
+    let_go: BTreeSet<(TaskId, u64)>,
 }
 
 impl Remote {
@@ -24,11 +27,23 @@ impl Remote {
 }
 
 impl World {
+    /// A person looks at held work and lets it be published.
+    pub(crate) fn let_go(&mut self, task: TaskId) {
+        let fence = self.hub.tasks[&task].task().fence;
+        self.remote.let_go.insert((task, fence));
+        self.sights.see("held and let go");
+        self.tell_task(task, TaskEvent::PublishWanted);
+    }
+
     /// The hub permits a push.
     pub(crate) fn permit(&mut self, task: TaskId, fence: u64) {
         let current = self.hub.tasks[&task].task().fence;
         if current != fence || self.fences.get(&task) != Some(&fence) {
             self.broken(format!("a push was permitted for fence {fence}; current is {current}"));
+        }
+        let held = self.hub.tasks[&task].task().hold;
+        if held && !self.remote.let_go.contains(&(task, fence)) {
+            self.broken(format!("held work of task {} was let go by nobody", task.short()));
         }
         self.remote.permitted.insert((task, fence));
     }

@@ -321,9 +321,24 @@ impl World {
             let agents = format!("{agents:?}");
             self.broken(format!("two agents at once: {agents}"));
         }
+        self.check_batch(task);
         self.workspace(machine, run).agent =
             Some(AgentProcess { epoch, in_turn: true, waits_for: None, asked: 0 });
         self.agent_goes_on(machine, run, epoch);
+    }
+
+    /// Of a batch no more agents work at once than it may have.
+    fn check_batch(&mut self, task: TaskId) {
+        let batch_of = |task: &TaskId| self.hub.tasks[task].task().batch.as_ref();
+        let Some(batch) = batch_of(&task) else { return };
+        let at_work = (self.agents.iter())
+            .filter(|(_, runs)| !runs.is_empty())
+            .filter(|(other, _)| batch_of(other).is_some_and(|one| one.id == batch.id))
+            .count();
+        let at_most = batch.at_most.map_or(usize::MAX, |most| most as usize);
+        if at_work > at_most {
+            self.broken(format!("{at_work} agents of a batch work, and {at_most} may"));
+        }
     }
 
     fn agent_dies(&mut self, machine: usize, run: RunId) {

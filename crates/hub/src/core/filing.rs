@@ -1,0 +1,211 @@
+//! Filing tasks: what a new one is, and what those that are filed together share.
+
+use super::Core;
+use super::board::Slot;
+use super::messages::Granted;
+use super::turn::Turn;
+use super::wishes::Played;
+use crate::clock;
+use pilot_lifecycle::{TaskEvent, TaskMachine};
+use pilot_proto::console::{NewBatch, NewTask};
+use pilot_proto::task::Batch;
+use pilot_proto::{BatchId, Code, Problem, Task, TaskId, TaskState, Timestamp};
+use pilot_store::StoreError;
+use std::collections::BTreeSet;
+
+/// Longest part of a branch's name that comes from the title.
+const SLUG: usize = 40;
+/// Longest title, in characters; a list shows less.
+const TITLE: usize = 120;
+
+impl Core {
+    /// All or none: everything is looked at before anything is changed.
+    pub(crate) async fn file(
+        &mut self,
+        turn: &mut Turn,
+        wanted: &[NewTask],
+        batch: Option<&NewBatch>,
+    ) -> Played {
+        let mut filed = Vec::new();
+        for new in wanted {
+            match self.known_or_new(turn.now, new).await? {
+                Ok(task) => filed.push(task),
+                Err(problem) => return Ok(Err(problem)),
+            }
+        }
+        if let Err(problem) = self.check_groups(&filed).await? {
+            return Ok(Err(problem));
+        }
+        bind(&mut filed, batch);
+        let mut seen = BTreeSet::new();
+        for (task, is_new) in &filed {
+            if *is_new && seen.insert(task.id) {
+                let forge =
+                    self.board.projects.get(&task.project).is_some_and(|one| one.forge.is_some());
+                let machine = TaskMachine::new(task.clone(), forge);
+                self.board.tasks.insert(task.id, Slot::fresh(machine));
+                self.feed_news(turn, task.id, TaskEvent::Begin);
+            }
+        }
+        let shown = filed.into_iter().map(|(task, _)| self.shown(task.id).unwrap_or(task));
+        Ok(Ok(Granted::Tasks(shown.collect())))
+    }
+
+    /// A task that was filed before under the same id, or what a new one is.
+    async fn known_or_new(
+        &mut self,
+        now: Timestamp,
+        new: &NewTask,
+    ) -> Result<Result<(Task, bool), Problem>, StoreError> {
+        if let Some(id) = new.id
+            && self.board.summon(&self.reach.store, id).await?
+        {
+            return Ok(match self.shown(id) {
+                Some(known) if known.prompt == new.prompt && known.project == new.project => {
+                    Ok((known, false))
+                }
+                _ => Err(Problem::new(
+                    Code::Precondition,
+                    format!("Another task was filed as `{id}` before."),
+                )),
+            });
+        }
+        Ok(self.new_task(now, new).map(|task| (task, true)))
+    }
+
+    fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
+        let project = self.project(&new.project)?;
+        let agent = new.agent.clone().unwrap_or_else(|| project.agent.clone());
+        self.check_agent(&agent)?;
+        if let Some(runner) = new.runner {
+            self.check_runner(runner)?;
+        }
+        if new.prompt.trim().is_empty() && agent != "scripted" {
+            return Err(Problem::new(Code::Invalid, "`prompt` is empty.")
+                .hint("Say what the agent is to do."));
+        }
+        let id = new.id.unwrap_or_else(|| TaskId(clock::mint()));
+        let title = title(new);
+        Ok(Task {
+            id,
+            branch: branch(&title, id),
+            title,
+            prompt: new.prompt.clone(),
+            project: new.project.clone(),
+            base: new.base.clone(),
+            agent,
+            model: new.model.clone(),
+            mode: new.mode,
+            on_timeout: new.on_timeout,
+            limits: new.limits.clone(),
+            issue: new.issue,
+            state: TaskState::Queued,
+            since: now,
+            reason: String::new(),
+            created_at: now,
+            run: None,
+            attempts: 0,
+            fence: 0,
+            diff: Default::default(),
+            usage: Default::default(),
+            pull_request: None,
+            pushed: None,
+            reservations: Vec::new(),
+            attachments: new.attachments.clone(),
+            hold: new.hold || new.group.is_some(),
+            only_runner: new.runner,
+            group: new.group,
+            batch: None,
+            dismissed: false,
+        })
+    }
+}
+
+/// Puts the new ones into one batch. A list that is sent again, because nobody
+/// heard the answer, goes on with the batch it had.
+fn bind(filed: &mut [(Task, bool)], batch: Option<&NewBatch>) {
+    let Some(new) = batch else { return };
+    let known = filed.iter().filter(|(_, is_new)| !is_new).find_map(|(task, _)| task.batch.clone());
+    let batch = known.unwrap_or_else(|| Batch {
+        id: BatchId(clock::mint()),
+        name: new.name.clone(),
+        at_most: new.at_most,
+    });
+    for (task, _) in filed.iter_mut().filter(|(_, is_new)| *is_new) {
+        task.batch = Some(batch.clone());
+    }
+}
+
+fn title(new: &NewTask) -> String {
+    let said = new.title.as_deref().unwrap_or_default();
+    let lines = std::iter::once(said).chain(new.prompt.lines());
+    let line = lines
+        .map(|line| line.trim_start_matches('#').trim())
+        .find(|line| !line.is_empty())
+        .unwrap_or("The script of the repository");
+    if line.chars().count() <= TITLE {
+        return line.to_owned();
+    }
+    let mut cut: String = line.chars().take(TITLE - 1).collect();
+    cut.push('…');
+    cut
+}
+
+/// Says what it is about, and is nobody else's.
+fn branch(title: &str, id: TaskId) -> String {
+    let mut slug = String::new();
+    for letter in title.chars() {
+        if slug.len() >= SLUG {
+            break;
+        }
+        if letter.is_ascii_alphanumeric() {
+            slug.push(letter.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    let short = id.short();
+    if slug.is_empty() { format!("pilot/{short}") } else { format!("pilot/{slug}-{short}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(prompt: &str, title: Option<&str>) -> NewTask {
+        let mut new: NewTask =
+            serde_json::from_str(r#"{"project":"p","prompt":""}"#).expect("a minimal task");
+        new.prompt = prompt.to_owned();
+        new.title = title.map(str::to_owned);
+        new
+    }
+
+    #[test]
+    fn a_task_is_called_by_its_first_line() {
+        for (prompt, given, expected) in [
+            ("fix it\nnow", None, "fix it"),
+            ("\n\n# Fix the parser\n\nIt breaks.", None, "Fix the parser"),
+            ("fix it", Some("Parser"), "Parser"),
+            ("fix it", Some("  "), "fix it"),
+            ("", None, "The script of the repository"),
+        ] {
+            assert_eq!(title(&new(prompt, given)), expected, "{prompt:?} {given:?}");
+        }
+        assert_eq!(title(&new(&"ä".repeat(500), None)).chars().count(), TITLE);
+    }
+
+    #[test]
+    fn a_branch_is_a_valid_name_for_git_whatever_the_title() {
+        let id: TaskId = "0190b1de-0000-7000-8000-00000000002a".parse().expect("an id");
+        for (title, expected) in [
+            ("Fix the parser!", "pilot/fix-the-parser-0000002a"),
+            ("..//@{~^:?*[\\ .lock", "pilot/lock-0000002a"),
+            ("日本語", "pilot/0000002a"),
+            ("", "pilot/0000002a"),
+        ] {
+            assert_eq!(branch(title, id), expected, "{title:?}");
+        }
+        assert!(branch(&"long words ".repeat(50), id).len() < 64);
+    }
+}
