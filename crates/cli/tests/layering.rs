@@ -171,6 +171,9 @@ fn every_declared_dependency_is_used() {
         for part in ["src", "tests", "benches"] {
             read_all(folder.join(part).as_std_path(), &mut source);
         }
+        if let Ok(script) = std::fs::read_to_string(folder.join("build.rs")) {
+            source.push_str(&script);
+        }
         for dependency in &package.dependencies {
             let name = dependency.rename.as_ref().unwrap_or(&dependency.name).replace('-', "_");
             let named =

@@ -14,7 +14,7 @@ const MAX_NAME: usize = 64;
 /// Longest line of anything that is not a prompt.
 const MAX_LINE: usize = 4096;
 
-fn invalid(message: impl Into<String>) -> Problem {
+pub(crate) fn invalid(message: impl Into<String>) -> Problem {
     Problem::new(Code::Invalid, message)
 }
 

@@ -1,38 +1,47 @@
 //! The one gate before every route and every upgrade.
 //!
 //! **Invariant:** a request reaches a route only with a token this hub knows,
-//! save for the three paths in [`OPEN`] that check credentials of their own or
-//! tell nothing; and never under a name that is not this machine's while the
-//! hub listens on loopback (a page that rebound its DNS name to us).
+//! or with the cookie of a browser that somebody signed in with. The
+//! exceptions are the paths in [`OPEN`], which check credentials of their own
+//! or tell nothing, and the embedded pages ([`crate::web`]), which are the same
+//! for everybody. Nothing comes in under a name that is not this machine's
+//! while the hub listens on loopback (a page that rebound its DNS name to us),
+//! and nothing that a foreign page sends counts as its reader's wish.
 
 use crate::http::{MAX_BODY, refusal, too_large};
 use crate::options::Access;
+use crate::sessions::{SharedSessions, Visit, binding};
+use crate::web;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, ORIGIN, UPGRADE};
-use axum::http::{HeaderMap, Uri};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, UPGRADE};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use pilot_proto::console::Role;
+use pilot_proto::console::{Role, SESSION_PATH};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 use pilot_proto::{Code, Problem, Secret};
 use pilot_secrets::same_secret;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use sha2::{Digest, Sha256};
+use std::net::{IpAddr, SocketAddr};
 
 /// Says `ok` and nothing else: for whoever watches that the process lives.
 pub(crate) const HEALTH_PATH: &str = "/healthz";
 
-/// Paths without a bearer token: the join code is a credential, so is the
-/// signed hello, and health tells nothing.
-pub(crate) const OPEN: [&str; 3] = [JOIN_PATH, LINK_PATH, HEALTH_PATH];
+/// Paths without a token or cookie: the join code is a credential, so is the
+/// signed hello, and so is what a browser signs in with; health tells nothing.
+pub(crate) const OPEN: [&str; 4] = [JOIN_PATH, LINK_PATH, SESSION_PATH, HEALTH_PATH];
 
-/// Whom a token belongs to.
+/// Whom a token or a session belongs to.
 #[derive(Debug, Clone)]
 pub(crate) struct Principal {
     /// For journals and answers.
     pub(crate) name: String,
     /// What they may do.
     pub(crate) role: Role,
+    /// The session they came with; none: a token.
+    pub(crate) visit: Option<Visit>,
+    /// Which of the gate's tokens is theirs.
+    token: usize,
 }
 
 impl Principal {
@@ -50,7 +59,7 @@ impl Principal {
     }
 }
 
-fn word(role: Role) -> &'static str {
+pub(crate) fn word(role: Role) -> &'static str {
     match role {
         Role::Viewer => "viewer",
         Role::Operator => "operator",
@@ -62,11 +71,33 @@ fn word(role: Role) -> &'static str {
 /// Who may come in, and under which names the hub may be addressed.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    principals: Vec<(Secret, Principal)>,
-    /// The hub listens on loopback only.
+    tokens: Vec<(Secret, String, Role)>,
+    /// The hub listens on loopback only, and without TLS.
     loopback: bool,
-    /// Host name and origin of the public URL, if there is one.
-    public: Option<(String, String)>,
+    public: Option<Public>,
+    /// Name of our cookie: two hubs on one machine share its cookies, whatever
+    /// their ports.
+    cookie: String,
+}
+
+/// The address that people know, taken apart.
+#[derive(Debug)]
+struct Public {
+    host: String,
+    origin: String,
+    /// With slashes at both ends.
+    path: String,
+}
+
+/// What the gate says of a request.
+#[derive(Debug)]
+enum Admission {
+    /// Nobody needs to be known for this.
+    Open,
+    /// A token we know.
+    Known(Principal),
+    /// A cookie, to be looked up.
+    Cookie(String),
 }
 
 impl Gate {
@@ -77,37 +108,107 @@ impl Gate {
         listen: SocketAddr,
         public_url: Option<&str>,
     ) -> Self {
-        let owner_is = Principal { name: "owner".to_owned(), role: Role::Admin };
-        let mut principals = vec![(owner.clone(), owner_is)];
-        principals.extend(
-            access.iter().map(|one| {
-                (one.token.clone(), Principal { name: one.name.clone(), role: one.role })
-            }),
-        );
+        let mut tokens = vec![(owner.clone(), "owner".to_owned(), Role::Admin)];
+        tokens.extend(access.iter().map(|one| (one.token.clone(), one.name.clone(), one.role)));
         let public = public_url.and_then(|url| url.parse::<Uri>().ok()).and_then(|url| {
-            let origin = format!("{}://{}", url.scheme_str()?, url.authority()?);
-            Some((url.host()?.to_owned(), origin))
+            let path = url.path().trim_matches('/');
+            Some(Public {
+                host: url.host()?.to_owned(),
+                origin: format!("{}://{}", url.scheme_str()?, url.authority()?),
+                path: if path.is_empty() { "/".to_owned() } else { format!("/{path}/") },
+            })
         });
-        Self { principals, loopback: listen.ip().is_loopback(), public }
+        let of_this_hub = hex::encode(Sha256::digest(format!("cookie {}", owner.expose())));
+        let cookie = format!("pilothouse_session_{}", &of_this_hub[..8]);
+        Self { tokens, loopback: listen.ip().is_loopback(), public, cookie }
     }
 
-    fn admit(&self, request: &Request) -> Result<Option<Principal>, Problem> {
+    /// Path below which people find the hub, with slashes at both ends.
+    pub(crate) fn base(&self) -> &str {
+        self.public.as_ref().map_or("/", |public| &public.path)
+    }
+
+    /// Whose a token is.
+    pub(crate) fn holder(&self, token: &str) -> Option<Principal> {
+        self.principal(self.tokens.iter().position(|(right, ..)| same_secret(token, right))?)
+    }
+
+    /// What ties something kept under `hash` to this principal's token.
+    pub(crate) fn bind(&self, hash: &str, principal: &Principal) -> String {
+        let token = self.tokens.get(principal.token).map(|(token, ..)| token.clone());
+        binding(hash, &token.unwrap_or_default())
+    }
+
+    /// To whose token something kept under `hash` is tied, if we still know it.
+    pub(crate) fn bound(&self, hash: &str, tie: &str) -> Option<Principal> {
+        let tie = Secret::new(tie);
+        self.principal(
+            self.tokens.iter().position(|(token, ..)| same_secret(&binding(hash, token), &tie))?,
+        )
+    }
+
+    fn principal(&self, token: usize) -> Option<Principal> {
+        let (_, name, role) = self.tokens.get(token)?;
+        Some(Principal { name: name.clone(), role: *role, visit: None, token })
+    }
+
+    /// What our cookie says in a request.
+    pub(crate) fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let all = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        all.flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, value)| *name == self.cookie && !value.is_empty())
+            .map(|(_, value)| value)
+    }
+
+    /// The header that gives a browser its cookie, or takes it away.
+    pub(crate) fn set_cookie(&self, value: &str, age: u64, request: &HeaderMap) -> String {
+        let origin = text(request, ORIGIN.as_str());
+        let public = self.public.as_ref().filter(|public| {
+            origin == public.origin || host_of(text(request, HOST.as_str())) == public.host
+        });
+        let path = public.map_or("/", |public| &public.path);
+        let secure = if !self.loopback || origin.starts_with("https:") { "; Secure" } else { "" };
+        let name = &self.cookie;
+        format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
+    }
+
+    /// Who is there, for counting: a proxy on this machine says for whom it asks.
+    pub(crate) fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let behind = self.public.is_some() && peer.is_loopback();
+        let said = text(headers, "x-forwarded-for").rsplit(',').next().unwrap_or_default();
+        said.trim().parse().ok().filter(|_| behind).unwrap_or(peer)
+    }
+
+    fn admit(&self, request: &Request) -> Result<Admission, Problem> {
+        let (headers, path) = (request.headers(), request.uri().path());
         self.check_host(request)?;
-        self.check_origin(request.headers())?;
-        if OPEN.contains(&request.uri().path()) {
-            return Ok(None);
+        let upgrade = headers.contains_key(UPGRADE);
+        if upgrade && headers.contains_key(ORIGIN) {
+            self.check_origin(headers)?;
         }
-        let token = bearer(request.headers()).ok_or_else(|| {
-            Problem::new(Code::Unauthorized, "This hub needs a token.").hint(
-                "Send `Authorization: Bearer …` with the owner token of the hub's data directory.",
-            )
-        })?;
-        let known = self.principals.iter().find(|(right, _)| same_secret(token, right));
-        let (_, principal) = known.ok_or_else(|| {
-            Problem::new(Code::Unauthorized, "This hub does not know that token.")
-                .hint("The owner's token is in `owner-token` in the hub's data directory.")
-        })?;
-        Ok(Some(principal.clone()))
+        if path == SESSION_PATH {
+            self.check_page(headers, false)?;
+        }
+        if OPEN.contains(&path) || web::is_page(request.method(), path) {
+            return Ok(Admission::Open);
+        }
+        if let Some(token) = bearer(headers) {
+            let known = self.holder(token).ok_or_else(|| {
+                Problem::new(Code::Unauthorized, "This hub does not know that token.")
+                    .hint("The owner's token is in `owner-token` in the hub's data directory.")
+            });
+            return known.map(Admission::Known);
+        }
+        let Some(cookie) = self.cookie(headers) else {
+            return Err(Problem::new(Code::Unauthorized, "This hub needs a token.").hint(
+                "Send `Authorization: Bearer …` with the owner token of the hub's data directory, \
+                 or sign in.",
+            ));
+        };
+        let looks = matches!(*request.method(), Method::GET | Method::HEAD) && !upgrade;
+        self.check_page(headers, !looks)?;
+        Ok(Admission::Cookie(cookie.to_owned()))
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Problem> {
@@ -117,7 +218,8 @@ impl Gate {
         let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
         let said = header.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
         let host = said.map(host_of).unwrap_or_default();
-        let public = self.public.as_ref().is_some_and(|(name, _)| name.eq_ignore_ascii_case(host));
+        let public =
+            self.public.as_ref().is_some_and(|public| public.host.eq_ignore_ascii_case(host));
         if public || is_loopback_name(host) {
             return Ok(());
         }
@@ -125,34 +227,56 @@ impl Gate {
             .hint("Use `127.0.0.1` or `localhost`, or start the hub with its `--public-url`."))
     }
 
-    /// A browser says which page opens a WebSocket; only ours may.
+    /// A browser sends the cookie along whatever page asks for it; it also
+    /// says which page that is. With `must_say`, silence is not enough: every
+    /// browser names the page that changes something or opens a socket.
+    fn check_page(&self, headers: &HeaderMap, must_say: bool) -> Result<(), Problem> {
+        if headers.contains_key(ORIGIN) {
+            return self.check_origin(headers);
+        }
+        match text(headers, "sec-fetch-site") {
+            "same-origin" => Ok(()),
+            // An address typed in, or a program that is no browser.
+            "none" | "" if !must_say => Ok(()),
+            "" => Err(foreign("a browser that does not say which")),
+            site => Err(foreign(&format!("`{}`", clipped(site)))),
+        }
+    }
+
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let (true, Some(origin)) = (headers.contains_key(UPGRADE), headers.get(ORIGIN)) else {
-            return Ok(());
-        };
-        let origin = origin.to_str().unwrap_or_default();
-        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (origin, host) = (text(headers, ORIGIN.as_str()), text(headers, HOST.as_str()));
         let own = !host.is_empty()
             && (origin == format!("http://{host}") || origin == format!("https://{host}"));
-        let public = self.public.as_ref().is_some_and(|(_, public)| public == origin);
-        if own || public {
-            return Ok(());
-        }
-        Err(Problem::new(
-            Code::Forbidden,
-            format!("A page of `{origin}` may not open a connection to this hub."),
-        ))
+        let public = self.public.as_ref().is_some_and(|public| public.origin == origin);
+        if own || public { Ok(()) } else { Err(foreign(&format!("`{}`", clipped(origin)))) }
     }
+}
+
+fn foreign(page: &str) -> Problem {
+    Problem::new(Code::Forbidden, format!("A page of {page} may not do this at this hub."))
+        .hint("Use the hub's own page; behind a proxy, start the hub with its `--public-url`.")
+}
+
+fn clipped(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// A header as text; empty if it is not there, or is none.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The middleware around the whole router.
 pub(crate) async fn pass(
-    State(gate): State<Arc<Gate>>,
+    State(sessions): State<SharedSessions>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = gate.admit(&request);
-    match admitted.and_then(|principal| check_length(request.headers()).map(|()| principal)) {
+    // A body cannot be looked at from two threads, so the gate has its say
+    // before anything is waited for.
+    let said = sessions.gate.admit(&request);
+    let said = said.and_then(|said| check_length(request.headers()).map(|()| said));
+    match known(&sessions, said).await {
         Ok(principal) => {
             if let Some(principal) = principal {
                 request.extensions_mut().insert(principal);
@@ -163,6 +287,17 @@ pub(crate) async fn pass(
             tracing::debug!(path = request.uri().path(), %problem, "refused at the gate");
             refusal(&problem)
         }
+    }
+}
+
+async fn known(
+    sessions: &SharedSessions,
+    said: Result<Admission, Problem>,
+) -> Result<Option<Principal>, Problem> {
+    match said? {
+        Admission::Open => Ok(None),
+        Admission::Known(principal) => Ok(Some(principal)),
+        Admission::Cookie(cookie) => sessions.visitor(&cookie).await.map(Some),
     }
 }
 
@@ -192,71 +327,8 @@ fn host_of(header: &str) -> &str {
 
 fn is_loopback_name(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::body::Body;
-
-    fn gate(listen: &str, public_url: Option<&str>) -> Gate {
-        let listen = listen.parse().expect("an address");
-        Gate::new(&Secret::new("owner-token"), &[], listen, public_url)
-    }
-
-    fn request(headers: &[(&str, &str)]) -> Request {
-        let mut request = Request::builder().uri("/api/hub");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(Body::empty()).expect("a request")
-    }
-
-    fn check(gate: &Gate, headers: &[(&str, &str)], expected: Result<(), Code>, why: &str) {
-        let said = gate.admit(&request(headers)).map(|_| ()).map_err(|problem| problem.code);
-        assert_eq!(said, expected, "{why}: {headers:?}");
-    }
-
-    const TOKEN: (&str, &str) = ("authorization", "Bearer owner-token");
-
-    #[test]
-    fn only_a_known_token_comes_in() {
-        let gate = gate("127.0.0.1:1", None);
-        let host = ("host", "127.0.0.1:1");
-        check(&gate, &[host, TOKEN], Ok(()), "the owner");
-        check(&gate, &[host, ("authorization", "bearer owner-token")], Ok(()), "any spelling");
-        check(&gate, &[host], Err(Code::Unauthorized), "nobody");
-        for wrong in ["Bearer owner-toke", "Bearer ", "Basic owner-token", "owner-token"] {
-            check(&gate, &[host, ("authorization", wrong)], Err(Code::Unauthorized), "wrong");
-        }
-    }
-
-    #[test]
-    fn on_loopback_only_loopback_names_are_ours() {
-        let local = gate("127.0.0.1:1", None);
-        for host in ["127.0.0.1:1", "localhost:99", "LOCALHOST", "[::1]:1", "127.0.0.9"] {
-            check(&local, &[("host", host), TOKEN], Ok(()), "a loopback name");
-        }
-        for host in ["evil.example", "evil.example:1", "127.0.0.1.evil.example", "10.0.0.1", ""] {
-            check(&local, &[("host", host), TOKEN], Err(Code::Forbidden), "a rebound name");
-        }
-        let public = gate("127.0.0.1:1", Some("https://pilot.example/base"));
-        check(&public, &[("host", "pilot.example"), TOKEN], Ok(()), "behind a proxy");
-        let wide = gate("0.0.0.0:1", None);
-        check(&wide, &[("host", "10.0.0.1"), TOKEN], Ok(()), "the certificate is the name");
-    }
-
-    #[test]
-    fn a_foreign_page_opens_no_socket() {
-        let gate = gate("127.0.0.1:1", Some("https://pilot.example"));
-        let socket = [("host", "127.0.0.1:1"), ("upgrade", "websocket"), TOKEN];
-        check(&gate, &socket, Ok(()), "not a browser");
-        let with = |origin| [&socket[..], &[("origin", origin)]].concat();
-        check(&gate, &with("http://127.0.0.1:1"), Ok(()), "our own page");
-        check(&gate, &with("https://pilot.example"), Ok(()), "our page behind the proxy");
-        for origin in ["http://evil.example", "null", "http://127.0.0.1:2"] {
-            check(&gate, &with(origin), Err(Code::Forbidden), "another's page");
-        }
-    }
-}
+mod tests;

@@ -1,17 +1,21 @@
 //! The hub's routes as one axum router: the command table, the raw routes,
 //! and the gate around all of them.
 
-use crate::dispatch;
-use crate::gate::{self, Gate, HEALTH_PATH};
+use crate::gate::{self, HEALTH_PATH};
 use crate::hub::Parts;
+use crate::web;
+use crate::{dispatch, sessions};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::http::header::WWW_AUTHENTICATE;
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use pilot_proto::console::{LIVE_PATH, RESCUE_PATH};
+use pilot_proto::console::{LIVE_PATH, RESCUE_PATH, SESSION_PATH};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 use pilot_proto::{Code, Problem};
 use std::net::SocketAddr;
@@ -30,22 +34,79 @@ const _: () = assert!(
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Everything the hub answers to.
-pub(crate) fn router(parts: Arc<Parts>, gate: Arc<Gate>) -> Router {
-    dispatch::routes()
+pub(crate) fn router(parts: Arc<Parts>) -> Router {
+    let sessions = Arc::clone(&parts.sessions);
+    let base: Arc<str> = sessions.gate.base().into();
+    let routes = dispatch::routes()
         .route(LIVE_PATH, get(crate::live::upgrade))
         .route(RESCUE_PATH, get(crate::reads::rescue))
+        .route(SESSION_PATH, post(sessions::sign_in).delete(sessions::sign_out))
         .route(JOIN_PATH, post(crate::links::join))
         .route(LINK_PATH, get(crate::links::upgrade))
         .route(HEALTH_PATH, get(|| async { "ok" }))
-        .fallback(|| async { refusal(&Problem::new(Code::NotFound, "There is nothing here.")) })
-        .method_not_allowed_fallback(|| async {
-            let problem = Problem::new(Code::Invalid, "This path does not take that method.");
-            (StatusCode::METHOD_NOT_ALLOWED, axum::Json(problem)).into_response()
-        })
+        .fallback(page)
+        .method_not_allowed_fallback(|| async { wrong_method() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // The last layer is the outermost: nothing is before the gate.
-        .layer(from_fn_with_state(gate, gate::pass))
-        .with_state(parts)
+        .layer(from_fn_with_state(sessions, gate::pass))
+        .with_state(parts);
+    // Around the gate only what changes paths and answers, and no request
+    // reaches anything without it.
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn_with_state(base, below))
+        .layer(map_response(seal))
+}
+
+/// Whatever is no route: a page, or nothing.
+async fn page(
+    State(parts): State<Arc<Parts>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if web::is_page(&method, uri.path()) {
+        return parts.web.answer(&uri, &headers);
+    }
+    refusal(&Problem::new(Code::NotFound, "There is nothing here."))
+}
+
+fn wrong_method() -> Response {
+    let problem = Problem::new(Code::Invalid, "This path does not take that method.");
+    (StatusCode::METHOD_NOT_ALLOWED, axum::Json(problem)).into_response()
+}
+
+/// Takes the path of the public URL away, for a proxy that leaves it.
+async fn below(State(base): State<Arc<str>>, mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if base.len() > 1 && path == &base[..base.len() - 1] {
+        return Redirect::permanent(&base).into_response();
+    }
+    if base.len() > 1
+        && path.starts_with(&*base)
+        && let Some(uri) = without(&base, request.uri())
+    {
+        *request.uri_mut() = uri;
+    }
+    next.run(request).await
+}
+
+fn without(base: &str, uri: &Uri) -> Option<Uri> {
+    let asked = uri.path_and_query()?.as_str();
+    let rest: PathAndQuery = asked.get(base.len() - 1..)?.parse().ok()?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(rest);
+    Uri::from_parts(parts).ok()
+}
+
+/// What every answer says: what it holds is not guessed at, and is kept by
+/// nobody unless it says so itself.
+async fn seal(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A problem as an answer.

@@ -12,7 +12,9 @@ use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
 use crate::publish::Publisher;
+use crate::sessions::{Sessions, SharedSessions};
 use crate::tls::{self, Certificate};
+use crate::web::Web;
 use crate::{demo, http, listen};
 use pilot_store::Store;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -42,8 +44,12 @@ pub(crate) struct Parts {
     pub(crate) connections: Arc<Connections>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) core: CoreHandle,
+    pub(crate) sessions: SharedSessions,
+    pub(crate) web: Web,
     /// Base URL for runners and consoles.
     pub(crate) url: String,
+    /// Where people find the pages, without a slash at the end.
+    pub(crate) page_url: String,
     pub(crate) fingerprint: Option<String>,
     /// Every WebSocket is a task of this.
     pub(crate) sockets: TaskTracker,
@@ -113,12 +119,10 @@ impl Hub {
             options.public_url.clone(),
             (options.publish_retry, options.review_poll.max(options.publish_retry)),
         ));
-        let gate = Arc::new(Gate::new(
-            &owner.token,
-            &options.access,
-            address,
-            options.public_url.as_deref(),
-        ));
+        let gate = Gate::new(&owner.token, &options.access, address, options.public_url.as_deref());
+        let sessions = Arc::new(Sessions::new(gate, store.clone()));
+        let page_url = options.public_url.as_deref().unwrap_or(&url).trim_end_matches('/');
+        let page_url = page_url.to_owned();
         let reach = Reach {
             store: store.clone(),
             fanout: Arc::clone(&fanout),
@@ -147,12 +151,15 @@ impl Hub {
             connections,
             credentials,
             core,
+            sessions,
+            web: Web::embedded(),
             url: url.clone(),
+            page_url,
             fingerprint: fingerprint.clone(),
             sockets: sockets.clone(),
             stop: closing.clone(),
         });
-        let router = http::router(parts, gate);
+        let router = http::router(parts);
         let doors = TaskTracker::new();
         let tls = certificate.map(|one| one.acceptor);
         doors.spawn(listen::serve(listener, tls, router, closing.clone()));

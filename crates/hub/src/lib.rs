@@ -36,8 +36,10 @@ mod options;
 mod publish;
 mod reads;
 mod request;
+mod sessions;
 mod tls;
 mod unbuilt;
+mod web;
 
 pub use error::HubError;
 pub use hub::{Hub, Running};

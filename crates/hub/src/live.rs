@@ -61,7 +61,11 @@ pub(crate) async fn upgrade(
         move |socket| {
             tracker.track_future(async move {
                 tracing::debug!(%peer, who = who.name, "a console watches");
-                serve(&parts, socket, peer).await;
+                // A browser that signs out hears no more, here and everywhere.
+                tokio::select! {
+                    () = serve(&parts, socket, peer) => {}
+                    () = parts.sessions.left(&who) => {}
+                }
                 tracing::debug!(%peer, who = who.name, "a console went");
             })
         },

@@ -27,7 +27,6 @@ unbuilt!(
     ForgeRemove,
     ProviderRemove,
     RunnerLook,
-    SignInCodeNew,
     PreferenceGet,
     PreferenceSet
 );

@@ -1,7 +1,8 @@
-//! Nothing is behind the gate without a token that may.
+//! Nothing is behind the gate without a token that may; before it stand only
+//! the pages, which are the same for everybody.
 
 use crate::house::{House, VIEWER};
-use pilot_proto::console::{LIVE_PATH, Method, RESCUE_PATH, Role, TABLE};
+use pilot_proto::console::{LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 
 fn filled(path: &str) -> String {
@@ -24,8 +25,15 @@ fn everything() -> Vec<(&'static str, String)> {
     for raw in [LIVE_PATH, RESCUE_PATH] {
         all.push(("GET", filled(raw)));
     }
-    for unknown in ["/", "/api", "/api/nothing", "/runner", "/runner/link/", "/runner/./link"] {
+    for unknown in ["/api", "/api/", "/api/nothing", "//api/hub", "/healthz/x", "/session/x"] {
         all.push(("GET", unknown.to_owned()));
+    }
+    for unknown in ["/runner", "/runner/link/", "/runner/./link"] {
+        all.push(("GET", unknown.to_owned()));
+    }
+    for changes in ["POST", "PUT", "DELETE"] {
+        all.push((changes, "/".to_owned()));
+        all.push((changes, "/tasks".to_owned()));
     }
     for odd in ["PUT", "PATCH", "OPTIONS", "HEAD", "TRACE"] {
         all.push((odd, "/api/tasks".to_owned()));
@@ -58,7 +66,7 @@ async fn every_route_and_every_unknown_path_wants_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_paths_have_credentials_of_their_own() {
+async fn four_paths_have_credentials_of_their_own() {
     let house = House::new().await;
     let (status, body) = house.raw(&request("GET", "/healthz", "")).await;
     assert_eq!((status, body.as_str()), (200, "ok"), "health tells nothing more");
@@ -71,6 +79,44 @@ async fn three_paths_have_credentials_of_their_own() {
     );
     let (status, body) = house.raw(&post).await;
     assert_eq!(status, 401, "a guessed code lets nobody in: {body}");
+    let guess = r#"{"code":"guess"}"#;
+    let post = format!(
+        "POST {SESSION_PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{guess}",
+        guess.len()
+    );
+    let (status, body) = house.raw(&post).await;
+    assert_eq!(status, 401, "nor does a guessed sign-in code: {body}");
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_are_the_same_for_everybody_and_say_nothing_of_the_hub() {
+    let house = House::new().await;
+    house.project().await;
+    let token = format!("authorization: Bearer {}\r\n", house.token());
+    for path in ["/", "/tasks", "/tasks/0190b1de-0000-7000-8000-00000000002a/diff", "/%61pi/hub"] {
+        let (status, head, nobody) = house.exchange(&request("GET", path, "")).await;
+        assert_eq!(status, 200, "{path}: {nobody}");
+        let head = head.to_lowercase();
+        for said in [
+            "content-type: text/html",
+            "content-security-policy: default-src 'none'; script-src 'self';",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cross-origin-opener-policy: same-origin",
+        ] {
+            assert!(head.contains(said), "{path}: {said} in {head}");
+        }
+        assert!(!head.contains("set-cookie"), "looking makes no session: {head}");
+        let (_, owner) = house.raw(&request("GET", path, &token)).await;
+        assert_eq!(nobody, owner, "{path} must not depend on who asks");
+        let (status, body) = house.raw(&request("HEAD", path, "")).await;
+        assert_eq!((status, body.as_str()), (200, ""), "HEAD {path}");
+    }
+    let (status, head, _) = house.exchange(&request("GET", "/api/hub", &token)).await;
+    let head = head.to_lowercase();
+    assert_eq!(status, 200);
+    assert!(head.contains("cache-control: no-store") && head.contains("nosniff"), "{head}");
     house.hub.stop().await;
 }
 

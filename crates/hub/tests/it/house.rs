@@ -121,14 +121,21 @@ impl House {
 
     /// One request as bytes; gives the status and the body.
     pub(crate) async fn raw(&self, request: &str) -> (u16, String) {
+        let (status, _, body) = self.exchange(request).await;
+        (status, body)
+    }
+
+    /// One request as bytes; gives the status, the headers and the body.
+    pub(crate) async fn exchange(&self, request: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.hub.address).await.expect("the hub listens");
         stream.write_all(request.as_bytes()).await.expect("the hub reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("the hub answers");
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        (status.unwrap_or_else(|| panic!("no status in {answer:?}")), body.unwrap_or_default())
+        let status = status.unwrap_or_else(|| panic!("no status in {answer:?}"));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        (status, head.to_owned(), body.to_owned())
     }
 }
 

@@ -11,6 +11,7 @@ mod publishing;
 mod queue;
 mod reads;
 mod runner;
+mod sessions;
 mod starting;
 mod tasks;
 mod trouble;
