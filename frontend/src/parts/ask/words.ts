@@ -1,0 +1,109 @@
+// What was asked and answered, in a person's words.
+
+import type { Answer, Ask, Decider, InboxItem, OnTimeout } from "$/api/generated/proto";
+
+/** One line for lists and titles. */
+export function askTitle(ask: Ask): string {
+  switch (ask.kind) {
+    case "permission":
+      return `May it use ${ask.tool}?`;
+    case "question":
+      return ask.questions.length === 1 ? "It has a question" : `It has ${ask.questions.length} questions`;
+    case "plan":
+      return "It wants its plan approved";
+    case "interrupted":
+      return "It was interrupted and waits";
+    default:
+      return "It asks for something this build does not know";
+  }
+}
+
+/** What happens by itself at the deadline. */
+export function timeoutWords(ask: Ask, on_timeout: OnTimeout): string {
+  switch (on_timeout) {
+    case "cancel":
+      return "the task is cancelled and its work rescued";
+    case "pause":
+      return "it goes on waiting";
+    case "proceed":
+      return proceedWords(ask);
+  }
+}
+
+function proceedWords(ask: Ask): string {
+  switch (ask.kind) {
+    case "permission":
+      return "it is denied and the agent goes on without it";
+    case "question":
+      return "the agent decides by itself";
+    case "plan":
+      return "the plan is approved";
+    case "interrupted":
+      return "the run ends with the work so far";
+    default:
+      return "it is denied";
+  }
+}
+
+export function answerWords(ask: Ask | null, answer: Answer): string {
+  switch (answer.answer) {
+    case "allow":
+      if (ask?.kind === "plan") return "Approved";
+      if (answer.for_run) return "Allowed for this run";
+      return answer.input === null ? "Allowed once" : "Edited and allowed";
+    case "deny":
+      return ask?.kind === "plan" ? "Sent back" : "Denied";
+    case "choose":
+      return "Answered";
+    case "say":
+      return ask?.kind === "interrupted" ? "Told how to go on" : "Answered";
+    case "end":
+      return "Ended there";
+  }
+}
+
+/** The words that came with the answer, if there were any. */
+export function answerDetail(answer: Answer): string {
+  switch (answer.answer) {
+    case "deny":
+      return answer.reason;
+    case "say":
+      return answer.text;
+    case "choose":
+      return Object.values(answer.answers).join(" · ");
+    case "allow":
+    case "end":
+      return "";
+  }
+}
+
+export function deciderWords(decider: Decider): string {
+  switch (decider.by) {
+    case "person":
+      return `by ${decider.name}`;
+    case "timeout":
+      return "because nobody answered in time";
+    case "policy":
+      return "by the task's mode or an earlier answer";
+  }
+}
+
+/** What is asked, cut to one line: for a list beside other lists. */
+export function askLine(item: Pick<InboxItem, "ask">): string {
+  const { ask } = item;
+  switch (ask.kind) {
+    case "permission":
+      return ask.summary || ask.tool;
+    case "question":
+      return ask.questions[0]?.question ?? "";
+    case "plan":
+      return firstLine(ask.plan);
+    default:
+      return "";
+  }
+}
+
+function firstLine(text: string): string {
+  const line = text.split("\n").find((one) => one.trim() !== "") ?? "";
+  return line.replace(/^#+\s*/, "").trim();
+}
