@@ -6,13 +6,16 @@
 
 mod lines;
 mod pair;
+mod space;
 
 pub(crate) use self::lines::Lines;
 pub(crate) use self::pair::words;
 
-use self::pair::pair;
+use self::pair::{is_choice, pair};
+use self::space::without_space;
 use similar::algorithms::{Capture, Compact, Replace, myers};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices_deadline};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -64,13 +67,29 @@ impl Alignment {
     /// Aligns two texts. When the deadline runs out the alignment is still
     /// right, but not the smallest.
     pub fn new(old: &[u8], new: &[u8], deadline: Duration) -> Self {
+        Self::by(old, new, (old, new), deadline)
+    }
+
+    /// The same, but lines that differ in white space only are equal.
+    pub fn ignoring_space(old: &[u8], new: &[u8], deadline: Duration) -> Self {
+        Self::by(old, new, (&without_space(old), &without_space(new)), deadline)
+    }
+
+    /// Aligns two texts by what stands for their lines, line by line.
+    fn by(old: &[u8], new: &[u8], compared: (&[u8], &[u8]), deadline: Duration) -> Self {
         let deadline = Instant::now() + deadline;
         let (old_lines, new_lines) = (Lines::of(old), Lines::of(new));
-        let mut building = Building { old, new, deadline, runs: Vec::new(), row: 0 };
-        building.align(&old_lines, &new_lines);
+        let mut building = Building {
+            old: Text { text: old, lines: &old_lines, compared: compared.0 },
+            new: Text { text: new, lines: &new_lines, compared: compared.1 },
+            deadline,
+            runs: Vec::new(),
+            row: 0,
+        };
+        building.align();
         Self {
-            runs: building.runs,
             rows: building.row,
+            runs: building.runs,
             approximate: Instant::now() > deadline,
             old: old_lines,
             new: new_lines,
@@ -117,31 +136,50 @@ impl Alignment {
     }
 }
 
+/// One side of an alignment being made.
+struct Text<'a> {
+    text: &'a [u8],
+    lines: &'a Lines,
+    /// As many lines as the text has; those that are equal here count as equal.
+    compared: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    /// The lines that `compared` stand for.
+    fn range<'b>(&self, lines: &Range<usize>, compared: &'b [&'a [u8]]) -> Cow<'b, [&'a [u8]]> {
+        if std::ptr::eq(self.text, self.compared) {
+            return Cow::Borrowed(compared);
+        }
+        Cow::Owned(self.lines.from(self.text, lines.start as u64).take(lines.len()).collect())
+    }
+}
+
 /// An alignment being made.
 struct Building<'a> {
-    old: &'a [u8],
-    new: &'a [u8],
+    old: Text<'a>,
+    new: Text<'a>,
     deadline: Instant,
     runs: Vec<Run>,
     row: u64,
 }
 
-impl Building<'_> {
-    fn align(&mut self, old_lines: &Lines, new_lines: &Lines) {
+impl<'a> Building<'a> {
+    fn align(&mut self) {
+        let (old, new) = (self.old.compared, self.new.compared);
         // What both begin and end with is most of a large file, and comparing
         // bytes is much cheaper than numbering lines.
-        let head = common_head(self.old, self.new);
-        let tail = common_tail(&self.old[head.bytes..], &self.new[head.bytes..]);
-        let old = split(&self.old[head.bytes..self.old.len() - tail.bytes]);
-        let new = split(&self.new[head.bytes..self.new.len() - tail.bytes]);
-        debug_assert_eq!(old_lines.count(), (head.lines + old.len() + tail.lines) as u64);
-        debug_assert_eq!(new_lines.count(), (head.lines + new.len() + tail.lines) as u64);
+        let head = common_head(old, new);
+        let tail = common_tail(&old[head.bytes..], &new[head.bytes..]);
+        let old = split(&old[head.bytes..old.len() - tail.bytes]);
+        let new = split(&new[head.bytes..new.len() - tail.bytes]);
+        debug_assert_eq!(self.old.lines.count(), (head.lines + old.len() + tail.lines) as u64);
+        debug_assert_eq!(self.new.lines.count(), (head.lines + new.len() + tail.lines) as u64);
         self.push(Kind::Same, head.lines, 0, 0);
         self.middle(&old, &new, head.lines);
         self.push(Kind::Same, tail.lines, head.lines + old.len(), head.lines + new.len());
     }
 
-    fn middle(&mut self, old: &[&[u8]], new: &[&[u8]], before: usize) {
+    fn middle(&mut self, old: &[&'a [u8]], new: &[&'a [u8]], before: usize) {
         for op in self.difference(old, new) {
             let (tag, olds, news) = op.as_tag_tuple();
             let (at_old, at_new) = (before + olds.start, before + news.start);
@@ -150,8 +188,15 @@ impl Building<'_> {
                 DiffTag::Delete => self.push(Kind::Old, olds.len(), at_old, at_new),
                 DiffTag::Insert => self.push(Kind::New, news.len(), at_old, at_new),
                 DiffTag::Replace => {
-                    let pairs = pair(&old[olds.clone()], &new[news.clone()], self.deadline);
-                    self.replace(&pairs, at_old..at_old + olds.len(), at_new..at_new + news.len());
+                    let (old, new) = (&old[olds.clone()], &new[news.clone()]);
+                    let olds = at_old..at_old + olds.len();
+                    let news = at_new..at_new + news.len();
+                    let mut pairs = Vec::new();
+                    if is_choice(old.len(), new.len()) {
+                        let (old, new) = (self.old.range(&olds, old), self.new.range(&news, new));
+                        pairs = pair(&old, &new, self.deadline);
+                    }
+                    self.replace(&pairs, olds, news);
                 }
             }
         }

@@ -13,12 +13,16 @@ const WHOLE: u32 = 1000;
 /// Words of a line beyond these do not count.
 const WORDS: usize = 200;
 
+/// True if so many lines can be paired in several ways, and not in too many.
+pub(super) fn is_choice(olds: usize, news: usize) -> bool {
+    // One against one needs no choice.
+    (2..=PAIRS).contains(&olds.saturating_mul(news))
+}
+
 /// Pairs of indices, rising on both sides, of lines that are alike. Of all such
 /// lists the one that is most alike altogether.
 pub(super) fn pair(old: &[&[u8]], new: &[&[u8]], deadline: Instant) -> Vec<(usize, usize)> {
-    let pairs = old.len().saturating_mul(new.len());
-    // One against one needs no choice.
-    if pairs <= 1 || pairs > PAIRS || Instant::now() > deadline {
+    if !is_choice(old.len(), new.len()) || Instant::now() > deadline {
         return Vec::new();
     }
     let old: Vec<_> = old.iter().map(|line| Words::of(line)).collect();

@@ -331,3 +331,78 @@ fn check_changes(diff: &FileDiff) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+fn ignoring_space(old: &str, new: &str, window: Window) -> FileDiff {
+    let (old, new) = (old.as_bytes(), new.as_bytes());
+    let alignment = Alignment::ignoring_space(old, new, PATIENT);
+    alignment.window(&file(Some(old), Some(new)), Some(old), Some(new), window)
+}
+
+#[test]
+fn lines_that_differ_in_white_space_only_are_the_same_if_one_wishes() {
+    let old = "if (x) {\nreturn 1;\n}\nlast";
+    let new = "if (x)  {\n    return 1;\r\n\t}\nlast\n";
+    assert!(diff(old, new, ALL).changes.len() == 1, "they do differ");
+    let same = ignoring_space(old, new, ALL);
+    assert_eq!(same.changes, [], "not to whoever ignores it");
+    assert_eq!(drawn(&same), ["1=1 if (x)  {", "2=2     return 1;\r", "3=3 \t}", "4=4 last"]);
+
+    let new = "if (x) {\n\n    return 2;\n}\nlast";
+    assert_eq!(
+        drawn(&ignoring_space(old, new, ALL)),
+        ["1=1 if (x) {", " | 2:", "2:return [1]; | 3:[    ]return [2];", "3=4 }", "4=5 last"],
+        "the lines are shown as they are; an empty one more is a difference"
+    );
+}
+
+#[test]
+fn white_space_of_a_huge_file_is_ignored() {
+    const LINES: usize = 400_000;
+    let line = |number: usize| format!("let value_{number} = compute({number}, {});\n", number / 7);
+    let old: String = (0..LINES).map(line).collect();
+    // Everything is indented; a line here and there is really different.
+    let new: String = (0..LINES)
+        .map(|number| match number % 40_000 {
+            7 => format!("    let value_{number} = other({number});\n"),
+            _ => format!("    {}", line(number)),
+        })
+        .collect();
+    let window = Window { first: 0, rows: 20, context: Some(3) };
+    let view = ignoring_space(&old, &new, window);
+    assert_eq!((view.total_rows, view.changes.len()), (LINES as u64, LINES / 40_000));
+    assert_eq!(view.changes[1], (40_007, 40_008), "where it is");
+    let begins = &drawn(&view)[..6];
+    assert_eq!(begins[0], "@0+4", "folded");
+    assert!(begins[1].starts_with("5=5     let value_4 "), "as it is indented: {}", begins[1]);
+    assert!(begins[4].contains(" | 8:"), "{}", begins[4]);
+}
+
+proptest! {
+    #[test]
+    fn ignoring_white_space_shows_every_line_where_it_is((old, new) in texts()) {
+        let view = ignoring_space(&old, &new, ALL);
+        check_numbers(&view)?;
+        check_changes(&view)?;
+        let lines = |text: &str| text.split('\n').map(str::to_owned).collect::<Vec<_>>();
+        let (olds, news) = (lines(&old), lines(&new));
+        let bare = |text: &str| text.split_whitespace().collect::<String>();
+        for row in &view.rows {
+            match row {
+                DiffRow::Same { old, new, text } => {
+                    prop_assert_eq!(text, &news[usize::try_from(*new - 1).expect("small")]);
+                    let left = &olds[usize::try_from(*old - 1).expect("small")];
+                    prop_assert_eq!(bare(left), bare(text));
+                }
+                DiffRow::Differs { old, new } => {
+                    let cells = [(old, &olds), (new, &news)];
+                    for (cell, lines) in cells.iter().filter_map(|(cell, lines)| {
+                        cell.as_ref().map(|cell| (cell, lines))
+                    }) {
+                        prop_assert_eq!(&cell.text, &lines[usize::try_from(cell.line - 1).expect("small")]);
+                    }
+                }
+                DiffRow::Folded { .. } => prop_assert!(false, "nothing is folded"),
+            }
+        }
+    }
+}
