@@ -21,7 +21,13 @@ const DEADLINE: Duration = Duration::from_millis(200);
 /// Alignments made at once: each keeps a core busy.
 const AT_ONCE: usize = 2;
 
-type Key = (Option<BlobId>, Option<BlobId>);
+/// Which contents, and how they are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    old: Option<BlobId>,
+    new: Option<BlobId>,
+    ignore_space: bool,
+}
 
 /// Two contents and how they stand beside each other.
 struct Aligned {
@@ -54,8 +60,10 @@ impl Diffs {
         &self,
         file: ChangedFile,
         window: Window,
+        ignore_space: bool,
     ) -> Result<FileDiff, Problem> {
-        let key = (blob_of(file.old.as_ref()), blob_of(file.new.as_ref()));
+        let (old, new) = (blob_of(file.old.as_ref()), blob_of(file.new.as_ref()));
+        let key = Key { old, new, ignore_space };
         let stopping = || Problem::new(Code::Precondition, "The hub is stopping.");
         let _permit = self.room.acquire().await.map_err(|_| stopping())?;
         let aligned = match self.find(&key) {
@@ -99,13 +107,11 @@ fn blob_of(side: Option<&Side>) -> Option<BlobId> {
     side.and_then(|side| side.blob.clone())
 }
 
-fn align(blobs: &Blobs, (old, new): &Key) -> Result<Aligned, Problem> {
-    let (old, new) = (contents(blobs, old.as_ref())?, contents(blobs, new.as_ref())?);
-    let alignment = Alignment::new(
-        old.as_deref().unwrap_or_default(),
-        new.as_deref().unwrap_or_default(),
-        DEADLINE,
-    );
+fn align(blobs: &Blobs, key: &Key) -> Result<Aligned, Problem> {
+    let (old, new) = (contents(blobs, key.old.as_ref())?, contents(blobs, key.new.as_ref())?);
+    let made = if key.ignore_space { Alignment::ignoring_space } else { Alignment::new };
+    let alignment =
+        made(old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default(), DEADLINE);
     Ok(Aligned { old, new, alignment })
 }
 

@@ -12,6 +12,7 @@
 mod everything;
 mod fanout;
 mod journal;
+mod log;
 
 pub(crate) use fanout::{Changed, Fanout, Fresh};
 
@@ -182,10 +183,14 @@ impl Watches {
         let task = self.tasks.spawn(async move {
             match said {
                 FromConsole::WatchAll { watch } => everything::watch(&parts, &out, watch).await,
-                FromConsole::WatchJournal { watch, run, after, part: _ } => {
-                    journal::watch(&parts.store, &parts.fanout, &out, watch, run, after).await;
+                FromConsole::WatchJournal { watch, run, after, part } => {
+                    let which = (after, part);
+                    journal::watch(&parts.store, &parts.fanout, &out, watch, run, which).await;
                 }
-                FromConsole::WatchLog { .. } | FromConsole::Unwatch { .. } => {}
+                FromConsole::WatchLog { watch, run } => {
+                    log::watch(&parts.store, &parts.fanout, &out, watch, run).await;
+                }
+                FromConsole::Unwatch { .. } => {}
             }
         });
         self.by_number.insert(watch, task);

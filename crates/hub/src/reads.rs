@@ -3,6 +3,7 @@
 
 mod journals;
 mod lists;
+mod moments;
 mod rescue;
 
 pub(crate) use rescue::rescue;

@@ -21,7 +21,6 @@ macro_rules! unbuilt {
 }
 
 unbuilt!(
-    TaskMoments,
     AttachmentNew,
     IssueLookUp,
     ForgeRemove,

@@ -2,9 +2,9 @@
 
 use super::fanout::{Fanout, Fresh};
 use super::{Gone, tell};
-use pilot_proto::console::ToConsole;
+use pilot_proto::console::{JournalPart, ToConsole};
 use pilot_proto::{Code, Event, Problem, Record, RunId};
-use pilot_store::{Store, StoreError};
+use pilot_store::{Store, StoreError, Want};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
@@ -22,9 +22,9 @@ pub(crate) async fn watch(
     out: &mpsc::Sender<ToConsole>,
     watch: u32,
     run: RunId,
-    after: u64,
+    (after, part): (u64, JournalPart),
 ) {
-    let mut reader = Reader { store, out, watch, run, position: after };
+    let mut reader = Reader { store, out, watch, run, part, position: after };
     // Subscribe first: whatever is committed from here on is in the ring, and
     // whatever was before is in the store.
     let ring = fanout.journal(run);
@@ -61,7 +61,8 @@ struct Reader<'a> {
     out: &'a mpsc::Sender<ToConsole>,
     watch: u32,
     run: RunId,
-    /// Last sequence number that was queued for the console.
+    part: JournalPart,
+    /// Up to here everything that belongs to the part was queued.
     position: u64,
 }
 
@@ -85,10 +86,13 @@ impl Reader<'_> {
                     let ended = match &fresh.records {
                         Some(records) => {
                             let next = records.partition_point(|one| one.seq <= self.position);
-                            self.pass(records[next..].to_vec()).await?
+                            let records = records[next..].iter();
+                            let wanted = records.filter(|one| self.part.has(&one.event));
+                            self.pass(wanted.cloned().collect()).await?
                         }
                         None => self.history(&mut ring).await?,
                     };
+                    self.position = self.position.max(fresh.end);
                     if ended {
                         return Ok(());
                     }
@@ -118,13 +122,15 @@ impl Reader<'_> {
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
             }
-            let records =
-                self.store.records(self.run, self.position, PAGE_RECORDS, PAGE_BYTES).await?;
-            if records.is_empty() {
-                return Ok(false);
-            }
-            if self.pass(records).await? {
+            let want = Want { part: self.part.into(), limit: PAGE_RECORDS, max_bytes: PAGE_BYTES };
+            let mut page = self.store.records_after(self.run, self.position, &want).await?;
+            page.records.retain(|record| self.part.has(&record.event));
+            if self.pass(page.records).await? {
                 return Ok(true);
+            }
+            self.position = page.reached;
+            if page.end {
+                return Ok(false);
             }
         }
     }
@@ -134,11 +140,11 @@ impl Reader<'_> {
         tell(self.out, ToConsole::Behind { watch: self.watch, by, after }).await
     }
 
+    /// Queues records, if there are any. True at the journal's end.
     async fn pass(&mut self, records: Vec<Record>) -> Result<bool, Stop> {
-        let end = records.last().is_some_and(|last| matches!(last.event, Event::Finished(_)));
-        if let Some(last) = records.last() {
-            self.position = last.seq;
-        }
+        let Some(last) = records.last() else { return Ok(false) };
+        let end = matches!(last.event, Event::Finished(_));
+        self.position = last.seq;
         self.send(records, end).await?;
         Ok(end)
     }

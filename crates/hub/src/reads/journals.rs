@@ -6,12 +6,12 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_git::Window;
 use pilot_proto::console::{
-    DiffQuery, FileQuery, JournalPage, JournalQuery, LogHits, LogPage, LogQuery, LogSearch,
-    TaskDiff, TaskDiffFile, TaskJournal, TaskLog, TaskLogSearch,
+    DiffQuery, FileQuery, JournalPage, JournalPart, JournalQuery, LogHits, LogPage, LogQuery,
+    LogSearch, TaskDiff, TaskDiffFile, TaskJournal, TaskLog, TaskLogSearch,
 };
 use pilot_proto::snapshot::FileDiff;
-use pilot_proto::{Code, Cursor, Problem, Snapshot};
-use pilot_store::Search;
+use pilot_proto::{Code, Cursor, Problem, Record, RunId, Snapshot};
+use pilot_store::{Search, Want};
 
 const LINES: (u32, u32) = (1000, 10_000);
 const HITS: (u32, u32) = (200, 10_000);
@@ -31,11 +31,18 @@ impl Answers<TaskLog> for Parts {
             let cursor = Cursor::default();
             return Ok(LogPage { run: None, first: 0, lines: Vec::new(), total: 0, cursor });
         };
-        let end = self.store.journal_end(run).await.map_err(|error| error.problem())?;
-        let count = u64::from(bounded(query.lines, LINES));
-        let first = query.from.unwrap_or_else(|| end.lines.saturating_sub(count));
+        let (cursor, total) = match query.at {
+            Some(seq) => self.store.log_at(run, seq).await,
+            None => self.store.journal_end(run).await.map(|end| (end.cursor, end.lines)),
+        }
+        .map_err(|error| error.problem())?;
+        let mut count = u64::from(bounded(query.lines, LINES));
+        let first = query.from.unwrap_or_else(|| total.saturating_sub(count));
+        if query.at.is_some() {
+            count = count.min(total.saturating_sub(first));
+        }
         let lines = self.store.log(run, first, count).await.map_err(|error| error.problem())?;
-        Ok(LogPage { run: Some(run), first, lines, total: end.lines, cursor: end.cursor })
+        Ok(LogPage { run: Some(run), first, lines, total, cursor })
     }
 }
 
@@ -60,16 +67,48 @@ impl Answers<TaskJournal> for Parts {
         let Which::Run(run) = self.which_run(query.task, query.run).await? else {
             return Ok(JournalPage { run: None, records: Vec::new(), end: Cursor::default() });
         };
-        let after = query.after.unwrap_or(0);
+        let part = query.part.unwrap_or_default();
         let limit = bounded(query.limit, RECORDS) as usize;
-        let records = self
-            .store
-            .records(run, after, limit, PAGE_BYTES)
-            .await
-            .map_err(|error| error.problem())?;
+        let records = self.records(run, part, (query.after, query.before), limit).await?;
         // Read after the records, so that it is never before their last.
         let end = self.store.journal_end(run).await.map_err(|error| error.problem())?.cursor;
         Ok(JournalPage { run: Some(run), records, end })
+    }
+}
+
+impl Parts {
+    /// A page of a part of a journal, after one record or before another.
+    async fn records(
+        &self,
+        run: RunId,
+        part: JournalPart,
+        at: (Option<u64>, Option<u64>),
+        limit: usize,
+    ) -> Result<Vec<Record>, Problem> {
+        let want = Want { part: part.into(), limit, max_bytes: PAGE_BYTES };
+        let (mut after, mut before) = match at {
+            (Some(_), Some(_)) => {
+                let message = "`after` and `before` cannot be asked for together.";
+                return Err(Problem::new(Code::Invalid, message));
+            }
+            (after, before) => (after.unwrap_or(0), before),
+        };
+        loop {
+            let page = match before {
+                Some(seq) => self.store.records_before(run, seq, &want).await,
+                None => self.store.records_after(run, after, &want).await,
+            };
+            let mut page = page.map_err(|error| error.problem())?;
+            page.records.retain(|record| part.has(&record.event));
+            // A page may turn out to hold none of the part; that is no end.
+            if page.end || limit == 0 || !page.records.is_empty() {
+                return Ok(page.records);
+            }
+            match &mut before {
+                Some(seq) => *seq = page.reached,
+                None => after = page.reached,
+            }
+        }
     }
 }
 
@@ -102,6 +141,7 @@ impl Answers<TaskDiffFile> for Parts {
             rows: u64::from(bounded(query.rows, ROWS)),
             context: query.context,
         };
-        self.diffs.side_by_side(file, window).await
+        let ignore_space = query.ignore_space.unwrap_or(false);
+        self.diffs.side_by_side(file, window, ignore_space).await
     }
 }

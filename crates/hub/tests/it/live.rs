@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
 
-async fn console(house: &House) -> RawSocket {
+pub(crate) async fn console(house: &House) -> RawSocket {
     let url = format!("{}{LIVE_PATH}", house.hub.url.replace("http", "ws"));
     let mut request = url.into_client_request().expect("a request");
     let token = format!("Bearer {}", house.token()).parse().expect("a header");
@@ -19,12 +19,12 @@ async fn console(house: &House) -> RawSocket {
     tokio_tungstenite::connect_async(request).await.expect("the hub upgrades").0
 }
 
-async fn say(socket: &mut RawSocket, message: &FromConsole) {
+pub(crate) async fn say(socket: &mut RawSocket, message: &FromConsole) {
     let text = serde_json::to_string(message).expect("it serialises");
     socket.send(Message::text(text)).await.expect("the hub reads");
 }
 
-async fn told(socket: &mut RawSocket) -> ToConsole {
+pub(crate) async fn told(socket: &mut RawSocket) -> ToConsole {
     loop {
         match soon("word of the hub", socket.next()).await.expect("open").expect("no fault") {
             Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),

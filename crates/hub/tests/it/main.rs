@@ -7,6 +7,7 @@ mod gate;
 mod house;
 mod journal;
 mod live;
+mod parts;
 mod publishing;
 mod queue;
 mod reads;
