@@ -1,0 +1,225 @@
+// A run's conversation: a fold over the records of its journal. Records come
+// in order; older ones that are read later are folded anew from the start.
+//
+// What this build does not know stays visible. Output and snapshots belong to
+// other views, and are dropped here should a hub send them.
+
+import type { Activity, JournalEvent, JournalRecord, Todo } from "$/api/generated/proto";
+import {
+  AskEntry,
+  MarksEntry,
+  RetryEntry,
+  TodosEntry,
+  ToolEntry,
+  type ArtifactEntry,
+  type Entry,
+  type Mark,
+} from "./entries.svelte";
+import { markOf } from "./marks";
+
+type Of<T extends JournalEvent["type"]> = Extract<JournalEvent, { type: T }>;
+
+/** Events that neither show nor end anything a person looks at here. */
+const SILENT = new Set(["output", "snapshot", "session_saved", "push_wanted", "phase", "activity", "agent_exited", "order_done"]);
+
+export class ConversationFold {
+  /** Top level, in order. A new list with every batch. */
+  entries = $state.raw<Entry[]>([]);
+  /** The newest to-do list. */
+  todos = $state.raw<Todo[]>([]);
+  activity = $state.raw<{ activity: Activity; reason: string } | null>(null);
+  /** A turn is under way. */
+  inTurn = $state(false);
+  /** `finished` was seen: nothing follows. */
+  over = $state(false);
+
+  #records: JournalRecord[] = [];
+  #list: Entry[] = [];
+  #tools = new Map<string, ToolEntry>();
+  #asks = new Map<string, AskEntry>();
+  #turnTodos: TodosEntry | null = null;
+  #turnStartedAt: number | null = null;
+  #lastText = "";
+
+  get firstSeq(): number {
+    return this.#records[0]?.seq ?? 0;
+  }
+
+  get lastSeq(): number {
+    return this.#records.at(-1)?.seq ?? 0;
+  }
+
+  /** How many records are folded. */
+  get size(): number {
+    return this.#records.length;
+  }
+
+  /** Records after the last one. Those that are known already are skipped. */
+  append(records: readonly JournalRecord[]): void {
+    for (const record of records) {
+      if (record.seq <= this.lastSeq) continue;
+      this.#records.push(record);
+      this.#add(record);
+    }
+    this.entries = [...this.#list];
+  }
+
+  /** Records before the first one. */
+  prepend(records: readonly JournalRecord[]): void {
+    const first = this.#records.length > 0 ? this.firstSeq : Infinity;
+    const older = records.filter((record) => record.seq < first);
+    if (older.length === 0) return;
+    const all = [...older, ...this.#records];
+    this.#forget();
+    this.append(all);
+  }
+
+  #forget(): void {
+    this.#records = [];
+    this.#list = [];
+    this.#tools.clear();
+    this.#asks.clear();
+    this.#turnTodos = null;
+    this.#turnStartedAt = null;
+    this.#lastText = "";
+    this.todos = [];
+    this.inTurn = false;
+    this.over = false;
+    this.activity = null;
+  }
+
+  #add(record: JournalRecord): void {
+    const { seq: key, at, event } = record;
+    const mark = markOf(event);
+    if (mark) this.#mark(key, { ...mark, at });
+    switch (event.type) {
+      case "turn_started":
+        return this.#turnStarted(key, at, event);
+      case "text":
+        this.#lastText = event.text;
+        return this.#put({ kind: "text", key, at, text: event.text }, event.parent);
+      case "thinking":
+        return this.#put({ kind: "thinking", key, at, text: event.text });
+      case "tool_started":
+        return this.#toolStarted(key, at, event);
+      case "tool_ended":
+        return this.#toolEnded(at, event);
+      case "todos":
+        return this.#setTodos(key, at, event.items);
+      case "asked":
+        return this.#asked(key, at, event);
+      case "decided":
+        return this.#decided(at, event);
+      case "withdrawn": {
+        const ask = this.#asks.get(event.item);
+        if (ask) ask.withdrawn = true;
+        return;
+      }
+      case "activity":
+        this.activity = { activity: event.activity, reason: event.reason };
+        return;
+      case "retrying":
+        return this.#retrying(key, at, event);
+      case "limit_hit":
+        return this.#put({ kind: "limit", key, at, resets_at: event.resets_at, reason: event.reason });
+      case "turn_ended":
+        return this.#turnEnded(key, at, event);
+      case "artifact":
+        return this.#put(artifact(key, at, event));
+      case "finished":
+        this.over = true;
+        return this.#closeOpen();
+      default:
+        if (!mark && !SILENT.has(event.type)) this.#put({ kind: "raw", key, at, event });
+    }
+  }
+
+  #put(entry: Entry, parent?: string | null): void {
+    const tool = parent ? this.#tools.get(parent) : undefined;
+    if (tool) tool.children = [...tool.children, entry];
+    else this.#list.push(entry);
+  }
+
+  #mark(key: number, mark: Mark): void {
+    const last = this.#list.at(-1);
+    if (last instanceof MarksEntry) {
+      last.marks = [...last.marks, mark];
+      return;
+    }
+    const entry = new MarksEntry(key, mark.at);
+    entry.marks = [mark];
+    this.#list.push(entry);
+  }
+
+  #turnStarted(key: number, at: number, event: Of<"turn_started">): void {
+    this.inTurn = true;
+    this.#turnStartedAt = at;
+    this.#turnTodos = null;
+    this.#lastText = "";
+    this.#put({ kind: "turn", key, at, turn: event.turn, prompt: event.prompt });
+  }
+
+  #toolStarted(key: number, at: number, event: Of<"tool_started">): void {
+    const tool = new ToolEntry(key, at, event.id, event.tool, event.input, event.summary);
+    this.#put(tool, event.parent);
+    this.#tools.set(event.id, tool);
+  }
+
+  /** One whose beginning is not loaded shows when that is. */
+  #toolEnded(at: number, event: Of<"tool_ended">): void {
+    const tool = this.#tools.get(event.id);
+    if (!tool) return;
+    tool.state = event.ok ? "ok" : "refused";
+    tool.output = event.output;
+    tool.endedAt = at;
+  }
+
+  #setTodos(key: number, at: number, items: Todo[]): void {
+    this.todos = items;
+    if (!this.#turnTodos) {
+      this.#turnTodos = new TodosEntry(key, at);
+      this.#list.push(this.#turnTodos);
+    }
+    this.#turnTodos.items = items;
+  }
+
+  #asked(key: number, at: number, event: Of<"asked">): void {
+    const ask = new AskEntry(key, at, event.item, event.ask, event.deadline, event.on_timeout);
+    this.#asks.set(event.item, ask);
+    this.#put(ask);
+  }
+
+  #decided(at: number, event: Of<"decided">): void {
+    const ask = this.#asks.get(event.item);
+    if (ask) ask.answered = { answer: event.answer, decider: event.decider, at };
+  }
+
+  #retrying(key: number, at: number, event: Of<"retrying">): void {
+    const last = this.#list.at(-1);
+    const entry = last instanceof RetryEntry ? last : new RetryEntry(key, at);
+    entry.attempt = event.attempt;
+    entry.until = at + event.wait_ms * 1000;
+    entry.reason = event.reason;
+    if (entry !== last) this.#put(entry);
+  }
+
+  #turnEnded(key: number, at: number, event: Of<"turn_ended">): void {
+    const { turn, end, usage, denials, problem } = event;
+    const summary = event.summary.trim() === this.#lastText.trim() ? "" : event.summary;
+    const startedAt = this.#turnStartedAt;
+    this.#put({ kind: "turn_end", key, at, turn, end, usage, denials, summary, problem, startedAt });
+    this.inTurn = false;
+    this.#turnStartedAt = null;
+    this.#closeOpen();
+  }
+
+  /** Nobody will end these any more. */
+  #closeOpen(): void {
+    for (const tool of this.#tools.values()) if (tool.state === "running") tool.state = "lost";
+  }
+}
+
+function artifact(key: number, at: number, event: Of<"artifact">): ArtifactEntry {
+  const { name, media_type, blob, size } = event;
+  return { kind: "artifact", key, at, name, media_type, blob, size };
+}

@@ -1,0 +1,85 @@
+// The run's own steps, in a person's words.
+
+import type { JournalEvent, Outcome, Phase } from "$/api/generated/proto";
+import type { Mark } from "./entries.svelte";
+
+export function phaseWords(phase: Phase): string {
+  switch (phase) {
+    case "preparing":
+      return "Preparing the workspace";
+    case "cloning":
+      return "Cloning";
+    case "setting_up":
+      return "Setting up";
+    case "agent_running":
+      return "The agent works";
+    case "awaiting_answer":
+      return "Waiting for an answer";
+    case "taken_over":
+      return "A person drives";
+    case "collecting":
+      return "Collecting the work";
+    case "pushing":
+      return "Pushing";
+    case "cleaning":
+      return "Cleaning up";
+    case "finished":
+      return "Finished";
+    case "unknown":
+      return "A step this build does not know";
+  }
+}
+
+export function outcomeWords(outcome: Outcome): Pick<Mark, "text" | "detail" | "tone"> {
+  switch (outcome.outcome) {
+    case "pushed":
+      return { text: "The run ended: its work is pushed", detail: "", tone: "ok" };
+    case "no_change":
+      return { text: "The run ended: nothing was changed", detail: "", tone: "quiet" };
+    case "failed":
+      return { text: "The run failed", detail: outcome.problem.message, tone: "fail" };
+    case "cancelled":
+      return { text: "The run was stopped", detail: "", tone: "quiet" };
+    case "fenced":
+      return { text: "The run was given up: a later one has taken its place", detail: "", tone: "quiet" };
+  }
+}
+
+/** The mark an event makes; none where it makes another entry, or none at all. */
+export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "tone"> | null {
+  switch (event.type) {
+    case "phase":
+      // Said by the entries around them: the ask, the work, the end.
+      if (["agent_running", "awaiting_answer", "finished"].includes(event.phase)) return null;
+      return { text: phaseWords(event.phase), detail: "", tone: "quiet" };
+    case "session_started": {
+      const what = [event.model, event.version].filter((one) => one).join(", version ");
+      return { text: "Session started", detail: what, tone: "quiet" };
+    }
+    case "activity":
+      if (event.activity !== "stalled") return null;
+      return { text: "The agent has gone quiet", detail: event.reason, tone: "wait" };
+    case "agent_exited":
+      return exited(event.code, event.signal);
+    case "order_done":
+      if (!event.problem) return null;
+      return { text: "Not carried out", detail: event.problem.message, tone: "wait" };
+    case "pushed":
+      return { text: `Pushed to ${event.branch}`, detail: event.commit.slice(0, 10), tone: "ok" };
+    case "rescued":
+      return { text: "Unpublished work rescued", detail: event.reference, tone: "ok" };
+    case "cleaned":
+      if (event.left.length === 0) return { text: "Nothing left on the runner", detail: "", tone: "quiet" };
+      return { text: "Some things could not be removed", detail: event.left.join(", "), tone: "wait" };
+    case "finished":
+      return outcomeWords(event);
+    default:
+      return null;
+  }
+}
+
+function exited(code: number | null, signal: number | null): Pick<Mark, "text" | "detail" | "tone"> | null {
+  if (code === 0) return null;
+  const how = signal !== null ? `signal ${signal}` : code !== null ? `exit code ${code}` : "no exit code";
+  return { text: "The agent's process ended", detail: how, tone: "wait" };
+}
