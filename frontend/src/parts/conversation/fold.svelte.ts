@@ -90,6 +90,7 @@ export class ConversationFold {
 
   #add(record: JournalRecord): void {
     const { seq: key, at, event } = record;
+    if (typeof event !== "object" || event === null) return this.#put({ kind: "raw", key, at, event });
     const mark = markOf(event);
     if (mark) this.#mark(key, { ...mark, at });
     switch (event.type) {
