@@ -160,7 +160,9 @@ fn roughly(duration: Duration) -> String {
 
 /// Says what went wrong, with the hint where there is one.
 pub(crate) fn problem(error: &anyhow::Error) {
-    if let Some(ClientError::Refused(problem)) = error.downcast_ref::<ClientError>() {
+    if let Some(ClientError::Refused(problem) | ClientError::Unauthorized { problem, .. }) =
+        error.downcast_ref::<ClientError>()
+    {
         return say(problem);
     }
     if let Some(problem) = error.downcast_ref::<Problem>() {
@@ -179,7 +181,11 @@ fn say(problem: &Problem) {
 /// The exit code of an error, as `pilot --help` lists them.
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<ClientError>() {
-        Some(ClientError::Refused(_)) => ExitCode::from(1),
+        Some(
+            ClientError::Refused(_)
+            | ClientError::Unauthorized { .. }
+            | ClientError::Older { .. },
+        ) => ExitCode::from(1),
         Some(_) => ExitCode::from(3),
         None if error.downcast_ref::<NoHub>().is_some() => ExitCode::from(3),
         None => ExitCode::from(1),

@@ -1,12 +1,14 @@
-//! Commands: a row of the table and a request in, a response out.
+//! Commands: a row of the table and a request in, a response out; and the same
+//! as text, for whoever carries somebody else's.
 
 use crate::endpoint::{Endpoint, is_this_machine, shown};
 use crate::error::ClientError;
+use crate::frames::Frames;
 use crate::journal::JournalRecords;
 use crate::live::Live;
 use crate::tls::{self, Stranger, Trust};
 use pilot_proto::console::{Command, Entry, Method, RESCUE_PATH};
-use pilot_proto::{Problem, RunId, TaskId};
+use pilot_proto::{Code, Problem, RunId, TaskId};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Response, Url, redirect};
 use rustls::ClientConfig;
@@ -33,6 +35,15 @@ pub struct Client {
     fingerprint: Option<String>,
     stranger: Stranger,
     http: reqwest::Client,
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// What the hub calls it.
+    pub media_type: String,
+    /// Bytes written.
+    pub size: u64,
 }
 
 impl fmt::Debug for Client {
@@ -87,6 +98,42 @@ impl Client {
         })
     }
 
+    /// Carries a command that somebody else made: `path` begins with `/api/`
+    /// and has its parameters and query, `body` is JSON. Gives the answer's
+    /// JSON text.
+    pub async fn call_raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<String, ClientError> {
+        let mut request = self.raw_request(method, path)?;
+        *request.timeout_mut() = Some(CALL_DEADLINE);
+        if let Some(body) = body {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.into());
+        }
+        let answer = self.answer(request).await?;
+        let answer = self.read_whole(answer).await?;
+        String::from_utf8(answer).map_err(|_| self.strange("its answer is no text".to_owned()))
+    }
+
+    /// Writes what is at a path below `/api/` to `to`, whatever its size.
+    pub async fn fetch(
+        &self,
+        path: &str,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Fetched, ClientError> {
+        self.pour(self.raw_request(Method::Get, path)?, to).await
+    }
+
+    /// One live WebSocket, as it is: whole text frames in and out. It does not
+    /// come back when it is lost.
+    pub async fn frames(&self) -> Result<Frames, ClientError> {
+        Frames::connect(self).await
+    }
+
     /// The console's WebSocket, connected once; from then on it connects again
     /// by itself.
     pub async fn live(&self) -> Result<Live, ClientError> {
@@ -110,14 +157,26 @@ impl Client {
         to: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u64, ClientError> {
         let url = self.url(&[("task", &task.to_string())], RESCUE_PATH, "rescue")?;
-        let mut response = self.answer(self.signed(reqwest::Method::GET, url)).await?;
+        let fetched = self.pour(self.signed(reqwest::Method::GET, url), to).await?;
+        Ok(fetched.size)
+    }
+
+    async fn pour(
+        &self,
+        request: Request,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Fetched, ClientError> {
+        let mut response = self.answer(request).await?;
+        let media_type = response.headers().get(CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.to_owned();
         let mut size = 0;
         while let Some(piece) = response.chunk().await.map_err(|error| self.failure(error))? {
             to.write_all(&piece).await.map_err(|source| ClientError::Write { source })?;
             size += piece.len() as u64;
         }
         to.flush().await.map_err(|source| ClientError::Write { source })?;
-        Ok(size)
+        Ok(Fetched { media_type, size })
     }
 
     /// A failure of the connection: somebody else's certificate, or no answer.
@@ -138,15 +197,49 @@ impl Client {
     }
 
     /// What an answer other than 2xx says.
-    pub(crate) fn refusal(&self, status: u16, body: &[u8]) -> ClientError {
-        match serde_json::from_slice::<Problem>(body) {
-            Ok(problem) => ClientError::Refused(problem),
-            // A proxy before a hub that is being restarted.
-            Err(_) if matches!(status, 502..=504) => {
-                self.unreachable(format!("a proxy answers {status}"))
-            }
-            Err(_) => self.strange(format!("it answers {status} without saying why")),
+    pub(crate) fn refusal(&self, status: u16, path: &str, body: &[u8]) -> ClientError {
+        let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+            return match status {
+                // A proxy before a hub that is being restarted.
+                502..=504 => self.unreachable(format!("a proxy answers {status}")),
+                _ => self.strange(format!("it answers {status} without saying why")),
+            };
+        };
+        let unknown = match problem.code {
+            Code::Version => true,
+            // What a hub says of a path that it does not have.
+            Code::NotFound => problem.message == "There is nothing here.",
+            _ => status == 405,
+        };
+        if unknown {
+            return ClientError::Older { hub: self.hub(), what: path.to_owned() };
         }
+        match problem.code {
+            Code::Unauthorized => ClientError::Unauthorized { hub: self.hub(), problem },
+            _ => ClientError::Refused(problem),
+        }
+    }
+
+    /// A request for a path of somebody else's making. It goes below the hub's
+    /// `/api/`, and nowhere else.
+    fn raw_request(&self, method: Method, path: &str) -> Result<Request, ClientError> {
+        let bad =
+            |why: &str| ClientError::Request { command: path.to_owned(), why: why.to_owned() };
+        let mut root = self.hub.clone();
+        root.set_query(None);
+        root.set_fragment(None);
+        let root = root.as_str().trim_end_matches('/').to_owned();
+        let url = Url::parse(&format!("{root}{path}")).map_err(|_| bad("it is no path"))?;
+        // Dots are resolved by now, and a path cannot have become a host.
+        if !url.as_str().starts_with(&format!("{root}/api/")) {
+            return Err(bad("only what is below `/api/` is asked for"));
+        }
+        let method = match method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        Ok(self.signed(method, url))
     }
 
     fn request<T: serde::Serialize>(
@@ -154,7 +247,7 @@ impl Client {
         entry: &Entry,
         request: &T,
     ) -> Result<Request, ClientError> {
-        let bad = |why: String| ClientError::Request { command: entry.name, why };
+        let bad = |why: String| ClientError::Request { command: entry.name.to_owned(), why };
         let mut fields = match serde_json::to_value(request) {
             Ok(Value::Object(fields)) => fields,
             Ok(_) => return Err(bad("the request is not an object".to_owned())),
@@ -220,7 +313,7 @@ impl Client {
                     // request would become another one.
                     .filter(|value| !matches!(*value, "" | "." | ".."))
                     .ok_or_else(|| ClientError::Request {
-                        command,
+                        command: command.to_owned(),
                         why: format!("`{name}` is empty"),
                     })?,
             };
@@ -238,13 +331,14 @@ impl Client {
 
     /// Sends, and gives the answer back if it is 2xx.
     async fn answer(&self, request: Request) -> Result<Response, ClientError> {
+        let path = request.url().path().to_owned();
         let response = self.http.execute(request).await.map_err(|error| self.failure(error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let body = self.read_whole(response).await?;
-        Err(self.refusal(status.as_u16(), &body))
+        Err(self.refusal(status.as_u16(), &path, &body))
     }
 
     async fn read_whole(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {

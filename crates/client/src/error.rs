@@ -52,6 +52,22 @@ pub enum ClientError {
         /// What was strange.
         why: String,
     },
+    /// The hub does not know us, or not any more.
+    #[error("{problem}")]
+    Unauthorized {
+        /// The hub.
+        hub: String,
+        /// In its words.
+        problem: Problem,
+    },
+    /// The hub has no such command: it is older than we are.
+    #[error("the hub at `{hub}` is older than this program: it does not know `{what}`")]
+    Older {
+        /// The hub.
+        hub: String,
+        /// The command, or the path.
+        what: String,
+    },
     /// The hub says no.
     #[error(transparent)]
     Refused(Problem),
@@ -59,7 +75,7 @@ pub enum ClientError {
     #[error("`{command}` cannot be asked: {why}")]
     Request {
         /// Its name in the command table.
-        command: &'static str,
+        command: String,
         /// What is wrong.
         why: String,
     },
@@ -81,6 +97,8 @@ impl ClientError {
             | Self::LocalHub { .. }
             | Self::Certificate { .. }
             | Self::NotAHub { .. }
+            | Self::Unauthorized { .. }
+            | Self::Older { .. }
             | Self::Refused(_)
             | Self::Request { .. }
             | Self::Write { .. } => false,
@@ -95,7 +113,10 @@ impl From<ClientError> for Problem {
             None => error.to_string(),
         };
         match error {
-            ClientError::Refused(problem) => problem,
+            ClientError::Refused(problem) | ClientError::Unauthorized { problem, .. } => problem,
+            ClientError::Older { .. } => {
+                Self::new(Code::Version, message).hint("Bring the hub to this program's version.")
+            }
             ClientError::Address { .. } => Self::new(Code::Invalid, message)
                 .hint("Give it as `https://host:port`, or `http://127.0.0.1:port` on its machine."),
             ClientError::LocalHub { .. } => Self::new(Code::Forbidden, message)

@@ -29,12 +29,12 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// After this long without a word of the hub we ask whether it is there.
-const ASK_AFTER: Duration = Duration::from_secs(HEARTBEAT_SECS);
+pub(crate) const ASK_AFTER: Duration = Duration::from_secs(HEARTBEAT_SECS);
 /// After this long the connection is dead, whatever TCP believes.
-const DEAD_AFTER: Duration = Duration::from_secs(OFFLINE_SECS);
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(OFFLINE_SECS);
 /// A batch of records is a few MiB, a task with a prompt of 1 MiB little more.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
@@ -226,7 +226,7 @@ impl Up {
     }
 }
 
-fn silence() -> Error {
+pub(crate) fn silence() -> Error {
     Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the hub fell silent"))
 }
 
@@ -234,7 +234,7 @@ fn dial(client: Client) -> Dial {
     Box::pin(async move { connect(&client).await })
 }
 
-async fn connect(client: &Client) -> Result<Socket, ClientError> {
+pub(crate) async fn connect(client: &Client) -> Result<Socket, ClientError> {
     let mut url = client.url(&[], LIVE_PATH, "live")?;
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     if url.set_scheme(scheme).is_err() {
@@ -252,7 +252,7 @@ async fn connect(client: &Client) -> Result<Socket, ClientError> {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(Error::Http(response))) => {
             let body = response.body().as_deref().unwrap_or_default();
-            Err(client.refusal(response.status().as_u16(), body))
+            Err(client.refusal(response.status().as_u16(), LIVE_PATH, body))
         }
         Ok(Err(error)) => Err(client.unreachable(error)),
         Err(_) => Err(client.unreachable(silence())),

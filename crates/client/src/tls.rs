@@ -23,14 +23,16 @@ pub(crate) enum Trust<'a> {
     System,
     /// This certificate, whatever it says about names and dates.
     Pinned(&'a str),
+    /// Whoever is there, to look at it. Never with a token.
+    Anybody,
 }
 
-/// What a pinned connection was shown instead.
+/// What a pinned connection was shown instead, or anybody's was shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stranger(Arc<Mutex<Option<String>>>);
 
 impl Stranger {
-    /// The fingerprint of the last certificate that was turned away.
+    /// The fingerprint of the last such certificate.
     pub(crate) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -49,8 +51,11 @@ pub(crate) fn config(trust: Trust<'_>, stranger: &Stranger) -> Result<ClientConf
             config.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
         }
         Trust::System => config.with_platform_verifier()?.with_no_client_auth(),
-        Trust::Pinned(fingerprint) => {
-            let expected = bare(fingerprint);
+        Trust::Pinned(_) | Trust::Anybody => {
+            let expected = match trust {
+                Trust::Pinned(fingerprint) => Some(bare(fingerprint)),
+                Trust::Anybody | Trust::Nobody | Trust::System => None,
+            };
             let verifier = Pinned { expected, stranger: stranger.clone(), provider };
             config
                 .dangerous()
@@ -67,7 +72,8 @@ pub(crate) fn bare(fingerprint: &str) -> String {
 
 #[derive(Debug)]
 struct Pinned {
-    expected: String,
+    /// None: whichever comes.
+    expected: Option<String>,
     stranger: Stranger,
     provider: Arc<CryptoProvider>,
 }
@@ -82,10 +88,14 @@ impl ServerCertVerifier for Pinned {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let seen = hex::encode(Sha256::digest(end_entity));
-        if seen == self.expected {
-            return Ok(ServerCertVerified::assertion());
+        match &self.expected {
+            Some(expected) if *expected == seen => return Ok(ServerCertVerified::assertion()),
+            Some(_) => self.stranger.put(seen),
+            None => {
+                self.stranger.put(seen);
+                return Ok(ServerCertVerified::assertion());
+            }
         }
-        self.stranger.put(seen);
         Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 

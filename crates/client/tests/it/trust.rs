@@ -1,7 +1,7 @@
 //! A hub is known by its certificate.
 
 use crate::hub::{HubDouble, Line, Says, TOKEN, run};
-use pilot_client::{Client, ClientError, Endpoint};
+use pilot_client::{Client, ClientError, Endpoint, probe};
 use pilot_proto::console::{HubStatus, Nothing};
 use pilot_proto::{Code, Problem, Secret};
 use sha2::{Digest, Sha256};
@@ -108,4 +108,31 @@ async fn without_a_pin_a_certificate_of_its_own_making_is_not_trusted() {
     let error = client.call::<HubStatus>(Nothing {}).await.expect_err("nobody vouches for it");
     assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
     assert_eq!(hub.asked(), []);
+}
+
+#[tokio::test]
+async fn a_look_before_trusting_tells_the_certificate_and_gives_nothing_away() {
+    let (hub, fingerprint) = hub().await;
+    hub.will_say(Says::new(200, "ok"));
+    let probed = probe(&format!("{}/#sign-in=x", hub.addr)).await.expect("a hub is there");
+    assert_eq!(probed.url, format!("https://{}", hub.addr), "as it can be used");
+    assert_eq!(probed.fingerprint.as_deref(), Some(fingerprint.as_str()));
+    assert!(!probed.vouched, "nobody signed it");
+    let asked = hub.asked();
+    assert_eq!(asked.len(), 1, "the second look ended at the certificate: {asked:?}");
+    assert_eq!((asked[0].uri.as_str(), asked[0].authorization.as_str()), ("/healthz", ""));
+    client(&hub, probed.fingerprint.as_deref()).expect("what was seen can be pinned");
+
+    hub.will_say(Says::new(200, "<html>welcome"));
+    let error = probe(&probed.url).await.expect_err("something else");
+    assert!(matches!(error, ClientError::NotAHub { .. }), "{error:?}");
+    let plain = HubDouble::start().await;
+    plain.will_say(Says::new(200, "ok"));
+    let probed = probe(&plain.url()).await.expect("plain, on this machine");
+    assert_eq!(probed.fingerprint, None);
+    let addr = plain.kill().await;
+    let error = probe(&format!("http://{addr}")).await.expect_err("it is gone");
+    assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
+    let error = probe("http://hub.example").await.expect_err("in clear to elsewhere");
+    assert!(matches!(error, ClientError::Address { .. }), "{error:?}");
 }
