@@ -21,8 +21,17 @@ export default defineConfig({
     alias: { $: fileURLToPath(new URL("./src", import.meta.url)) },
     conditions: process.env["VITEST"] ? ["browser"] : [],
   },
-  build: { target: "safari16", assetsInlineLimit: 0, chunkSizeWarningLimit: 1200, modulePreload: { polyfill: false } },
+  build: {
+    target: "safari16",
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1200,
+    modulePreload: { polyfill: false },
+  },
   worker: { format: "es" },
-  server: { port: 1420, strictPort: false, ...(proxy ? { proxy: { "/api": proxy, "/session": proxy } } : {}) },
+  server: {
+    port: 1420,
+    strictPort: false,
+    ...(proxy ? { proxy: { "/api": proxy, "/session": proxy } } : {}),
+  },
   test: { environment: "happy-dom", include: ["src/**/*.test.ts", "tests/**/*.test.ts"] },
 });

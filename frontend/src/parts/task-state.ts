@@ -1,6 +1,5 @@
 // States of a task in words, with the tone and the icon that go with them.
 
-import CircleCheck from "@lucide/svelte/icons/circle-check";
 import CircleDashed from "@lucide/svelte/icons/circle-dashed";
 import CircleDot from "@lucide/svelte/icons/circle-dot";
 import CircleOff from "@lucide/svelte/icons/circle-off";
@@ -48,7 +47,12 @@ export function lookOf(state: string): StateLook {
 }
 
 /** A run is at it, or about to be. */
-export const UNDER_WAY: ReadonlySet<TaskState> = new Set<TaskState>(["leased", "working", "needs_you", "publishing"]);
+export const UNDER_WAY: ReadonlySet<TaskState> = new Set<TaskState>([
+  "leased",
+  "working",
+  "needs_you",
+  "publishing",
+]);
 
 /** Nothing more will happen by itself. */
 export const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
@@ -59,8 +63,6 @@ export const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
   "failed",
   "cancelled",
 ]);
-
-export const DONE_LOOK: StateLook = { label: "Done", tone: "ok", icon: CircleCheck };
 
 export const PHASE_WORDS: Record<Phase, string> = {
   preparing: "Preparing",

@@ -55,13 +55,17 @@ export function normal(stroke: string): string {
   if (stroke === "+") return stroke;
   const parts = stroke.toLowerCase().split("+");
   const key = parts.pop() ?? "";
-  const modifiers = new Set(parts.map((part) => (part === "ctrl" || part === "cmd" || part === "meta" ? "mod" : part)));
+  const modifiers = new Set(
+    parts.map((part) => (part === "ctrl" || part === "cmd" || part === "meta" ? "mod" : part)),
+  );
   const name = key === "esc" ? "escape" : key === "space" ? " " : key;
   return [...["mod", "alt", "shift"].filter((part) => modifiers.has(part)), name].join("+");
 }
 
 /** The stroke of an event. Shift counts only where it does not make another character. */
-export function strokeOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): string {
+export function strokeOf(
+  event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">,
+): string {
   const key = event.key.toLowerCase();
   const letter = key.length > 1 || (key >= "a" && key <= "z") || key === " ";
   return [
@@ -74,10 +78,17 @@ export function strokeOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey
 
 function types(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) {
+  if (
+    target.isContentEditable ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement
+  ) {
     return true;
   }
-  return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit", "range"].includes(target.type);
+  return (
+    target instanceof HTMLInputElement &&
+    !["checkbox", "radio", "button", "submit", "range"].includes(target.type)
+  );
 }
 
 class Shortcuts {
@@ -101,12 +112,19 @@ class Shortcuts {
       const shown = scope.shortcuts.filter((shortcut) => !shortcut.hidden);
       byName.set(scope.name, [...(byName.get(scope.name) ?? []), ...shown]);
     }
-    return [...byName].map(([name, shortcuts]) => ({ name, shortcuts })).filter((scope) => scope.shortcuts.length > 0);
+    return [...byName]
+      .map(([name, shortcuts]) => ({ name, shortcuts }))
+      .filter((scope) => scope.shortcuts.length > 0);
   }
 
   /** The one listener of the window. */
   handle(event: KeyboardEvent): void {
-    if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+    if (
+      event.defaultPrevented ||
+      event.isComposing ||
+      ["Shift", "Control", "Alt", "Meta"].includes(event.key)
+    )
+      return;
     const stroke = strokeOf(event);
     if (types(event.target) && stroke !== "escape" && !stroke.startsWith("mod+")) return;
     const begun = event.timeStamp - this.#begunAt < CHORD_MS ? this.#begun : null;
