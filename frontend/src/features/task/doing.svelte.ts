@@ -1,0 +1,59 @@
+// Carries out what a person chose to do to a task. One at a time; the task
+// itself changes only when the hub says so.
+
+import { asProblem } from "$/api/errors";
+import type { Client } from "$/api/client";
+import type { Reassign, Task, TaskId } from "$/api/generated/proto";
+import { toasts } from "$/ui/toasts.svelte";
+import type { ActionName } from "./actions";
+
+export class Doing {
+  busy = $state<ActionName | null>(null);
+
+  constructor(
+    readonly client: Client,
+    readonly task: TaskId,
+  ) {}
+
+  /** True once the hub has taken it. */
+  async run(name: Exclude<ActionName, "pull_request" | "reassign">): Promise<boolean> {
+    const { client, task } = this;
+    return this.#one(name, () => {
+      switch (name) {
+        case "publish":
+          return client.call("task_publish", { task });
+        case "keep":
+          return client.call("task_keep", { task });
+        case "resume":
+          return client.call("task_resume", { task });
+        case "retry":
+          return client.call("task_retry", { task });
+        case "interrupt":
+          return client.call("task_interrupt", { task });
+        case "dismiss":
+          return client.call("task_dismiss", { task });
+        case "stop":
+          return client.call("task_stop", { task });
+      }
+    });
+  }
+
+  async reassign(to: Omit<Reassign, "task">): Promise<boolean> {
+    return this.#one("reassign", () => this.client.call("task_reassign", { task: this.task, ...to }));
+  }
+
+  async #one(name: ActionName, act: () => Promise<Task>): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = name;
+    try {
+      await act();
+      return true;
+    } catch (thrown) {
+      const { message, hint } = asProblem(thrown);
+      toasts.say({ tone: "fail", text: hint ? `${message} ${hint}` : message });
+      return false;
+    } finally {
+      this.busy = null;
+    }
+  }
+}
