@@ -3,6 +3,11 @@
 //! Written against Gitea 1.22 and Forgejo 1.21 as they answered, and lenient
 //! about everything that is not needed: fields may be missing or null.
 
+mod checks;
+mod issues;
+
+pub use issues::Issue;
+
 use crate::body;
 use crate::error::{ForgeError, SCOPES};
 use crate::http::{Call, Http, Pace, Paging};

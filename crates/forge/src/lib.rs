@@ -20,6 +20,6 @@ mod repository;
 
 pub use body::{Body, neutral};
 pub use error::ForgeError;
-pub use gitea::{Account, Gitea, PullState, RepositorySeen, Wanted};
+pub use gitea::{Account, Gitea, Issue, PullState, RepositorySeen, Wanted};
 pub use http::Pace;
 pub use repository::Repository;

@@ -8,7 +8,7 @@ mod pool;
 
 use crate::core::PullRequestNews;
 use crate::credentials::Credentials;
-use pilot_forge::{Body, Gitea, Wanted};
+use pilot_forge::{Body, Gitea, Repository, Wanted};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{Code, Forge, ForgeKind, Problem, Project, Task, TaskId};
 use pool::{Due, Wishes};
@@ -67,7 +67,8 @@ struct Look {
     task: TaskId,
     repo: String,
     forge: Forge,
-    number: u64,
+    /// As it was when we last looked.
+    known: PullRequest,
 }
 
 /// Makes pull requests and looks at them.
@@ -98,9 +99,9 @@ impl Publisher {
     }
 
     /// Wants to know where a pull request stands.
-    pub(crate) fn look(&self, task: TaskId, repo: &str, forge: &Forge, number: u64) {
-        let (repo, forge) = (repo.to_owned(), forge.clone());
-        self.wishes().look.insert(task, Look { task, repo, forge, number });
+    pub(crate) fn look(&self, task: TaskId, repo: &str, forge: &Forge, known: &PullRequest) {
+        let (repo, forge, known) = (repo.to_owned(), forge.clone(), known.clone());
+        self.wishes().look.insert(task, Look { task, repo, forge, known });
         self.changed.notify_one();
     }
 
@@ -113,19 +114,6 @@ impl Publisher {
 
     fn wishes(&self) -> MutexGuard<'_, Wishes> {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn gitea(&self, forge: &Forge) -> Result<Gitea, Problem> {
-        let token = self.credentials.forge_token(&forge.name).ok_or_else(|| {
-            Problem::new(
-                Code::ForgeRefused,
-                format!("There is no token for the forge `{}`.", forge.name),
-            )
-            .hint("Add the forge again with `pilot forge add`.")
-        })?;
-        match forge.kind {
-            ForgeKind::Gitea => Gitea::new(&forge.url, token).map_err(Problem::from),
-        }
     }
 
     /// Makes the pull request, or finds out why not.
@@ -144,7 +132,7 @@ impl Publisher {
     }
 
     async fn try_make(&self, publication: &Publication) -> Result<PullRequest, Failure> {
-        let gitea = self.gitea(&publication.forge)?;
+        let gitea = gitea(&self.credentials, &publication.forge)?;
         let repository = gitea.repository(&publication.repo)?;
         let base_branch = match &publication.base {
             Some(base) => base.clone(),
@@ -176,16 +164,51 @@ impl Publisher {
         body.text()
     }
 
-    /// Where a pull request stands; none while it is open.
+    /// Where a pull request stands; none while it is open and looks as it did.
     async fn state(&self, look: &Look) -> Result<Option<PullRequestNews>, Failure> {
-        let gitea = self.gitea(&look.forge)?;
+        let gitea = gitea(&self.credentials, &look.forge)?;
         let repository = gitea.repository(&look.repo)?;
-        Ok(match gitea.state(&repository, look.number).await? {
-            pilot_forge::PullState::Open { .. } => None,
+        Ok(match gitea.state(&repository, look.known.number).await? {
+            pilot_forge::PullState::Open { head } => {
+                let seen = with_checks(&gitea, &repository, &look.known, head).await;
+                (seen != look.known).then_some(PullRequestNews::Seen(seen))
+            }
             pilot_forge::PullState::Merged { .. } => Some(PullRequestNews::Merged),
             pilot_forge::PullState::Closed { .. } => Some(PullRequestNews::Closed),
         })
     }
+}
+
+/// A forge with its token.
+pub(crate) fn gitea(credentials: &Credentials, forge: &Forge) -> Result<Gitea, Problem> {
+    let token = credentials.forge_token(&forge.name).ok_or_else(|| {
+        Problem::new(
+            Code::ForgeRefused,
+            format!("There is no token for the forge `{}`.", forge.name),
+        )
+        .hint("Add the forge again with `pilot forge add`.")
+    })?;
+    match forge.kind {
+        ForgeKind::Gitea => Gitea::new(&forge.url, token).map_err(Problem::from),
+    }
+}
+
+/// The pull request at `head`. Checks that cannot be read are left as they
+/// were, as long as they are of the same commit.
+async fn with_checks(
+    gitea: &Gitea,
+    repository: &Repository,
+    known: &PullRequest,
+    head: String,
+) -> PullRequest {
+    let checks = match gitea.checks(repository, &head).await {
+        Ok(checks) => checks,
+        Err(error) => {
+            tracing::debug!(%error, pull_request = known.number, "its checks cannot be read");
+            known.checks.clone().filter(|_| known.head == head)
+        }
+    };
+    PullRequest { head, checks, ..known.clone() }
 }
 
 /// The forge did not do it.

@@ -20,12 +20,4 @@ macro_rules! unbuilt {
     )+};
 }
 
-unbuilt!(
-    AttachmentNew,
-    IssueLookUp,
-    ForgeRemove,
-    ProviderRemove,
-    RunnerLook,
-    PreferenceGet,
-    PreferenceSet
-);
+unbuilt!(AttachmentNew, ForgeRemove, ProviderRemove, RunnerLook, PreferenceGet, PreferenceSet);

@@ -63,6 +63,19 @@ pub struct PullSeen {
     pub author: String,
 }
 
+/// What a CI says about a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckSaid {
+    /// `pending`, `success`, `failure`, `error` or `warning`.
+    pub state: &'static str,
+    /// Which check: a later word of the same takes the place of the earlier.
+    pub context: &'static str,
+    /// In its words.
+    pub description: &'static str,
+    /// Its page; the forge's own CI leaves the host out.
+    pub target_url: &'static str,
+}
+
 /// The double; it ends with its owner.
 #[derive(Debug)]
 pub struct GiteaDouble {
@@ -160,6 +173,23 @@ impl GiteaDouble {
     /// Makes an issue; its number.
     pub fn issue(&self, repository: &str, title: &str) -> u64 {
         self.core.world().issue(repository, "alice", title, "")
+    }
+
+    /// The same, with a text.
+    pub fn issue_saying(&self, repository: &str, title: &str, body: &str) -> u64 {
+        self.core.world().issue(repository, "alice", title, body)
+    }
+
+    /// Somebody's CI says something about a commit.
+    pub fn status(&self, repository: &str, commit: &str, said: &CheckSaid) {
+        let status = rows::Status {
+            id: 0,
+            state: said.state.to_owned(),
+            context: said.context.to_owned(),
+            description: said.description.to_owned(),
+            target_url: said.target_url.to_owned(),
+        };
+        self.core.world().status(repository, commit, status);
     }
 
     /// State of an issue: `open` or `closed`.

@@ -6,7 +6,7 @@ use pilot_proto::{Code, Problem, Secret};
 use pilot_testkit::forge::{Fault, GiteaDouble, SCOPES};
 use std::time::Duration;
 
-const SITE: &str = "alice/site";
+pub(crate) const SITE: &str = "alice/site";
 const WORK: &str = "pilot/add-a-test";
 
 /// Waits of a few milliseconds: the policy is under test, not our patience.
@@ -16,18 +16,18 @@ fn pace() -> Pace {
 }
 
 /// A forge with one repository and a bot that may write to it.
-struct Scene {
-    forge: GiteaDouble,
-    gitea: Gitea,
+pub(crate) struct Scene {
+    pub(crate) forge: GiteaDouble,
+    pub(crate) gitea: Gitea,
     token: String,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::under("").await
     }
 
-    async fn under(base: &str) -> Self {
+    pub(crate) async fn under(base: &str) -> Self {
         let forge = GiteaDouble::start_under(base).await;
         forge.repository(SITE);
         forge.collaborator(SITE, "bot", "write");
@@ -36,7 +36,7 @@ impl Scene {
         Self { forge, gitea, token }
     }
 
-    fn site(&self) -> Repository {
+    pub(crate) fn site(&self) -> Repository {
         self.gitea.repository(&self.forge.clone_url(SITE)).expect("it is of this forge")
     }
 

@@ -3,3 +3,4 @@
 
 mod double;
 mod gitea;
+mod seen;

@@ -1,6 +1,6 @@
 //! Filing and steering tasks, and answering what they ask.
 
-use super::{MAX_LINE, check_branch, check_word, invalid};
+use super::{MAX_LINE, check_branch, check_word, invalid, shown};
 use crate::core::Steer;
 use crate::dispatch::Answers;
 use crate::gate::Principal;
@@ -11,14 +11,20 @@ use pilot_proto::console::{
     TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
     TaskResume, TaskRetry, TaskSay, TaskStop,
 };
+use pilot_proto::task::Attachment;
 use pilot_proto::{Code, InboxItem, Problem, Task};
 
 /// Tasks filed at once.
 const MAX_TASKS: usize = 1000;
+/// Files for one task.
+const MAX_ATTACHMENTS: usize = 20;
+/// What file systems take.
+const MAX_FILE_NAME: usize = 255;
 
 impl Answers<TaskNew> for Parts {
     async fn answer(&self, _who: &Principal, new: NewTask) -> Result<Task, Problem> {
         check(&new)?;
+        self.check_attachments(std::slice::from_ref(&new)).await?;
         let mut tasks = self.core.file(vec![new], None).await?;
         tasks.pop().ok_or_else(|| Problem::new(Code::Internal, "The task was not filed."))
     }
@@ -36,6 +42,7 @@ impl Answers<TaskNewMany> for Parts {
                 Problem { message, ..problem }
             })?;
         }
+        self.check_attachments(&new.tasks).await?;
         if let Some(batch) = &new.batch {
             check_batch(batch)?;
         }
@@ -114,6 +121,26 @@ impl Answers<InboxAnswer> for Parts {
     }
 }
 
+impl Parts {
+    /// What a task is given must be here when its run asks for it.
+    async fn check_attachments(&self, tasks: &[NewTask]) -> Result<(), Problem> {
+        let all = tasks.iter().flat_map(|new| new.attachments.iter().cloned());
+        let all: Vec<Attachment> = all.collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let blobs = self.blobs.clone();
+        let missing = move || all.into_iter().find(|one| !blobs.has(&one.blob));
+        let missing = tokio::task::spawn_blocking(missing).await;
+        let missing = missing.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        missing.map_or(Ok(()), |one| {
+            let message = format!("`attachments`: the hub has no bytes of `{}`.", one.name);
+            Err(Problem::new(Code::NotFound, message)
+                .hint("Keep the file first; what is kept is named by its blob."))
+        })
+    }
+}
+
 fn check(new: &NewTask) -> Result<(), Problem> {
     if new.prompt.len() > NewTask::MAX_PROMPT {
         return Err(too_long("prompt", new.prompt.len()));
@@ -135,10 +162,35 @@ fn check(new: &NewTask) -> Result<(), Problem> {
     if let Some(model) = &new.model {
         check_word("model", model)?;
     }
+    if new.attachments.len() > MAX_ATTACHMENTS {
+        let count = new.attachments.len();
+        return Err(invalid(format!(
+            "`attachments`: {MAX_ATTACHMENTS} at most; these are {count}."
+        )));
+    }
+    for (at, one) in new.attachments.iter().enumerate() {
+        check_attachment(one, &new.attachments[..at])?;
+    }
     if new.limits.agent_secs == 0 || new.limits.setup_secs == 0 {
         return Err(invalid("`limits`: `agent_secs` and `setup_secs` are to be at least 1."));
     }
     Ok(())
+}
+
+/// Its name becomes that of a file beside the workspace.
+fn check_attachment(one: &Attachment, before: &[Attachment]) -> Result<(), Problem> {
+    let name = &one.name;
+    let is_name = !matches!(name.as_str(), "" | "." | "..")
+        && name.len() <= MAX_FILE_NAME
+        && !name.chars().any(|letter| letter == '/' || letter.is_control());
+    if !is_name {
+        return Err(invalid(format!("`attachments`: `{}` is no name of a file.", shown(name)))
+            .hint("Leave out directories and control characters."));
+    }
+    if before.iter().any(|other| other.name == *name) {
+        return Err(invalid(format!("`attachments`: there are two called `{name}`.")));
+    }
+    check_word("attachments.media_type", &one.media_type)
 }
 
 fn check_batch(batch: &NewBatch) -> Result<(), Problem> {

@@ -12,6 +12,11 @@ use pilot_proto::{Cursor, RunId, RunnerId, TaskId, Timestamp};
 use pilot_store::{Change, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// After a push, the first look at what its checks say: a forge starts them
+/// within seconds.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 impl Core {
     pub(crate) async fn hear(&mut self, turn: &mut Turn, news: &News) -> Result<(), StoreError> {
@@ -207,6 +212,8 @@ impl Core {
         }
         let event = match news {
             PullRequestNews::Open(pull_request) => {
+                // By then its checks have begun, if it has any.
+                self.next_review = self.next_review.min(turn.steady.after(FIRST_LOOK));
                 TaskEvent::PullRequestOpen { pull_request: pull_request.clone() }
             }
             PullRequestNews::Seen(pull_request) => {
@@ -270,7 +277,7 @@ impl Core {
             let project = self.board.projects.get(&task.project);
             let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
             if let (Some(project), Some(forge)) = (project, forge) {
-                self.reach.publisher.look(task.id, &project.repo, forge, pull_request.number);
+                self.reach.publisher.look(task.id, &project.repo, forge, pull_request);
             }
         }
     }

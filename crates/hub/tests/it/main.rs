@@ -4,6 +4,7 @@
 mod demo;
 mod enrolment;
 mod gate;
+mod held;
 mod house;
 mod journal;
 mod live;

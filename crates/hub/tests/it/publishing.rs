@@ -1,17 +1,18 @@
 //! From a pushed branch to a pull request, and on to its end.
 
-use crate::house::{House, new_task, project, soon};
+use crate::house::{House, eventually, new_task, project, soon};
 use crate::runner::FakeRunner;
 use pilot_client::Told;
 use pilot_proto::console::{
-    ForgeAdd, ForgeList, FromConsole, NewForge, NewProvider, NewTask, Nothing, ProjectAdd,
-    ProviderAdd, Say, TaskNew, TaskSay, ToConsole,
+    ForgeAdd, ForgeList, FromConsole, IssueLinks, IssueLookUp, NewForge, NewProvider, NewTask,
+    Nothing, ProjectAdd, ProviderAdd, Say, TaskNew, TaskSay, ToConsole,
 };
 use pilot_proto::run::Outcome;
+use pilot_proto::task::ChecksState;
 use pilot_proto::{
     Code, Event, ForgeKind, Problem, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState,
 };
-use pilot_testkit::forge::GiteaDouble;
+use pilot_testkit::forge::{CheckSaid, GiteaDouble};
 use std::time::Duration;
 
 const SITE: &str = "alice/site";
@@ -250,4 +251,72 @@ async fn keys_go_to_the_runs_that_need_them_and_to_no_disk() {
         assert!(!there, "a secret is in the database");
     }
     assert_eq!(crate::house::mode(&data.join("credentials")), 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_checks_of_a_pull_request_say_is_shown_with_the_task() {
+    let mut scene = Scene::new().await;
+    let (task, _, commit) = scene.pushed().await;
+    let since = scene.house.until(task, "in_review").await.task.since;
+    let shown = async |scene: &Scene, state: ChecksState| {
+        eventually(&format!("the checks are {state:?}"), || async {
+            let task = scene.house.show(task).await.task;
+            let checks = task.pull_request.as_ref().and_then(|pull| pull.checks.clone());
+            match checks {
+                Some(checks) if checks.state == state => Ok((task, checks)),
+                other => Err(other),
+            }
+        })
+        .await
+    };
+    let said = CheckSaid { state: "pending", context: "build", ..CheckSaid::default() };
+    scene.forge.status(SITE, &commit, &said);
+    shown(&scene, ChecksState::Pending).await;
+    let failed = CheckSaid { state: "failure", target_url: "https://ci.example/1", ..said };
+    scene.forge.status(SITE, &commit, &failed);
+    let (seen, checks) = shown(&scene, ChecksState::Failed).await;
+    assert_eq!((checks.total, checks.failed), (1, 1));
+    assert_eq!(checks.url.as_deref(), Some("https://ci.example/1"));
+    assert_eq!((seen.state.name(), seen.since), ("in_review", since), "it stands where it stood");
+    let house = scene.house.restart().await;
+    let kept = house.show(task).await.task.pull_request.and_then(|pull| pull.checks);
+    assert_eq!(kept.map(|checks| checks.state), Some(ChecksState::Failed));
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_of_issues_are_looked_up_each_by_itself() {
+    let scene = Scene::new().await;
+    let number = scene.forge.issue_saying(SITE, "It is broken", "Since yesterday.");
+    scene.forge.repository("alice/other");
+    let url = scene.forge.url();
+    let good = format!("{url}/{SITE}/issues/{number}");
+    let links = vec![
+        good.clone(),
+        format!("{url}/alice/other/issues/1"),
+        "https://elsewhere.example/a/b/issues/1".to_owned(),
+        format!("{url}/{SITE}/issues/404"),
+        "nonsense".to_owned(),
+        format!("  {good}#issuecomment-1 "),
+    ];
+    let found = scene.house.call::<IssueLookUp>(IssueLinks { links: links.clone() }).await;
+    assert_eq!(found.iter().map(|one| one.link.clone()).collect::<Vec<_>>(), links, "in order");
+    for one in [&found[0], &found[5]] {
+        assert_eq!(one.problem, None);
+        assert_eq!((one.project.as_deref(), one.number), (Some("site"), Some(number)));
+        assert_eq!((one.title.as_str(), one.body.as_str()), ("It is broken", "Since yesterday."));
+    }
+    for (at, said, hint) in [
+        (1, "No project has the repository `alice/other`", "pilot project add"),
+        (2, "no issue of a forge", url.as_str()),
+        (3, "404", ""),
+        (4, "no issue of a forge", url.as_str()),
+    ] {
+        let problem = found[at].problem.as_ref().expect("it cannot be read");
+        assert!(problem.message.contains(said), "{said}: {problem:?}");
+        assert!(problem.hint.contains(hint), "{hint}: {problem:?}");
+    }
+    let many = IssueLinks { links: vec![good; 101] };
+    assert_eq!(scene.house.refused::<IssueLookUp>(many).await.code, Code::TooLarge);
+    scene.house.hub.stop().await;
 }

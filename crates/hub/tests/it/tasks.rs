@@ -12,6 +12,7 @@ use pilot_proto::event::Event;
 use pilot_proto::inbox::{Ask, Decider};
 use pilot_proto::run::{Session, Usage};
 use pilot_proto::runner::Act;
+use pilot_proto::task::Attachment;
 use pilot_proto::{Answer, Code, InboxId, OnTimeout, TaskId};
 use uuid::Uuid;
 
@@ -164,7 +165,11 @@ async fn an_answer_reaches_the_run_and_the_journal_closes_the_item() {
     let all = house.call::<InboxList>(InboxQuery { task: Some(task), all: Some(true) }).await;
     let answered = all[0].answered.clone().expect("it is kept with its answer");
     assert_eq!((&answered.answer, &answered.decider), (&answer, &decider));
-    assert_eq!(house.refused::<InboxAnswer>(allow()).await.code, Code::Precondition);
+    let problem = house.refused::<InboxAnswer>(allow()).await;
+    assert_eq!(problem.code, Code::Precondition);
+    let said = problem.message.as_str();
+    assert!(said.starts_with("`owner` allowed this already, "), "by whom: {said}");
+    assert!(said.ends_with(" ago."), "and when: {said}");
     house.hub.stop().await;
 }
 
@@ -243,6 +248,41 @@ async fn an_ended_task_can_be_resumed_where_it_was_and_retried_from_its_base() {
     let detail = house.show(task).await;
     assert_eq!(detail.runs.len(), 3);
     assert_eq!(detail.task.usage.input_tokens, 5, "what it used is remembered");
+    house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_a_task_is_given_have_names_and_are_kept_by_the_hub() {
+    let house = House::new().await;
+    house.project().await;
+    let runner = FakeRunner::connected(&house, 1).await;
+    let blob = runner.store(b"a picture").await;
+    let good = Attachment {
+        name: "screen shot.png".to_owned(),
+        media_type: "image/png".to_owned(),
+        blob,
+        size: 9,
+    };
+    let with = |attachments: Vec<Attachment>| NewTask { attachments, ..new_task("p", "fix it") };
+    let named = |name: &str| Attachment { name: name.to_owned(), ..good.clone() };
+    let lost = "0123456789012345678901234567890123456789".parse().expect("40 hex digits");
+    for (attachments, code, said) in [
+        (vec![named("../a")], Code::Invalid, "no name of a file"),
+        (vec![named("a\nb")], Code::Invalid, "no name of a file"),
+        (vec![named("")], Code::Invalid, "no name of a file"),
+        (vec![good.clone(), good.clone()], Code::Invalid, "two called"),
+        (vec![Attachment { blob: lost, ..good.clone() }], Code::NotFound, "no bytes"),
+        (vec![good.clone(); 21], Code::Invalid, "20 at most"),
+    ] {
+        let problem = house.refused::<TaskNew>(with(attachments.clone())).await;
+        assert_eq!(problem.code, code, "{problem}");
+        assert!(problem.message.contains(said), "{said}: {problem}");
+        let many = NewTasks { tasks: vec![with(attachments)], batch: None };
+        assert_eq!(house.refused::<TaskNewMany>(many).await.code, code);
+    }
+    house.call::<TaskNew>(with(vec![good.clone()])).await;
+    let mut runner = runner;
+    assert_eq!(runner.take().await.attachments, [good], "they go along");
     house.hub.stop().await;
 }
 

@@ -163,18 +163,20 @@ impl<'a> Shapes<'a> {
     }
 
     /// The state of a commit: the worst of the latest status of each context.
-    pub(super) fn combined(&self, commit: &str) -> Value {
+    /// Only these come in pages; the count is of all.
+    pub(super) fn combined(&self, commit: &str, page: usize, size: usize) -> Value {
         let all = self.repo.statuses.get(commit).map(Vec::as_slice).unwrap_or_default();
         let latest: BTreeMap<&str, &Status> =
             all.iter().map(|status| (status.context.as_str(), status)).collect();
         let worst = ["error", "failure", "pending", "success"]
             .into_iter()
             .find(|state| latest.values().any(|status| status.state == *state));
+        let shown = latest.values().skip((page - 1) * size).take(size);
         json!({
             "state": worst.unwrap_or(""),
             "sha": commit,
             "total_count": latest.len(),
-            "statuses": latest.values().map(|status| status_shape(status)).collect::<Vec<_>>(),
+            "statuses": shown.map(|status| status_shape(status)).collect::<Vec<_>>(),
             "repository": self.repository(),
         })
     }

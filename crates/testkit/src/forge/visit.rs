@@ -63,7 +63,12 @@ impl Visit<'_> {
             }
             ("POST", ["statuses", commit]) => self.create_status(world, commit),
             ("GET", ["commits", commit, "status"]) => {
-                Ok(Answer::json(200, &self.shape(world, |shapes| shapes.combined(commit))))
+                let size = self.ask.number("limit").unwrap_or(30).clamp(1, world.max_page);
+                let page = self.ask.number("page").unwrap_or(1).max(1);
+                Ok(Answer::json(
+                    200,
+                    &self.shape(world, |shapes| shapes.combined(commit, page, size)),
+                ))
             }
             ("GET", ["commits", commit, "statuses"] | ["statuses", commit]) => {
                 let repo = world.row(&self.full_name);
