@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pilot_proto::{Mode, OnTimeout};
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ const EXIT_CODES: &str = "Exit codes:
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Globals {
     /// Hub to talk to; without it, the one on this machine
-    #[arg(long, global = true, env = "PILOTHOUSE_HUB", value_name = "URL")]
+    #[arg(long, global = true, env = "PILOTHOUSE_HUB", value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) hub: Option<String>,
     /// File with the token for --hub; without it, PILOTHOUSE_TOKEN is the token
     #[arg(long, global = true, env = "PILOTHOUSE_TOKEN_FILE", value_name = "FILE")]
@@ -48,7 +49,7 @@ pub(crate) struct Globals {
 pub(crate) enum Command {
     /// Start a hub and a runner on this machine, with a demo project
     Up(Up),
-    /// Start a hub
+    /// Start a hub, or open its pages
     Hub(Hub),
     /// Start a runner, or look after runners
     Runner(Runner),
@@ -98,7 +99,29 @@ pub(crate) struct Up {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Hub {
+    #[command(subcommand)]
+    pub(crate) command: Option<HubCommand>,
+    #[command(flatten)]
+    pub(crate) start: HubStart,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// Print a link that signs one browser in as you
+    Open {
+        /// Open it on this desktop as well
+        #[arg(long)]
+        open: bool,
+        /// How long it can be used
+        #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        valid_secs: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HubStart {
     /// Address to listen on; anything but loopback is served with TLS
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR:PORT")]
     pub(crate) listen: SocketAddr,
@@ -146,7 +169,7 @@ pub(crate) enum RunnerCommand {
     /// Make a single-use code that enrols one runner
     JoinCode {
         /// How long it can be used
-        #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+        #[arg(long, default_value_t = 900, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
         valid_secs: u64,
     },
     /// List runners

@@ -3,6 +3,7 @@
 pub(crate) mod connect;
 pub(crate) mod daemons;
 pub(crate) mod forge;
+pub(crate) mod hub;
 pub(crate) mod inbox;
 pub(crate) mod project;
 pub(crate) mod provider;

@@ -43,7 +43,10 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
             Ok(Done::Well)
         }
         Command::Up(up) => commands::daemons::up(&globals, &up),
-        Command::Hub(hub) => commands::daemons::hub(&globals, hub),
+        Command::Hub(args::Hub { command: None, start }) => commands::daemons::hub(&globals, start),
+        Command::Hub(args::Hub { command: Some(command), .. }) => {
+            commands::hub::run(&globals, &command)
+        }
         Command::Runner(args::Runner { command: None, start }) => {
             commands::daemons::runner(&globals, start)
         }

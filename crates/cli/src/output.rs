@@ -182,9 +182,7 @@ fn say(problem: &Problem) {
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<ClientError>() {
         Some(
-            ClientError::Refused(_)
-            | ClientError::Unauthorized { .. }
-            | ClientError::Older { .. },
+            ClientError::Refused(_) | ClientError::Unauthorized { .. } | ClientError::Older { .. },
         ) => ExitCode::from(1),
         Some(_) => ExitCode::from(3),
         None if error.downcast_ref::<NoHub>().is_some() => ExitCode::from(3),

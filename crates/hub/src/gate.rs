@@ -133,6 +133,11 @@ impl Gate {
         self.principal(self.tokens.iter().position(|(right, ..)| same_secret(token, right))?)
     }
 
+    /// Whose hub it is.
+    pub(crate) fn owner(&self) -> Option<Principal> {
+        self.principal(0)
+    }
+
     /// What ties something kept under `hash` to this principal's token.
     pub(crate) fn bind(&self, hash: &str, principal: &Principal) -> String {
         let token = self.tokens.get(principal.token).map(|(token, ..)| token.clone());

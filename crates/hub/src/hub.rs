@@ -12,10 +12,11 @@ use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
 use crate::publish::Publisher;
-use crate::sessions::{Sessions, SharedSessions};
+use crate::sessions::{self, Sessions, SharedSessions};
 use crate::tls::{self, Certificate};
 use crate::web::Web;
 use crate::{demo, http, listen};
+use pilot_proto::{Problem, Secret};
 use pilot_store::Store;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -67,8 +68,11 @@ pub struct Running {
     pub token_path: PathBuf,
     /// SHA-256 of its certificate in hex; none for plain HTTP on loopback.
     pub fingerprint: Option<String>,
+    /// Where people find its pages.
+    pub page_url: String,
     data: DataDirectory,
     store: Store,
+    sessions: SharedSessions,
     /// Nobody comes in any more, and sockets close.
     closing: CancellationToken,
     sockets: TaskTracker,
@@ -151,10 +155,10 @@ impl Hub {
             connections,
             credentials,
             core,
-            sessions,
+            sessions: Arc::clone(&sessions),
             web: Web::embedded(),
             url: url.clone(),
-            page_url,
+            page_url: page_url.clone(),
             fingerprint: fingerprint.clone(),
             sockets: sockets.clone(),
             stop: closing.clone(),
@@ -170,8 +174,10 @@ impl Hub {
             url,
             token_path,
             fingerprint,
+            page_url,
             data,
             store,
+            sessions,
             closing,
             sockets,
             doors,
@@ -182,6 +188,11 @@ impl Hub {
 }
 
 impl Running {
+    /// A link that signs one browser in as the hub's owner, for five minutes.
+    pub async fn sign_in_link(&self) -> Result<Secret, Problem> {
+        sessions::owner_link(&self.sessions, &self.page_url).await
+    }
+
     /// Stops accepting, commits what was taken in, and closes; within about
     /// ten seconds, whatever the peers do.
     pub async fn stop(self) {

@@ -112,6 +112,22 @@ impl Sessions {
         Ok(())
     }
 
+    /// Makes a code that signs one browser in as `who`.
+    async fn code(&self, who: &Principal, secs: u64) -> Result<(Secret, Timestamp), Problem> {
+        let (code, now) = (random()?, clock::now());
+        let hash = hash(&code);
+        let expires_at = now.after(Duration::from_secs(secs));
+        let made = SignInCode {
+            binding: self.gate.bind(&hash, who),
+            principal: who.name.clone(),
+            expires_at,
+            hash,
+        };
+        self.store.put_sign_in_code(&made, now).await.map_err(|error| error.problem())?;
+        tracing::info!(who = who.name, secs, "a sign-in code was made");
+        Ok((Secret::new(code), expires_at))
+    }
+
     /// Whom a code signs in; it is used up.
     async fn redeem(&self, code: &str) -> Result<Option<Principal>, Problem> {
         let hash = hash(code);
@@ -165,22 +181,24 @@ impl Answers<SignInCodeNew> for Parts {
         if !(1..=MOST_CODE_SECS).contains(&valid_secs) {
             return Err(invalid(format!("`valid_secs` may be 1 to {MOST_CODE_SECS}.")));
         }
-        let (code, now) = (random()?, clock::now());
-        let hash = hash(&code);
-        let expires_at = now.after(Duration::from_secs(valid_secs));
-        let made = SignInCode {
-            binding: self.sessions.gate.bind(&hash, who),
-            principal: who.name.clone(),
-            expires_at,
-            hash,
-        };
-        let kept = self.store.put_sign_in_code(&made, now).await;
-        kept.map_err(|error| error.problem())?;
-        tracing::info!(who = who.name, valid_secs, "a sign-in code was made");
-        // Behind `#`: a browser sends it to no server, and no proxy logs it.
-        let link = Secret::new(format!("{}/#sign-in={code}", self.page_url));
-        Ok(NewSignInCodeMade { link, expires_at })
+        let (code, expires_at) = self.sessions.code(who, valid_secs).await?;
+        Ok(NewSignInCodeMade { link: link(&self.page_url, &code), expires_at })
     }
+}
+
+/// A link of the hub's page that signs the owner in: once, within five minutes.
+pub(crate) async fn owner_link(sessions: &Sessions, page_url: &str) -> Result<Secret, Problem> {
+    let owner = sessions
+        .gate
+        .owner()
+        .ok_or_else(|| Problem::new(Code::Internal, "This hub has lost its owner."))?;
+    let (code, _) = sessions.code(&owner, CODE_SECS).await?;
+    Ok(link(page_url, &code))
+}
+
+/// Behind `#`: a browser sends it to no server, and no proxy logs it.
+fn link(page_url: &str, code: &Secret) -> Secret {
+    Secret::new(format!("{page_url}/#sign-in={}", code.expose()))
 }
 
 fn random() -> Result<String, Problem> {

@@ -2,7 +2,7 @@
 //! hidden ones that a runner and a shim start.
 
 use super::{Done, connect};
-use crate::args::{Globals, Hub as HubArguments, RunnerStart, Up};
+use crate::args::{Globals, HubStart, RunnerStart, Up};
 use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-pub(crate) fn hub(globals: &Globals, arguments: HubArguments) -> anyhow::Result<Done> {
+pub(crate) fn hub(globals: &Globals, arguments: HubStart) -> anyhow::Result<Done> {
     log_to_stderr();
     let mut options =
         HubOptions::new(connect::data_directory(globals)?.join("hub"), arguments.listen);
@@ -35,6 +35,7 @@ pub(crate) fn hub(globals: &Globals, arguments: HubArguments) -> anyhow::Result<
             output::line(&format!("certificate {fingerprint}"))?;
         }
         output::line(&format!("owner's token in {}", hub.token_path.display()))?;
+        output::line(&format!("pages at {}", page(&hub).await?))?;
         told_to_stop().await?;
         hub.stop().await;
         Ok(Done::Well)
@@ -65,7 +66,7 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
         let hub = Hub::start(options).await?;
         let runner = self::options(data.join("runner"), None, arguments.workers, false)?;
         let runner = start_runner(globals, runner).await?;
-        welcome(globals, &hub.url)?;
+        welcome(globals, &hub).await?;
         let ended = serve(runner).await;
         hub.stop().await;
         ended
@@ -74,16 +75,27 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
 
 /// What a person who has just started it needs to know: where it is, and one
 /// line that does something.
-fn welcome(globals: &Globals, url: &str) -> anyhow::Result<()> {
+async fn welcome(globals: &Globals, hub: &pilot_hub::Running) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let program = program.display();
     let data = match &globals.data {
         Some(data) => format!(" --data {}", data.display()),
         None => String::new(),
     };
+    let url = &hub.url;
     output::line(&format!("hub listens on {url}; a runner on this machine is connected to it"))?;
+    output::line(&format!("pages at {}", page(hub).await?))?;
     output::line("run a first task:")?;
     output::line(&format!("  {program}{data} task new --project demo --agent scripted --wait"))
+}
+
+/// Where the pages are; for a person at a terminal with the way in, which is
+/// not for a log file.
+async fn page(hub: &pilot_hub::Running) -> anyhow::Result<String> {
+    if !std::io::stdout().is_terminal() {
+        return Ok(format!("{}/ (`pilot hub open` makes a link to sign in with)", hub.page_url));
+    }
+    Ok(hub.sign_in_link().await?.expose().to_owned())
 }
 
 /// Until a signal, or until the runner ends by itself.

@@ -50,6 +50,9 @@ fn wrong_input_gets_a_clear_answer() {
     );
     check(&world, &["runner", "revoke", "abcdef99"], 1, &["no runner", "runner list"]);
     check(&world, &["runner", "--workers", "0"], 2, &["--workers"]);
+    check(&world, &["runner", "join-code", "--valid-secs", "0"], 2, &["--valid-secs"]);
+    check(&world, &["hub", "open", "--valid-secs", "0"], 2, &["--valid-secs"]);
+    check(&world, &["--hub", "", "task", "list"], 2, &["--hub"]);
     check(&world, &["frobnicate"], 2, &["Usage"]);
     check(&world, &["--version"], 0, &["pilot 0."]);
     check(&world, &["completions", "bash"], 0, &["_pilot"]);
@@ -189,4 +192,16 @@ fn help_does_not_show_what_the_environment_holds() {
     let output = command.output().expect("the product starts");
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(help.contains("PILOTHOUSE_STORE") && !help.contains("hunter2"), "{help}");
+}
+
+#[test]
+fn a_link_opens_the_pages_for_one_browser() {
+    let world = World::with_hub();
+    let said = world.pilot(&["hub", "open"]);
+    assert_eq!(said.code(), 0, "{}", said.err);
+    let begin = format!("http://127.0.0.1:{}/#sign-in=", world.port());
+    let code = said.out.trim().strip_prefix(&begin);
+    assert!(code.is_some_and(|code| code.len() == 64), "alone on its line: {}", said.out);
+    let log = std::fs::read_to_string(world.path("hub.log")).unwrap_or_default();
+    assert!(!log.contains("#sign-in="), "no way in stands in a log file: {log}");
 }

@@ -22,8 +22,8 @@ const MOST_SECS: u64 = 24 * 3600;
 impl Answers<JoinCodeNew> for Parts {
     async fn answer(&self, who: &Principal, new: NewJoinCode) -> Result<NewJoinCodeMade, Problem> {
         let valid_secs = new.valid_secs.unwrap_or(VALID_SECS);
-        if valid_secs > MOST_SECS {
-            return Err(invalid(format!("`valid_secs` may be {MOST_SECS} at most.")));
+        if !(1..=MOST_SECS).contains(&valid_secs) {
+            return Err(invalid(format!("`valid_secs` may be 1 to {MOST_SECS}.")));
         }
         let code = clock::random_hex()
             .map_err(|error| Problem::new(Code::Internal, format!("No random bytes: {error}.")))?;

@@ -34,10 +34,16 @@ async fn a_join_code_lets_one_runner_in_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_join_code_lets_nobody_in() {
     let house = House::new().await;
-    let code = house.call::<JoinCodeNew>(NewJoinCode { valid_secs: Some(0) }).await.code;
+    let code = house.call::<JoinCodeNew>(NewJoinCode { valid_secs: Some(1) }).await.code;
+    // However late we wake up, it is too late for the code.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let problem = join(&code, &key()).await.expect_err("it is too old");
     assert_eq!(problem.code, Code::Unauthorized, "{problem}");
     assert!(house.runners().await.is_empty());
+    for secs in [0, 24 * 3600 + 1] {
+        let new = NewJoinCode { valid_secs: Some(secs) };
+        assert_eq!(house.refused::<JoinCodeNew>(new).await.code, Code::Invalid, "{secs}");
+    }
     house.hub.stop().await;
 }
 

@@ -84,7 +84,7 @@ async fn code(house: &House) -> String {
     let made = house.call::<SignInCodeNew>(NewSignInCode::default()).await;
     let link = made.link.expose().to_owned();
     let (page, code) = link.split_once("/#sign-in=").expect("a link with a code");
-    assert_eq!(page, house.hub.url, "it leads to the hub's page");
+    assert_eq!(page, house.hub.page_url, "it leads to the hub's page");
     code.to_owned()
 }
 
@@ -129,6 +129,8 @@ async fn a_browser_signs_in_with_a_token_and_stays_so_over_a_restart() {
 async fn a_code_signs_one_browser_in_once() {
     let house = House::new().await;
     let shown = serde_json::json!({ "code": code(&house).await }).to_string();
+    let link = house.hub.sign_in_link().await.expect("the hub makes one by itself");
+    assert!(link.expose().starts_with(&format!("{}/#sign-in=", house.hub.url)), "{link:?}");
     let (mut first, mut second) = (Browser::new(&house), Browser::new(&house));
     assert_eq!(first.sign_in(&shown).await.0, 200);
     assert!(first.status().await.1.contains("owner"), "as whoever made the code");
