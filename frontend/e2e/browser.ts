@@ -2,7 +2,13 @@
 // Chromium at a size. Elements are found by role and name, as a screen reader
 // or a keyboard user would; so a flow is written once for all of them.
 
-import { Builder, By, Key, type WebDriver, type WebElement } from "selenium-webdriver";
+import {
+  Builder,
+  By,
+  Key,
+  type WebDriver,
+  type WebElement,
+} from "selenium-webdriver";
 import chrome from "selenium-webdriver/chrome.js";
 import { until } from "./programs";
 
@@ -74,9 +80,15 @@ export class Browser {
       `--window-size=${size.width},${size.height}`,
     );
     options.setBinaryPath("/usr/bin/chromium");
-    if (dark) options.addArguments("--force-dark-mode=0", "--blink-settings=preferredColorScheme=0");
+    if (dark)
+      options.addArguments(
+        "--force-dark-mode=0",
+        "--blink-settings=preferredColorScheme=0",
+      );
     if (size.width < 500) {
-      options.setMobileEmulation({ deviceMetrics: { ...size, pixelRatio: 1, touch: true, mobile: true } } as never);
+      options.setMobileEmulation({
+        deviceMetrics: { ...size, pixelRatio: 1, touch: true, mobile: true },
+      } as never);
     }
     const service = new chrome.ServiceBuilder("/usr/bin/chromedriver");
     const driver = await new Builder()
@@ -102,12 +114,16 @@ export class Browser {
   }
 
   async all(role: RoleName, name: string | RegExp): Promise<WebElement[]> {
-    const [text, exact] = typeof name === "string" ? [name, true] : [name.source, false];
+    const [text, exact] =
+      typeof name === "string" ? [name, true] : [name.source, false];
     return this.driver.executeScript<WebElement[]>(FIND, role, text, exact);
   }
 
   async find(role: RoleName, name: string | RegExp): Promise<WebElement> {
-    return until(`a ${role} called ${String(name)}`, async () => (await this.all(role, name))[0]);
+    return until(
+      `a ${role} called ${String(name)}`,
+      async () => (await this.all(role, name))[0],
+    );
   }
 
   async has(role: RoleName, name: string | RegExp): Promise<boolean> {
@@ -119,7 +135,10 @@ export class Browser {
     await until(`a click on the ${role} ${String(name)}`, async () => {
       const element = (await this.all(role, name))[0];
       if (!element) return false;
-      await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center' })", element);
+      await this.driver.executeScript(
+        "arguments[0].scrollIntoView({ block: 'center' })",
+        element,
+      );
       await element.click();
       return true;
     });
@@ -134,11 +153,18 @@ export class Browser {
 
   async choose(name: string | RegExp, option: string): Promise<void> {
     const select = await this.find("combobox", name);
-    await select.findElement(By.xpath(`.//option[contains(normalize-space(.), "${option}")]`)).click();
+    await select
+      .findElement(
+        By.xpath(`.//option[contains(normalize-space(.), "${option}")]`),
+      )
+      .click();
   }
 
   async press(...keys: string[]): Promise<void> {
-    await this.driver.actions().sendKeys(...keys).perform();
+    await this.driver
+      .actions()
+      .sendKeys(...keys)
+      .perform();
   }
 
   /** Everything that can be read on the page. */
@@ -155,7 +181,9 @@ export class Browser {
 
   /** Where the page is, below its base. */
   async place(): Promise<string> {
-    return this.driver.executeScript<string>("return location.pathname + location.search");
+    return this.driver.executeScript<string>(
+      "return location.pathname + location.search",
+    );
   }
 
   /** What a click on a link to here would do. */

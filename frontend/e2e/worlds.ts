@@ -26,9 +26,19 @@ export async function outside(place: Place): Promise<Outside> {
 /** What the product's processes see of this machine. */
 export function environment(place: Place): NodeJS.ProcessEnv {
   const claude = path.join(ROOT, ".tools/claude/node_modules/.bin");
-  const kept = ["DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "LANG"];
+  const kept = [
+    "DISPLAY",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "LANG",
+  ];
   return {
-    ...Object.fromEntries(kept.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+    ...Object.fromEntries(
+      kept.flatMap((name) =>
+        process.env[name] ? [[name, process.env[name]]] : [],
+      ),
+    ),
     PATH: `${claude}:${path.dirname(program("pilot"))}:${process.env["PATH"]}`,
     HOME: place.directory,
     XDG_DATA_HOME: place.path("share"),
@@ -48,7 +58,13 @@ export class Hub {
   ) {}
 
   static async start(place: Place, workers = 4): Promise<Hub> {
-    const args = ["up", "--listen", "127.0.0.1:0", "--workers", String(workers)];
+    const args = [
+      "up",
+      "--listen",
+      "127.0.0.1:0",
+      "--workers",
+      String(workers),
+    ];
     place.start(program("pilot"), args, "hub", { env: environment(place) });
     const hub = new Hub(place, "");
     const url = await until("the hub answers", async () => {
@@ -59,13 +75,20 @@ export class Hub {
   }
 
   address(): string {
-    return this.pilot(["hub", "open"]).trim().replace(/[/#].*$/s, "");
+    return this.pilot(["hub", "open"])
+      .trim()
+      .replace(/[/#].*$/s, "");
   }
 
   /** Runs the command line as a person would; gives what it printed. */
   pilot(args: string[], input = ""): string {
-    const done = spawnSync(program("pilot"), args, { env: environment(this.place), input, encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
+    const done = spawnSync(program("pilot"), args, {
+      env: environment(this.place),
+      input,
+      encoding: "utf8",
+    });
+    if (done.status !== 0)
+      throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
     return done.stdout;
   }
 

@@ -17,9 +17,8 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let (gitea, model) = runtime.block_on(async {
-        (GiteaDouble::start_under("/git").await, Model::start().await)
-    });
+    let (gitea, model) =
+        runtime.block_on(async { (GiteaDouble::start_under("/git").await, Model::start().await) });
     let token = gitea.token("alice", &["write:repository", "write:issue", "read:user"]);
     gitea.repository(REPOSITORY);
     gitea.make_private(REPOSITORY);

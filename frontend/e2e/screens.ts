@@ -1,0 +1,41 @@
+// Every screen of the product, by name: where it is, and how it is come by.
+
+import type { Task } from "../src/api/generated/proto";
+import type { Browser } from "./browser";
+
+export interface Screen {
+  name: string;
+  path: string;
+  /** Shown when this can be read. */
+  says: RegExp;
+  then?: (browser: Browser) => Promise<void>;
+}
+
+export function screens(tasks: Map<string, Task>): Screen[] {
+  const of = (name: string): string => `/tasks/${tasks.get(name)?.id ?? ""}`;
+  const group = tasks.get("best-1")?.group ?? "";
+  return [
+    { name: "inbox", path: "/", says: /date library/i },
+    { name: "tasks", path: "/tasks", says: /typo in the footer/i },
+    { name: "new-task", path: "/new?project=site", says: /prompt/i },
+    { name: "paste-many", path: "/new/many", says: /paste/i },
+    { name: "conversation", path: of("best-1"), says: /money has a module/i },
+    { name: "log", path: `${of("working")}/log`, says: /compiling module/i },
+    {
+      name: "changes",
+      path: `${of("best-1")}/diff?file=${encodeURIComponent("src/price.ts")}`,
+      says: /reduce/i,
+    },
+    { name: "timeline", path: `${of("best-1")}/timeline`, says: /now/i },
+    {
+      name: "files",
+      path: `${of("best-1")}/files`,
+      says: /PILOTHOUSE_ARTIFACTS|artifact|file/i,
+    },
+    { name: "compare", path: `/compare/${group}`, says: /keep/i },
+    { name: "runners", path: "/runners", says: /scripted/i },
+    { name: "projects", path: "/projects", says: /site/i },
+    { name: "credentials", path: "/credentials", says: /home/i },
+    { name: "settings", path: "/settings", says: /theme|appearance/i },
+  ];
+}
