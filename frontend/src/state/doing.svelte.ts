@@ -1,0 +1,27 @@
+// Something a person asked the hub for: under way, or refused and why. What
+// they typed for it stays with them until it has worked.
+
+import { asProblem } from "$/api/errors";
+import type { Problem } from "$/api/generated/proto";
+
+export class Doing {
+  /** What is under way, by the name it was begun with. */
+  busy = $state<string | null>(null);
+  problem = $state.raw<Problem | null>(null);
+
+  /** True once it has worked. One thing at a time. */
+  async run(name: string, act: () => Promise<unknown>): Promise<boolean> {
+    if (this.busy !== null) return false;
+    this.busy = name;
+    this.problem = null;
+    try {
+      await act();
+      return true;
+    } catch (thrown) {
+      this.problem = asProblem(thrown);
+      return false;
+    } finally {
+      this.busy = null;
+    }
+  }
+}
