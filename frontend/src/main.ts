@@ -6,6 +6,7 @@ import App from "./App.svelte";
 import { app } from "./state/app.svelte";
 import { clock } from "./state/clock.svelte";
 import { route } from "./state/route.svelte";
+import { theme } from "./state/theme.svelte";
 import "./styles/reset.css";
 import "./styles/palette.css";
 import "./styles/roles.css";
@@ -13,6 +14,7 @@ import "./styles/type.css";
 
 const inWindow = "__TAURI_INTERNALS__" in window;
 const host = inWindow ? (await import("./host/tauri")).tauri : (await import("./host/browser")).browser;
+theme.start();
 route.start(host.base);
 clock.start();
 await app.start(host);
