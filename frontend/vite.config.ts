@@ -19,7 +19,7 @@ export default defineConfig({
   base: "./",
   resolve: {
     alias: { $: fileURLToPath(new URL("./src", import.meta.url)) },
-    conditions: process.env["VITEST"] ? ["browser"] : [],
+    ...(process.env["VITEST"] ? { conditions: ["browser"] } : {}),
   },
   build: {
     target: "safari16",
