@@ -39,7 +39,9 @@ export class OpenTask {
   get stamp(): string {
     const task = this.task;
     if (!task) return `${this.session.standing.state}`;
-    return [this.session.standing.state, task.state, task.run, task.since, task.attempts, task.pushed].join(" ");
+    return [this.session.standing.state, task.state, task.run, task.since, task.attempts, task.pushed].join(
+      " ",
+    );
   }
 
   async read(): Promise<void> {

@@ -5,15 +5,7 @@ import type { Role, Task } from "$/api/generated/proto";
 import { ENDED } from "$/parts/task-state";
 
 export type ActionName =
-  | "publish"
-  | "keep"
-  | "resume"
-  | "retry"
-  | "interrupt"
-  | "reassign"
-  | "pull_request"
-  | "dismiss"
-  | "stop";
+  "publish" | "keep" | "resume" | "retry" | "interrupt" | "reassign" | "pull_request" | "dismiss" | "stop";
 
 export interface Action {
   name: ActionName;
@@ -40,7 +32,15 @@ const KEYS: Record<ActionName, string> = {
 };
 
 /** Failures after which going on makes more sense than starting over. */
-const GO_ON = new Set(["agent_limit", "limit_reached", "unanswered", "agent_failed", "run_lost", "push_rejected", "denied"]);
+const GO_ON = new Set([
+  "agent_limit",
+  "limit_reached",
+  "unanswered",
+  "agent_failed",
+  "run_lost",
+  "push_rejected",
+  "denied",
+]);
 
 export function actionsOf(task: Task, may: (role: Role) => boolean): Action[] {
   return possible(task)
@@ -57,7 +57,8 @@ function possible(task: Task): Action[] {
   if (over || task.state === "in_review") {
     if (begun) actions.push({ ...plain("resume", "Continue", "operator"), fitting: goesOn(task) });
   }
-  if (over) actions.push({ ...plain("retry", "Retry", "operator"), fitting: startsOver(task), confirm: retry(task) });
+  if (over)
+    actions.push({ ...plain("retry", "Retry", "operator"), fitting: startsOver(task), confirm: retry(task) });
   if (task.state !== "publishing" && task.state !== "in_review") {
     actions.push({ ...plain("reassign", "Re-assign…", "operator") });
   }

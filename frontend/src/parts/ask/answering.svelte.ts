@@ -29,7 +29,9 @@ export class Answering {
 
   /** Somebody else, or the default, was faster. */
   get gone(): boolean {
-    return this.problem !== null && (this.problem.code === "precondition" || this.problem.code === "not_found");
+    return (
+      this.problem !== null && (this.problem.code === "precondition" || this.problem.code === "not_found")
+    );
   }
 
   /** What is typed for this item under `name`. */

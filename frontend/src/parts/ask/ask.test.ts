@@ -35,7 +35,9 @@ describe("choices", () => {
 
   it("takes words instead of an option, and beside several", () => {
     expect(answersOf(write(choose({}, one, "A"), one, "neither"), [one])).toEqual({ "Which?": "neither" });
-    expect(answersOf(write(choose({}, many, "A"), many, "and D"), [many])).toEqual({ "Which ones?": "A, and D" });
+    expect(answersOf(write(choose({}, many, "A"), many, "and D"), [many])).toEqual({
+      "Which ones?": "A, and D",
+    });
   });
 
   it("has no answer while a question is open", () => {
@@ -51,7 +53,10 @@ describe("an edited input", () => {
   it("is the command where there is one, with all else kept", () => {
     const input = { command: "rm -r build", description: "clean" };
     expect(editable(input).text).toBe("rm -r build");
-    expect(edited(input, "ls build")).toEqual({ ok: true, input: { command: "ls build", description: "clean" } });
+    expect(edited(input, "ls build")).toEqual({
+      ok: true,
+      input: { command: "ls build", description: "clean" },
+    });
     expect(edited(input, "  ").ok).toBe(false);
   });
 
@@ -82,7 +87,10 @@ describe("a tool's input", () => {
       odd: { deep: [1] },
     });
     expect(shapes.map((shape) => shape.kind)).toEqual(["path", "edit", "field", "json"]);
-    expect(toolShape({ command: "ls", description: "look" }).map((shape) => shape.kind)).toEqual(["command", "field"]);
+    expect(toolShape({ command: "ls", description: "look" }).map((shape) => shape.kind)).toEqual([
+      "command",
+      "field",
+    ]);
     expect(toolShape({ todos: [{ content: "x", status: "pending" }] })).toEqual([
       { kind: "todos", items: [{ text: "x", status: "pending" }] },
     ]);
@@ -101,7 +109,12 @@ describe("an answer", () => {
     expect(asked.lost).toBe(true);
     expect(new Answering("item-1").draft("reason").text).toBe("too wide");
 
-    expect(await asked.send(hub(() => Promise.resolve("{}")), { answer: "deny", reason: "too wide" })).toBe(true);
+    expect(
+      await asked.send(
+        hub(() => Promise.resolve("{}")),
+        { answer: "deny", reason: "too wide" },
+      ),
+    ).toBe(true);
     expect(asked.sent).toEqual({ answer: "deny", reason: "too wide" });
     expect(new Answering("item-1").draft("reason").text).toBe("");
   });

@@ -7,7 +7,12 @@ export type Edited = { ok: true; input: JsonValue } | { ok: false; error: string
 
 /** The command is all there is to change for a person. */
 function hasCommand(input: JsonValue): input is { [key in string]: JsonValue } {
-  return typeof input === "object" && input !== null && !Array.isArray(input) && typeof input["command"] === "string";
+  return (
+    typeof input === "object" &&
+    input !== null &&
+    !Array.isArray(input) &&
+    typeof input["command"] === "string"
+  );
 }
 
 export function editable(input: JsonValue): { text: string; label: string } {
@@ -23,6 +28,9 @@ export function edited(input: JsonValue, text: string): Edited {
   try {
     return { ok: true, input: JSON.parse(text) as JsonValue };
   } catch (thrown) {
-    return { ok: false, error: `This is not JSON: ${thrown instanceof Error ? thrown.message : "it cannot be read"}` };
+    return {
+      ok: false,
+      error: `This is not JSON: ${thrown instanceof Error ? thrown.message : "it cannot be read"}`,
+    };
   }
 }

@@ -13,7 +13,8 @@ export interface AnsiSpan {
 const COLORS: readonly AnsiColor[] = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const SEQUENCE = /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~]|$)|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])/g;
+const SEQUENCE =
+  /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~]|$)|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])/g;
 // eslint-disable-next-line no-control-regex -- as above; tab and newline stay
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
 

@@ -20,7 +20,16 @@ import { markOf } from "./marks";
 type Of<T extends JournalEvent["type"]> = Extract<JournalEvent, { type: T }>;
 
 /** Events that neither show nor end anything a person looks at here. */
-const SILENT = new Set(["output", "snapshot", "session_saved", "push_wanted", "phase", "activity", "agent_exited", "order_done"]);
+const SILENT = new Set([
+  "output",
+  "snapshot",
+  "session_saved",
+  "push_wanted",
+  "phase",
+  "activity",
+  "agent_exited",
+  "order_done",
+]);
 
 export class ConversationFold {
   /** Top level, in order. A new list with every batch. */

@@ -30,7 +30,11 @@ function folded(records: JournalRecord[]): ConversationFold {
 
 const kinds = (entries: readonly Entry[]) => entries.map((entry) => entry.kind);
 const turn = (number: number, prompt = "do it") => ({ type: "turn_started", turn: number, prompt });
-const text = (words: string, parent?: string) => ({ type: "text", text: words, ...(parent ? { parent } : {}) });
+const text = (words: string, parent?: string) => ({
+  type: "text",
+  text: words,
+  ...(parent ? { parent } : {}),
+});
 const tool = (id: string, parent?: string) => ({
   type: "tool_started",
   id,
@@ -60,7 +64,14 @@ function toolAt(entries: readonly Entry[], index: number) {
 describe("the fold of a conversation", () => {
   it("shows turns, words, thoughts and tools in order", () => {
     const fold = folded(
-      journal(turn(1), { type: "thinking", text: "hm" }, text("hello"), tool("a"), toolEnded("a"), turnEnded(1)),
+      journal(
+        turn(1),
+        { type: "thinking", text: "hm" },
+        text("hello"),
+        tool("a"),
+        toolEnded("a"),
+        turnEnded(1),
+      ),
     );
     expect(kinds(fold.entries)).toEqual(["turn", "thinking", "text", "tool", "turn_end"]);
     expect(toolAt(fold.entries, 3)).toMatchObject({ state: "ok", output: "out", endedAt: 5_000_000 });
@@ -69,13 +80,20 @@ describe("the fold of a conversation", () => {
 
   it("leaves output and snapshots to other views", () => {
     const fold = folded(
-      journal(turn(1), { type: "output", stream: "stdout", text: "x" }, { type: "snapshot", number: 1 }, text("hello")),
+      journal(
+        turn(1),
+        { type: "output", stream: "stdout", text: "x" },
+        { type: "snapshot", number: 1 },
+        text("hello"),
+      ),
     );
     expect(kinds(fold.entries)).toEqual(["turn", "text"]);
   });
 
   it("nests what a subagent does below the call that began it", () => {
-    const fold = folded(journal(turn(1), tool("a"), text("sub", "a"), tool("b", "a"), toolEnded("b"), toolEnded("a")));
+    const fold = folded(
+      journal(turn(1), tool("a"), text("sub", "a"), tool("b", "a"), toolEnded("b"), toolEnded("a")),
+    );
     expect(kinds(fold.entries)).toEqual(["turn", "tool"]);
     const outer = toolAt(fold.entries, 1);
     expect(kinds(outer.children)).toEqual(["text", "tool"]);
@@ -97,7 +115,9 @@ describe("the fold of a conversation", () => {
 
   it("keeps one to-do list a turn, in its newest state", () => {
     const todos = (status: string) => ({ type: "todos", items: [{ text: "one", status }] });
-    const fold = folded(journal(turn(1), todos("pending"), text("x"), todos("completed"), turn(2), todos("pending")));
+    const fold = folded(
+      journal(turn(1), todos("pending"), text("x"), todos("completed"), turn(2), todos("pending")),
+    );
     expect(kinds(fold.entries)).toEqual(["turn", "todos", "text", "turn", "todos"]);
     expect(fold.entries[1]).toMatchObject({ items: [{ status: "completed" }] });
     expect(fold.todos).toEqual([{ text: "one", status: "pending" }]);
@@ -112,7 +132,9 @@ describe("the fold of a conversation", () => {
       answer: { answer: "deny", reason: "no" },
       decider: { by: "person", name: "ada" },
     };
-    const fold = folded(journal(turn(1), asked("i1"), decided, asked("i2"), { type: "withdrawn", item: "i2" }));
+    const fold = folded(
+      journal(turn(1), asked("i1"), decided, asked("i2"), { type: "withdrawn", item: "i2" }),
+    );
     expect(fold.entries[1]).toMatchObject({ answered: { answer: { answer: "deny" }, at: 3_000_000 } });
     expect(fold.entries[2]).toMatchObject({ answered: null, withdrawn: true });
   });
@@ -122,7 +144,9 @@ describe("the fold of a conversation", () => {
       journal({ type: "phase", phase: "preparing" }, { type: "phase", phase: "cloning" }, turn(1), text("x")),
     );
     expect(kinds(fold.entries)).toEqual(["marks", "turn", "text"]);
-    expect(fold.entries[0]).toMatchObject({ marks: [{ text: "Preparing the workspace" }, { text: "Cloning" }] });
+    expect(fold.entries[0]).toMatchObject({
+      marks: [{ text: "Preparing the workspace" }, { text: "Cloning" }],
+    });
   });
 
   it("counts retries in a row together, with the time of the next", () => {
@@ -145,7 +169,15 @@ describe("the fold of a conversation", () => {
   });
 
   it("is the same however the records came: live, twice, or older ones later", () => {
-    const records = journal(turn(1), tool("a"), text("x", "a"), toolEnded("a"), turnEnded(1), turn(2), text("y"));
+    const records = journal(
+      turn(1),
+      tool("a"),
+      text("x", "a"),
+      toolEnded("a"),
+      turnEnded(1),
+      turn(2),
+      text("y"),
+    );
     const whole = folded(records);
     const parts = new ConversationFold();
     parts.append(records.slice(3));
@@ -174,7 +206,15 @@ describe("the fold of a conversation", () => {
 describe("a turn as Markdown", () => {
   it("has the prompt quoted, words, tools and nothing of the next turn", () => {
     const fold = folded(
-      journal(turn(1, "fix\nit"), text("On it."), tool("a"), text("inside", "a"), toolEnded("a"), turn(2), text("later")),
+      journal(
+        turn(1, "fix\nit"),
+        text("On it."),
+        tool("a"),
+        text("inside", "a"),
+        toolEnded("a"),
+        turn(2),
+        text("later"),
+      ),
     );
     expect(asMarkdown(turnOf(fold.entries, 1))).toBe(
       "## Turn 1\n\n> fix\n> it\n\nOn it.\n\n- **Bash** `ls`\n  inside\n",

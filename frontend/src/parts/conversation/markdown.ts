@@ -25,9 +25,14 @@ function paragraph(entry: Entry): string {
     case "text":
       return entry.text.trim();
     case "tool":
-      return [`- **${entry.tool}** ${code(entry.summary)}${entry.state === "refused" ? " (refused)" : ""}`, ...inner(entry.children)].join("\n");
+      return [
+        `- **${entry.tool}** ${code(entry.summary)}${entry.state === "refused" ? " (refused)" : ""}`,
+        ...inner(entry.children),
+      ].join("\n");
     case "todos":
-      return entry.items.map((item) => `- [${item.status === "completed" ? "x" : " "}] ${item.text}`).join("\n");
+      return entry.items
+        .map((item) => `- [${item.status === "completed" ? "x" : " "}] ${item.text}`)
+        .join("\n");
     case "ask": {
       const asked = `**${askTitle(entry.ask)}** ${code(askLine(entry))}`;
       if (!entry.answered) return asked;
@@ -49,7 +54,10 @@ function paragraph(entry: Entry): string {
 }
 
 function inner(entries: readonly Entry[]): string[] {
-  const text = entries.map(paragraph).filter((one) => one !== "").join("\n");
+  const text = entries
+    .map(paragraph)
+    .filter((one) => one !== "")
+    .join("\n");
   return text === "" ? [] : [text.replace(/^/gm, "  ")];
 }
 

@@ -43,5 +43,9 @@ export function took(micros: number): string {
 
 /** The time of day, in this place. */
 export function timeOfDay(micros: number): string {
-  return new Date(micros / 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(micros / 1000).toLocaleTimeString(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  });
 }
