@@ -10,7 +10,8 @@ use pilot_proto::{RunId, Snapshot, SnapshotDelta, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, AnyPool, Row};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const WHAT: &str = "a snapshot";
 
@@ -56,17 +57,63 @@ pub(crate) async fn put_delta(
     Ok(())
 }
 
+/// Snapshots that were folded lately. Somebody who reviews a change of 10,000
+/// files asks for one of them after the other, and for the change as it grows.
+#[derive(Debug, Default)]
+pub(crate) struct Folds {
+    /// The one used last comes last.
+    kept: Mutex<VecDeque<Fold>>,
+}
+
+/// A few people, each with a task or two open. One of 10,000 files is 10 MiB.
+const FOLDS: usize = 4;
+
+/// What the deltas of a run make, from one that forgets all before it to one
+/// that completes a snapshot.
+#[derive(Debug, Clone)]
+struct Fold {
+    run: RunId,
+    first: i64,
+    last: i64,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Folds {
+    /// The fold to go on from: of the same beginning, and no later.
+    fn nearest(&self, run: RunId, (first, last): (i64, i64)) -> Option<Fold> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter()
+            .filter(|fold| (fold.run, fold.first) == (run, first) && fold.last <= last)
+            .max_by_key(|fold| fold.last)
+            .cloned()
+    }
+
+    fn keep(&self, fold: Fold) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|other| (other.run, other.last) != (fold.run, fold.last));
+        kept.push_back(fold);
+        if kept.len() > FOLDS {
+            kept.pop_front();
+        }
+    }
+}
+
 pub(crate) async fn snapshot(
     pool: &AnyPool,
+    folds: &Folds,
     run: RunId,
     at_seq: Option<u64>,
-) -> Result<Snapshot, StoreError> {
-    let mut snapshot = Snapshot::default();
+) -> Result<Arc<Snapshot>, StoreError> {
     let Some((first, last)) = span(pool, run, at_seq.map_or(i64::MAX, number)).await? else {
-        return Ok(snapshot);
+        return Ok(Arc::default());
     };
-    each_delta(pool, run, (first, last), |_, _, delta: &SnapshotDelta| snapshot.apply(delta))
-        .await?;
+    let (mut snapshot, from) = match folds.nearest(run, (first, last)) {
+        Some(fold) => (fold.snapshot, fold.last.saturating_add(1)),
+        None => (Arc::default(), first),
+    };
+    let apply = |_, _, delta: &SnapshotDelta| Arc::make_mut(&mut snapshot).apply(delta);
+    each_delta(pool, run, (from, last), apply).await?;
+    folds.keep(Fold { run, first, last, snapshot: Arc::clone(&snapshot) });
     Ok(snapshot)
 }
 

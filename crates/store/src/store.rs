@@ -11,7 +11,7 @@ use crate::journal::part::Part;
 use crate::journal::read::{self, RecordPage, Want};
 use crate::log::{self, Search};
 use crate::schema;
-use crate::snapshot::{self, ChangeSize};
+use crate::snapshot::{self, ChangeSize, Folds};
 use pilot_proto::console::{InboxQuery, LogHits, LogText, ReviewNoteSent, TaskQuery};
 use pilot_proto::{
     Cursor, Forge, GroupId, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec,
@@ -38,6 +38,7 @@ struct Shared {
     database: Database,
     /// Whoever holds this writes; the others queue up behind it, in order.
     tails: Mutex<Tails>,
+    folds: Folds,
 }
 
 impl Store {
@@ -50,7 +51,9 @@ impl Store {
             database.close().await;
             return Err(error);
         }
-        Ok(Self { shared: Arc::new(Shared { database, tails: Mutex::default() }) })
+        Ok(Self {
+            shared: Arc::new(Shared { database, tails: Mutex::default(), folds: Folds::default() }),
+        })
     }
 
     /// Waits for the commit under way and closes all connections.
@@ -282,8 +285,12 @@ impl Store {
 
     /// The workspace's changes as they were at `at_seq` of the journal; none:
     /// the latest. A snapshot of which not all parts are there yet is not shown.
-    pub async fn snapshot(&self, run: RunId, at_seq: Option<u64>) -> Result<Snapshot, StoreError> {
-        snapshot::snapshot(self.readers(), run, at_seq).await
+    pub async fn snapshot(
+        &self,
+        run: RunId,
+        at_seq: Option<u64>,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        snapshot::snapshot(self.readers(), &self.shared.folds, run, at_seq).await
     }
 
     pub(crate) fn database(&self) -> &Database {

@@ -7,6 +7,7 @@ mod diff;
 mod figure;
 mod journal;
 mod live;
+mod reading;
 mod workspace;
 #[path = "../../tests/it/world.rs"]
 #[expect(dead_code, reason = "the tests use the rest of it")]
@@ -24,6 +25,8 @@ const GROUPS: &[Group] = &[
     ("workspace", workspace::ready),
     ("memory", live::memory),
     ("diff", diff::huge_file),
+    ("file-list", reading::file_list),
+    ("conversation", reading::conversation),
 ];
 
 fn main() {

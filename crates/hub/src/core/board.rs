@@ -211,7 +211,7 @@ impl Board {
             Stored { task: Some(task.clone()), runs: runs.clone(), memory: Some(memory.clone()) };
         let mut machine = TaskMachine::restore(task, runs, memory);
         if let Some(lease) = machine.lease() {
-            machine = machine.with_snapshot(&store.snapshot(lease.run, None).await?);
+            machine = machine.with_snapshot(&*store.snapshot(lease.run, None).await?);
         }
         self.tasks.insert(id, Slot { machine, late: None, waits: None, stored });
         Ok(())

@@ -12,6 +12,7 @@ use pilot_proto::console::{
 use pilot_proto::snapshot::FileDiff;
 use pilot_proto::{Code, Cursor, Problem, Record, RunId, Snapshot};
 use pilot_store::{Search, Want};
+use std::sync::Arc;
 
 const LINES: (u32, u32) = (1000, 10_000);
 const HITS: (u32, u32) = (200, 10_000);
@@ -116,7 +117,8 @@ impl Answers<TaskDiff> for Parts {
     async fn answer(&self, _who: &Principal, query: DiffQuery) -> Result<Snapshot, Problem> {
         match self.which_run(query.task, query.run).await? {
             Which::Run(run) => {
-                self.store.snapshot(run, query.at).await.map_err(|error| error.problem())
+                let snapshot = self.store.snapshot(run, query.at).await;
+                Ok(Arc::unwrap_or_clone(snapshot.map_err(|error| error.problem())?))
             }
             Which::NoneYet => Ok(Snapshot::default()),
         }
@@ -125,13 +127,13 @@ impl Answers<TaskDiff> for Parts {
 
 impl Answers<TaskDiffFile> for Parts {
     async fn answer(&self, _who: &Principal, query: FileQuery) -> Result<FileDiff, Problem> {
-        let mut snapshot = match self.which_run(query.task, query.run).await? {
+        let snapshot = match self.which_run(query.task, query.run).await? {
             Which::Run(run) => {
                 self.store.snapshot(run, query.at).await.map_err(|error| error.problem())?
             }
-            Which::NoneYet => Snapshot::default(),
+            Which::NoneYet => Arc::default(),
         };
-        let Some(file) = snapshot.files.remove(&query.path) else {
+        let Some(file) = snapshot.files.get(&query.path).cloned() else {
             let message = "There is no change of that `path` in the snapshot.";
             return Err(Problem::new(Code::NotFound, message)
                 .hint("`pilot task diff` lists the files that differ."));

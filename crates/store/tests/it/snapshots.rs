@@ -49,7 +49,7 @@ async fn put(store: &Store, deltas: impl IntoIterator<Item = (u64, SnapshotDelta
 /// The snapshot at a point: its number, and its files with the lines added.
 async fn at(store: &Store, seq: Option<u64>) -> (u64, Vec<(String, u64)>) {
     let snapshot = store.snapshot(run_id(1), seq).await.expect("reads");
-    let files = snapshot.files.into_values();
+    let files = snapshot.files.values().cloned();
     (snapshot.number, files.map(|file| (file.path, file.added.unwrap_or(0))).collect())
 }
 
