@@ -45,12 +45,24 @@ The scripted agent does what the lines of its prompt say, one command a line.
   commit MESSAGE           commit everything
   say TEXT                 say something
   think TEXT               think aloud
+  todos x A | > B | C      show a to-do list: A is done, B under way, C to come
+  tool NAME WHAT => TEXT   report a tool call that gave TEXT and did nothing
+  tool NAME WHAT !> TEXT   the same, refused or failed
+  subagent WHAT            what follows is a subagent's, up to `end-subagent`
+  end-subagent TEXT        TEXT is what the subagent came to
   print N [PREFIX]         print N numbered lines as fast as possible
   lines-per-second R N     print N numbered lines, R a second
+  output TEXT              print TEXT (`\\r` and `\\e` are read as well, for colours)
   stderr TEXT              print a line to standard error
-  ask QUESTION | A | B     ask a person to choose; later `${answer}` is the answer
+  fill PATH N [PREFIX]     write a file of N numbered lines
+  artifact PATH TEXT       leave a file for people, outside of the tree
+  ask QUESTION | A | B     ask a person to choose; later `${answer}` is the answer;
+                           `A :: WHY` describes an option
   permit TOOL COMMAND      ask for permission, then run COMMAND (mode auto: no asking)
   plan TEXT                have a plan approved (mode auto: no asking)
+  usage IN OUT MICROS      count tokens, and millionths of a dollar
+  retry N MS REASON        try N of a request failed, the next is in MS; waits so long
+  limit SECS REASON        the provider's limit is used up for so many seconds
   sleep-ms N               wait
   wait-file PATH           wait until a file is there
   fail MESSAGE             end the turn with an error

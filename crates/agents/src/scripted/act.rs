@@ -4,8 +4,10 @@ use super::program::{Mailbox, Stop, Voice};
 use super::protocol::MARK;
 use super::script::{self, Command, Line};
 use super::shell::{self, Done};
+use pilot_proto::event::Activity;
 use pilot_proto::inbox::{Answer, Ask, Choice, Question};
-use pilot_proto::{Event, Mode};
+use pilot_proto::run::Usage;
+use pilot_proto::{Event, Mode, Timestamp};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -20,9 +22,20 @@ pub(super) struct Turn<'a, 'v> {
     mode: Mode,
     number: u32,
     calls: u32,
-    denials: u32,
+    account: Account,
     answer: String,
-    last_words: String,
+    /// The tool call of the subagent that speaks.
+    subagent: Option<String>,
+}
+
+/// What a turn came to.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    /// How many tools were refused.
+    pub(super) denials: u32,
+    pub(super) usage: Usage,
+    /// The last words.
+    pub(super) summary: String,
 }
 
 impl<'a, 'v> Turn<'a, 'v> {
@@ -33,13 +46,12 @@ impl<'a, 'v> Turn<'a, 'v> {
         mode: Mode,
         number: u32,
     ) -> Self {
-        let (answer, last_words) = (String::new(), String::new());
-        Self { voice, mailbox, tree, mode, number, calls: 0, denials: 0, answer, last_words }
+        let (account, answer) = (Account::default(), String::new());
+        Self { voice, mailbox, tree, mode, number, calls: 0, account, answer, subagent: None }
     }
 
-    /// How many tools were refused, and the last words.
-    pub(super) fn account(self) -> (u32, String) {
-        (self.denials, self.last_words)
+    pub(super) fn account(self) -> Account {
+        self.account
     }
 
     pub(super) fn carry_out(&mut self, prompt: &str) -> Result<(), Stop> {
@@ -83,8 +95,29 @@ impl<'a, 'v> Turn<'a, 'v> {
                 self.say(&text)
             }
             Command::Think { text } => Ok(self.voice.event(Event::Thinking { text })?),
+            Command::Todos { items } => Ok(self.voice.event(Event::Todos { items })?),
+            Command::Tool { tool, summary, ok, output } => {
+                self.tool(&tool, json!({"what": summary}), &summary, |_| Ok(Done { ok, output }))
+            }
+            Command::Subagent { summary } => self.begin_subagent(summary),
+            Command::EndSubagent { text } => self.end_subagent(text),
             Command::Print { count, prefix } => self.print(count, &prefix),
             Command::LinesPerSecond { rate, count } => self.drip(rate, count),
+            Command::Output { text } => {
+                writeln!(self.voice.out, "{}", text.trim_start_matches(MARK))?;
+                Ok(self.voice.out.flush()?)
+            }
+            Command::Fill { path, count, prefix } => self.fill(&path, count, &prefix),
+            Command::Artifact { path, text } => self.leave(&path, &text),
+            Command::Usage(usage) => {
+                self.account.usage = self.account.usage.plus(usage);
+                Ok(())
+            }
+            Command::Retry { attempt, wait_ms, reason } => self.retry(attempt, wait_ms, reason),
+            Command::Limit { secs, reason } => {
+                let resets_at = Some(now().after(Duration::from_secs(secs)));
+                Ok(self.voice.event(Event::LimitHit { resets_at, reason })?)
+            }
             Command::Stderr { text } => {
                 self.voice.out.flush()?;
                 Ok(writeln!(self.voice.err, "{text}")?)
@@ -106,8 +139,11 @@ impl<'a, 'v> Turn<'a, 'v> {
     }
 
     fn say(&mut self, text: &str) -> Result<(), Stop> {
-        text.clone_into(&mut self.last_words);
-        Ok(self.voice.event(Event::Text { text: text.to_owned(), parent: None })?)
+        let parent = self.subagent.clone();
+        if parent.is_none() {
+            text.clone_into(&mut self.account.summary);
+        }
+        Ok(self.voice.event(Event::Text { text: text.to_owned(), parent })?)
     }
 
     /// Reports `act` as a tool call. A tool that fails is noted; the script goes on.
@@ -118,13 +154,65 @@ impl<'a, 'v> Turn<'a, 'v> {
         summary: &str,
         act: impl FnOnce(&mut Self) -> Result<Done, Stop>,
     ) -> Result<(), Stop> {
+        let id = self.begin_tool(tool, input, summary)?;
+        let Done { ok, output } = act(self)?;
+        Ok(self.voice.event(Event::ToolEnded { id, ok, output })?)
+    }
+
+    fn begin_tool(&mut self, tool: &str, input: Value, summary: &str) -> Result<String, Stop> {
         self.calls += 1;
         let id = format!("call-{}-{}", self.number, self.calls);
         let (tool, summary) = (tool.to_owned(), summary.to_owned());
-        let started = Event::ToolStarted { id: id.clone(), tool, input, summary, parent: None };
+        let parent = self.subagent.clone();
+        let started = Event::ToolStarted { id: id.clone(), tool, input, summary, parent };
         self.voice.event(started)?;
-        let Done { ok, output } = act(self)?;
-        Ok(self.voice.event(Event::ToolEnded { id, ok, output })?)
+        Ok(id)
+    }
+
+    /// One at a time: a new one ends the one before.
+    fn begin_subagent(&mut self, summary: String) -> Result<(), Stop> {
+        self.end_subagent(String::new())?;
+        let id = self.begin_tool("subagent", json!({"description": summary}), &summary)?;
+        self.subagent = Some(id);
+        Ok(())
+    }
+
+    fn end_subagent(&mut self, output: String) -> Result<(), Stop> {
+        let Some(id) = self.subagent.take() else { return Ok(()) };
+        Ok(self.voice.event(Event::ToolEnded { id, ok: true, output })?)
+    }
+
+    fn retry(&mut self, attempt: u32, wait_ms: u64, reason: String) -> Result<(), Stop> {
+        let waits = Event::Activity { activity: Activity::Retrying, reason: reason.clone() };
+        self.voice.event(waits)?;
+        self.voice.event(Event::Retrying { attempt, wait_ms, reason })?;
+        self.mailbox.wait_until(Instant::now() + Duration::from_millis(wait_ms))?;
+        let (activity, reason) = (Activity::Running, String::new());
+        Ok(self.voice.event(Event::Activity { activity, reason })?)
+    }
+
+    fn fill(&mut self, path: &str, count: u64, prefix: &str) -> Result<(), Stop> {
+        let place = self.inside(path);
+        self.tool("write", json!({"path": path, "lines": count}), path, |_| {
+            Ok(done(place.and_then(|place| fill(&place, count, prefix))))
+        })
+    }
+
+    /// Into the directory that the run looks for artifacts in. The shell
+    /// reads its name from the environment, which is not ours to read.
+    fn leave(&mut self, path: &str, text: &str) -> Result<(), Stop> {
+        let (place, text) = (self.inside(path), self.filled(text));
+        self.tool("artifact", json!({"path": path, "text": text}), path, |turn| {
+            if let Err(error) = place {
+                return Ok(done(Err(error)));
+            }
+            let mut shell = shell::shell(
+                "target=${PILOTHOUSE_ARTIFACTS:?this run takes no artifacts}/$0 && \
+                 mkdir -p \"$(dirname \"$target\")\" && printf '%s\\n' \"$1\" > \"$target\"",
+            );
+            shell.args([path, &text]);
+            shell::run(shell, turn.tree, turn.voice, turn.mailbox)
+        })
     }
 
     fn put(&mut self, verb: &str, path: &str, text: &str, append: bool) -> Result<(), Stop> {
@@ -198,12 +286,11 @@ impl<'a, 'v> Turn<'a, 'v> {
         format!("ask-{}-{}", self.number, self.calls)
     }
 
-    fn ask(&mut self, question: &str, options: &[String]) -> Result<(), Stop> {
-        let choice = |label: &String| Choice { label: label.clone(), description: String::new() };
+    fn ask(&mut self, question: &str, options: &[Choice]) -> Result<(), Stop> {
         let questions = vec![Question {
             question: question.to_owned(),
             header: String::new(),
-            options: options.iter().map(choice).collect(),
+            options: options.to_vec(),
             multiple: false,
         }];
         let key = self.next_key();
@@ -242,11 +329,11 @@ impl<'a, 'v> Turn<'a, 'v> {
                 self.run(changed.unwrap_or(&command))
             }
             Some(Answer::Deny { reason }) => {
-                self.denials += 1;
+                self.account.denials += 1;
                 self.say(&format!("`{command}` was not permitted: {reason}"))
             }
             Some(Answer::Choose { .. } | Answer::Say { .. } | Answer::End) | None => {
-                self.denials += 1;
+                self.account.denials += 1;
                 self.say(&format!("`{command}` was not permitted."))
             }
         }
@@ -308,6 +395,21 @@ fn put(path: &Path, text: &str, append: bool) -> io::Result<()> {
     let mut file =
         OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)?;
     if text.is_empty() { Ok(()) } else { writeln!(file, "{text}") }
+}
+
+fn fill(path: &Path, count: u64, prefix: &str) -> io::Result<()> {
+    make_parent(path)?;
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    for number in 1..=count {
+        writeln!(file, "{prefix} {number}")?;
+    }
+    file.flush()
+}
+
+#[expect(clippy::disallowed_methods, reason = "when a limit ends is told as a time")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::default().after(since.unwrap_or_default())
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -84,7 +84,7 @@ impl Driver for Scripted {
         match message {
             FromProgram::Started { version } => vec![Step::Event(Event::SessionStarted {
                 session: self.session(),
-                model: None,
+                model: self.start.model.clone(),
                 version: Some(version),
             })],
             FromProgram::Event { event } => self.event(event),
@@ -98,11 +98,10 @@ impl Driver for Scripted {
                 }
                 vec![Step::Withdraw { key }, activity(Activity::Running)]
             }
-            FromProgram::TurnEnded { end, denials, summary, problem } => {
+            FromProgram::TurnEnded { end, usage, denials, summary, problem } => {
                 self.working = false;
                 let mut steps = self.close_open("the turn ended");
                 steps.push(activity(Activity::Idle));
-                let usage = Usage::default();
                 steps.push(Step::TurnEnded { end, usage, denials, summary, problem });
                 steps
             }

@@ -1,7 +1,7 @@
 //! The scripted agent's program: reads turns, carries them out, says how they
 //! went. The one place of this room that does IO.
 
-use super::act::Turn;
+use super::act::{Account, Turn};
 use super::protocol::{FromProgram, MARK, ToProgram};
 use super::{DEMO, HELP};
 use pilot_proto::event::TurnEnd;
@@ -67,7 +67,7 @@ fn turns(voice: &mut Voice<'_>, mailbox: &mut Mailbox, tree: &Path) -> Result<()
         number += 1;
         let mut turn = Turn::new(voice, mailbox, tree, mode, number);
         let outcome = turn.carry_out(&script(prompt, tree));
-        let (denials, summary) = turn.account();
+        let Account { denials, usage, summary } = turn.account();
         let (end, problem) = match outcome {
             Ok(()) => (TurnEnd::Completed, None),
             Err(Stop::Interrupted) => (TurnEnd::Interrupted, None),
@@ -79,7 +79,7 @@ fn turns(voice: &mut Voice<'_>, mailbox: &mut Mailbox, tree: &Path) -> Result<()
                 return Err(stop);
             }
         };
-        voice.tell(&FromProgram::TurnEnded { end, denials, summary, problem })?;
+        voice.tell(&FromProgram::TurnEnded { end, usage, denials, summary, problem })?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::run::Usage;
 use pilot_proto::{Event, Mode, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,8 @@ pub(super) enum FromProgram {
     /// The turn is over.
     TurnEnded {
         end: TurnEnd,
+        #[serde(default)]
+        usage: Usage,
         #[serde(default)]
         denials: u32,
         #[serde(default)]

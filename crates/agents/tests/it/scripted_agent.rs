@@ -3,6 +3,7 @@
 use pilot_agents::{Driver, Start, Step, driver, scripted};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::run::Usage;
 use pilot_proto::{Code, Event, Mode, Problem, RunId, Stream};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, PipeWriter, Write};
@@ -30,7 +31,7 @@ struct Talk {
 enum Happened {
     Asked(String, Ask),
     Withdrawn,
-    Turn { end: TurnEnd, denials: u32, summary: String, problem: Option<Problem> },
+    Turn { end: TurnEnd, usage: Usage, denials: u32, summary: String, problem: Option<Problem> },
 }
 
 fn tree() -> TempDir {
@@ -115,8 +116,8 @@ impl Talk {
             }
             Step::Ask { key, ask } => Some(Happened::Asked(key, ask)),
             Step::Withdraw { .. } => Some(Happened::Withdrawn),
-            Step::TurnEnded { end, denials, summary, problem, .. } => {
-                Some(Happened::Turn { end, denials, summary, problem })
+            Step::TurnEnded { end, usage, denials, summary, problem } => {
+                Some(Happened::Turn { end, usage, denials, summary, problem })
             }
             Step::CloseInput => {
                 self.stdin = None;
@@ -486,4 +487,69 @@ fn an_unknown_agent_is_named_with_those_known() {
         problem.hint.contains("`claude`") && problem.hint.contains("`scripted`"),
         "{problem:?}"
     );
+}
+
+#[test]
+fn a_demo_can_show_every_kind_of_thing() {
+    let prompt = r"
+        think Where is it?
+        todos x Read | > Write | Test
+        tool Read src/main.rs => fn main() {}\n
+        tool Fetch https://example.org !> not allowed
+        subagent Look for callers
+        tool Grep main => src/lib.rs
+        say They are in src/lib.rs.
+        end-subagent One caller.
+        output \e[32mgreen\e[0m
+        fill data/rows.txt 3 row
+        usage 1000 200 30000
+        usage 1 2 3
+        retry 1 10 Overloaded
+        limit 3600 The week's limit is used up
+        say done
+    ";
+    let mut talk = begin(prompt, Mode::Auto);
+    match talk.next() {
+        Happened::Turn { end: TurnEnd::Completed, usage, summary, .. } => {
+            let counted = (usage.input_tokens, usage.output_tokens, usage.cost_micros);
+            assert_eq!(counted, (1001, 202, Some(30_003)), "it adds up");
+            assert_eq!(summary, "done", "the last words are not a subagent's");
+        }
+        other => panic!("the end of the turn was due, not {other:?}"),
+    }
+    assert_eq!(talk.read("data/rows.txt"), "row 1\nrow 2\nrow 3\n");
+    assert_eq!(talk.printed, ["\u{1b}[32mgreen\u{1b}[0m"]);
+    let tools = talk.tools();
+    assert_eq!(
+        tools,
+        [("Read", true), ("Fetch", false), ("Grep", true), ("subagent", true), ("write", true)]
+    );
+    let mut parents = Vec::new();
+    let (mut todos, mut retried, mut limited) = (Vec::new(), None, None);
+    for event in &talk.events {
+        match event {
+            Event::ToolStarted { id, tool, parent, .. } => {
+                parents.push((tool.as_str(), id.as_str(), parent.as_deref()));
+            }
+            Event::Text { text, parent } => parents.push((text, "", parent.as_deref())),
+            Event::Todos { items } => {
+                todos = items.iter().map(|item| item.status.as_str()).collect();
+            }
+            Event::Retrying { attempt, wait_ms, reason } => {
+                retried = Some((*attempt, *wait_ms, reason.as_str()));
+            }
+            Event::LimitHit { resets_at, reason } => limited = Some((*resets_at, reason.as_str())),
+            _ => {}
+        }
+    }
+    let subagent = parents.iter().find(|one| one.0 == "subagent").expect("there is one").1;
+    let its = |what: &str| parents.iter().find(|one| one.0 == what).expect("it is there").2;
+    assert_eq!((its("Grep"), its("They are in src/lib.rs.")), (Some(subagent), Some(subagent)));
+    assert_eq!((its("Read"), its("done"), its("subagent")), (None, None, None));
+    assert_eq!(todos, ["completed", "in_progress", "pending"]);
+    assert_eq!(retried, Some((1, 10, "Overloaded")));
+    let (resets_at, reason) = limited.expect("it was hit");
+    assert_eq!(reason, "The week's limit is used up");
+    assert!(resets_at.is_some_and(|at| at.0 > 1_700_000_000_000_000), "a time of ours");
+    talk.finish();
 }
