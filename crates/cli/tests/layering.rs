@@ -17,6 +17,8 @@ fn allowed(room: &str) -> Vec<&'static str> {
         room if MIDDLE.contains(&room) => vec![],
         "hub" | "runner" => MIDDLE.to_vec(),
         "cli" => [MIDDLE, &["hub", "runner", "client"]].concat(),
+        // The keychain, and the scripted agent where it stands in for `pilot`.
+        "desktop" => vec!["hub", "runner", "client", "secrets", "agents"],
         other => panic!("the room `{other}` has no arrows yet: decide them here and in docs"),
     }
 }
@@ -33,6 +35,18 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("aho-corasick", &["secrets"]),
     ("rcgen", &["hub"]),
+    ("tauri", &["desktop"]),
+    ("tauri-build", &["desktop"]),
+    ("tauri-plugin-autostart", &["desktop"]),
+    ("tauri-plugin-deep-link", &["desktop"]),
+    ("tauri-plugin-single-instance", &["desktop"]),
+    ("tauri-plugin-updater", &["desktop"]),
+    ("tauri-plugin-window-state", &["desktop"]),
+    ("webkit2gtk", &["desktop"]),
+    ("glib", &["desktop"]),
+    ("notify-rust", &["desktop"]),
+    ("zbus", &["desktop"]),
+    ("open", &["desktop"]),
 ];
 
 /// What rooms without IO must not know. The scripted agent, a program of its
@@ -47,18 +61,33 @@ const PURE: &[(&str, &[&str])] = &[
 /// apart. Each goes when the older side moves.
 const DUPLICATES: &[(&str, &str)] = &[
     ("base64", "axum and sqlx are on 0.22, hyper-util and reqwest on 0.23"),
+    ("bit-vec", "rcgen's yasna is ahead of tauri's selectors"),
+    ("bitflags", "webkit2gtk is on 1"),
     ("block-buffer", "digest"),
     ("cpufeatures", "digest"),
     ("crypto-common", "digest"),
+    ("dirs", "auto-launch is on 6"),
     ("digest", "tungstenite's sha1 is on 0.10, sqlx-postgres on 0.11"),
     ("getrandom", "ring is on 0.2, tungstenite's rand on 0.3, uuid on 0.4"),
     ("hashbrown", "sqlx is behind indexmap"),
+    ("heck", "GTK's macros are on 0.4"),
+    ("indexmap", "schemars 0.8, of tauri's build, is on 1"),
+    ("miniz_oxide", "png is behind flate2"),
+    ("proc-macro-crate", "GTK's macros"),
     ("rand", "tungstenite is on 0.9, sqlx-postgres on 0.10"),
     ("rand_core", "rand"),
+    ("schemars", "tauri's build is on 0.8, serde_with takes whichever there is"),
+    ("serde_spanned", "toml"),
     ("sha2", "ed25519-dalek 2 and ours are on 0.10, sqlx-postgres on 0.11"),
     ("sha1", "digest"),
     ("syn", "derive macros are moving from 2 to 3"),
     ("synstructure", "syn"),
+    ("thiserror", "GTK's crates are on 1"),
+    ("thiserror-impl", "thiserror"),
+    ("toml", "system-deps, of GTK's builds, is on 0.8"),
+    ("toml_datetime", "toml"),
+    ("toml_edit", "toml"),
+    ("winnow", "toml"),
 ];
 
 const LICENCES: &[&str] = &[

@@ -42,6 +42,9 @@ pub enum HubChoice {
     Join(JoinCode),
     /// The hub that the data directory remembers.
     Saved,
+    /// The same, which listens at this address now: a hub on this machine
+    /// takes any free port, another one with every start.
+    Moved(String),
 }
 
 /// How to start a shim: the run's directory is added as the last argument
@@ -127,6 +130,11 @@ pub fn is_enrolled(data: &Path) -> bool {
     enrolment::saved(data).is_ok()
 }
 
+/// Address of the hub that the data directory remembers.
+pub fn enrolled_at(data: &Path) -> Option<String> {
+    enrolment::remembered(data).ok().map(|saved| saved.hub)
+}
+
 /// Starts a runner: enrols it if need be, takes the runs on its disk under its
 /// wing, and dials. That the hub cannot be reached is no error: it keeps trying.
 pub async fn start(mut options: RunnerOptions) -> Result<Running, StartError> {
@@ -140,6 +148,7 @@ pub async fn start(mut options: RunnerOptions) -> Result<Running, StartError> {
     let enrolment = match &options.hub {
         HubChoice::Join(code) => enrolment::join(&options.data, code, &options.name).await?,
         HubChoice::Saved => enrolment::saved(&options.data)?,
+        HubChoice::Moved(url) => enrolment::moved(&options.data, url)?,
     };
     let stop = CancellationToken::new();
     let daemon = core::Daemon::new(options.clone(), enrolment).await.map_err(unusable)?;

@@ -17,8 +17,8 @@ pub(super) struct Enrolment {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
-    hub: String,
+pub(super) struct Saved {
+    pub(super) hub: String,
     #[serde(default)]
     fingerprint: Option<String>,
     runner: RunnerId,
@@ -74,6 +74,27 @@ impl EnrolmentError {
 
 /// The enrolment that `data` remembers.
 pub(super) fn saved(data: &Path) -> Result<Enrolment, EnrolmentError> {
+    enrolment(data, remembered(data)?)
+}
+
+/// The same, with a hub that is at `url` now.
+pub(super) fn moved(data: &Path, url: &str) -> Result<Enrolment, EnrolmentError> {
+    let mut saved = remembered(data)?;
+    if saved.hub != url {
+        url.clone_into(&mut saved.hub);
+        remember(data, &saved)?;
+    }
+    enrolment(data, saved)
+}
+
+fn enrolment(data: &Path, saved: Saved) -> Result<Enrolment, EnrolmentError> {
+    let endpoint = Endpoint::new(&saved.hub, saved.fingerprint.as_deref())?;
+    let key = read_key(data)?.ok_or(EnrolmentError::NotJoined)?;
+    Ok(Enrolment { endpoint, runner: saved.runner, key })
+}
+
+/// What `data` remembers.
+pub(super) fn remembered(data: &Path) -> Result<Saved, EnrolmentError> {
     let path = saved_file(data);
     let json = match std::fs::read(&path) {
         Ok(json) => json,
@@ -82,12 +103,13 @@ pub(super) fn saved(data: &Path) -> Result<Enrolment, EnrolmentError> {
         }
         Err(source) => return Err(EnrolmentError::File { path, source }),
     };
-    let Ok(saved) = serde_json::from_slice::<Saved>(&json) else {
-        return Err(EnrolmentError::Damaged { path });
-    };
-    let endpoint = Endpoint::new(&saved.hub, saved.fingerprint.as_deref())?;
-    let key = read_key(data)?.ok_or(EnrolmentError::NotJoined)?;
-    Ok(Enrolment { endpoint, runner: saved.runner, key })
+    serde_json::from_slice(&json).map_err(|_| EnrolmentError::Damaged { path })
+}
+
+fn remember(data: &Path, saved: &Saved) -> Result<(), EnrolmentError> {
+    let json = serde_json::to_vec_pretty(saved).map_err(io::Error::from);
+    json.and_then(|json| replace(&saved_file(data), &json))
+        .map_err(|source| EnrolmentError::File { path: saved_file(data), source })
 }
 
 /// Enrols with a code and remembers it. The key is kept first: a code works
@@ -111,9 +133,7 @@ pub(super) async fn join(
         runner: joined.runner,
         name: joined.hub,
     };
-    let json = serde_json::to_vec_pretty(&saved).map_err(io::Error::from);
-    json.and_then(|json| replace(&saved_file(data), &json))
-        .map_err(|source| EnrolmentError::File { path: saved_file(data), source })?;
+    remember(data, &saved)?;
     Ok(Enrolment { endpoint, runner: joined.runner, key })
 }
 
@@ -141,4 +161,26 @@ fn make_key(data: &Path) -> Result<RunnerKey, EnrolmentError> {
     replace(&path, key.to_hex().expose().as_bytes())
         .map_err(|source| EnrolmentError::File { path, source })?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_hub_that_moved_is_the_same_hub_with_the_same_key() {
+        let home = tempfile::tempdir().expect("a directory");
+        let key = make_key(home.path()).expect("a key");
+        let hub = "http://127.0.0.1:1000".to_owned();
+        let runner = RunnerId(Uuid::from_u128(7));
+        let name = "hub".to_owned();
+        let first = Saved { hub, fingerprint: None, runner, name };
+        remember(home.path(), &first).expect("remembered");
+        let moved = moved(home.path(), "http://127.0.0.1:2000").expect("an enrolment");
+        assert_eq!(moved.runner, runner);
+        assert_eq!(moved.key.public_hex(), key.public_hex());
+        let now = remembered(home.path()).expect("remembered");
+        assert_eq!(now.hub, "http://127.0.0.1:2000", "and the next start finds it, too");
+    }
 }

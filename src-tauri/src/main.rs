@@ -1,0 +1,16 @@
+//! `pilothouse`: the window, with a hub and a runner in it.
+//!
+//! A shim is started by name: where `pilot` is not installed beside the
+//! window, this program stands in for it. That is decided before anything of
+//! a window is touched, for a shim must be small and needs no display.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.first().and_then(|first| first.to_str()) {
+        Some("agent-scripted") => ExitCode::from(pilot_agents::scripted::main(&[])),
+        Some("shim") => pilot_desktop::shim(&arguments[1..]),
+        _ => pilot_desktop::run(),
+    }
+}

@@ -1,0 +1,1 @@
+//! News in every order, and what a person is told of it.
