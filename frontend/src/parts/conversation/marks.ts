@@ -53,7 +53,7 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
       if (["agent_running", "awaiting_answer", "finished"].includes(event.phase)) return null;
       return { text: phaseWords(event.phase), detail: "", tone: "quiet" };
     case "session_started": {
-      const what = [event.model, event.version].filter((one) => one).join(", version ");
+      const what = [event.model, event.version && `version ${event.version}`].filter((one) => one).join(", ");
       return { text: "Session started", detail: what, tone: "quiet" };
     }
     case "activity":

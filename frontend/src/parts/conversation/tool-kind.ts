@@ -34,6 +34,7 @@ export function toolIcon(tool: string): Icon {
 /** `0.4 s`, `12 s`, `3 min 5 s`. */
 export function took(micros: number): string {
   const seconds = Math.max(0, micros / 1_000_000);
+  if (seconds < 0.1) return "< 0.1 s";
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);

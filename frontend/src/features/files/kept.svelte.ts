@@ -1,0 +1,121 @@
+// The files a run left: its artifacts and its rescue bundle, read out of its
+// journal from the end backwards, and then as they come.
+
+import type { Client } from "$/api/client";
+import { asProblem } from "$/api/errors";
+import type { Live } from "$/api/live";
+import type { BlobId, JournalRecord, Problem, RunId, TaskId, Timestamp } from "$/api/generated/proto";
+
+export interface Kept {
+  name: string;
+  media_type: string;
+  blob: BlobId;
+  size: number;
+  at: Timestamp;
+  seq: number;
+}
+
+/** The newest of a name, with those it took the place of. */
+export interface KeptFile extends Kept {
+  earlier: Kept[];
+}
+
+export interface Bundle {
+  bundle: BlobId;
+  size: number;
+  reference: string;
+  at: Timestamp;
+}
+
+const PAGE = 5000;
+
+export class KeptFiles {
+  files = $state.raw<KeptFile[]>([]);
+  rescued = $state.raw<Bundle | null>(null);
+  /** The whole journal has been looked through. */
+  ready = $state(false);
+  /** Records looked through so far. */
+  seen = $state(0);
+  problem = $state.raw<Problem | null>(null);
+  #kept = new Map<number, Kept>();
+  #first = Number.MAX_SAFE_INTEGER;
+  #begun = false;
+  #stopped = false;
+  #unwatch: (() => void) | null = null;
+
+  constructor(
+    readonly client: Client,
+    readonly live: Live,
+    readonly task: TaskId,
+    readonly run: RunId,
+  ) {}
+
+  /** Goes on where it was, if it could not end. */
+  async read(): Promise<void> {
+    if (this.#begun || this.ready) return;
+    this.#begun = true;
+    this.problem = null;
+    try {
+      while (!this.#stopped) {
+        const { task, run } = this;
+        const before = this.#first;
+        const page = await this.client.call("task_journal", {
+          task,
+          run,
+          before,
+          part: "conversation",
+          limit: PAGE,
+        });
+        if (!this.#unwatch && !this.#stopped) this.#watch(page.end.seq);
+        if (page.records.length === 0) break;
+        this.#first = page.records[0]?.seq ?? 0;
+        this.seen += page.records.length;
+        this.take(page.records);
+      }
+      this.ready = !this.#stopped;
+    } catch (thrown) {
+      this.problem = asProblem(thrown);
+    } finally {
+      this.#begun = false;
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unwatch?.();
+  }
+
+  take(records: readonly JournalRecord[]): void {
+    for (const { seq, at, event } of records) {
+      if (event.type === "artifact") {
+        const { name, media_type, blob, size } = event;
+        this.#kept.set(seq, { name, media_type, blob, size, at, seq });
+      } else if (event.type === "rescued") {
+        const { bundle, size, reference } = event;
+        this.rescued = { bundle, size, reference, at };
+      }
+    }
+    this.files = byName([...this.#kept.values()]);
+  }
+
+  #watch(after: number): void {
+    this.#unwatch = this.live.watchJournal(this.run, after, "conversation", {
+      records: (records) => this.take(records),
+      ended: (problem) => (this.problem = problem),
+    });
+  }
+}
+
+/** Each name once, in order; its newest first, the others behind it. */
+export function byName(kept: readonly Kept[]): KeptFile[] {
+  const names = new Map<string, Kept[]>();
+  for (const one of [...kept].sort((a, b) => b.seq - a.seq)) {
+    const same = names.get(one.name);
+    if (same) same.push(one);
+    else names.set(one.name, [one]);
+  }
+  const files = [...names.values()].flatMap(([newest, ...earlier]) =>
+    newest ? [{ ...newest, earlier }] : [],
+  );
+  return files.sort((a, b) => a.name.localeCompare(b.name));
+}

@@ -1,0 +1,39 @@
+// How a file can be looked at here.
+
+import { BLOB_PATH, RESCUE_PATH, type BlobId, type TaskId } from "$/api/generated/proto";
+
+export type Look = "image" | "text" | "none";
+
+/** What a browser shows by itself. SVG is not among them: it can hold anything. */
+const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"]);
+const TEXTS = /^(text\/|application\/(json|xml|x-sh|javascript|toml|yaml|x-yaml|x-ndjson)|image\/svg\+xml)/;
+
+/** Larger images are not fetched to be looked at. */
+const IMAGE_MAX = 20_000_000;
+/** Of a larger text one would fetch much to see a little. */
+const TEXT_MAX = 5_000_000;
+
+export function lookOf(media_type: string, size: number): Look {
+  const type = media_type.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (IMAGES.has(type)) return size <= IMAGE_MAX ? "image" : "none";
+  if (TEXTS.test(type)) return size <= TEXT_MAX ? "text" : "none";
+  return "none";
+}
+
+export function blobPath(task: TaskId, blob: BlobId): string {
+  return BLOB_PATH.replace("{task}", encodeURIComponent(task)).replace("{blob}", encodeURIComponent(blob));
+}
+
+export function rescuePath(task: TaskId): string {
+  return RESCUE_PATH.replace("{task}", encodeURIComponent(task));
+}
+
+/** The name without its directories, for a download. */
+export function lastPart(name: string): string {
+  return name.split("/").at(-1) || name;
+}
+
+/** What to type in a clone to have the rescued work on a branch. */
+export function rescueCommand(file: string, reference: string, branch: string): string {
+  return `git fetch ./${file} ${reference}:${branch}-rescued`;
+}
