@@ -13,7 +13,7 @@ import type { Hub, Outside } from "./worlds";
 /** Commands with the owner's token, as a script of a person's would send them. */
 export function owner(hub: Hub): Client {
   const token = readFileSync(
-    hub.place.path("data", "owner-token"),
+    hub.place.path("data", "hub", "owner-token"),
     "utf8",
   ).trim();
   const carry: Connection = {
@@ -99,7 +99,7 @@ run echo 'running 12 tests' && for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf '\
 say Done: money has a module of its own, amounts are counted, and twelve tests pass.`;
 
 const BUILD = String.raw`say I will build everything once, to see what is broken.
-lines-per-second 40 4000 [build] compiling module
+lines-per-second 40 40000
 say The build is through.`;
 
 /** Files the tasks; gives them when each stands where it will stay. */

@@ -75,9 +75,7 @@ export class Hub {
   }
 
   address(): string {
-    return this.pilot(["hub", "open"])
-      .trim()
-      .replace(/[/#].*$/s, "");
+    return new URL(this.signInLink()).origin;
   }
 
   /** Runs the command line as a person would; gives what it printed. */
