@@ -87,7 +87,9 @@ export type Intent =
   | { kind: "route"; path: string; hub?: string }
   | { kind: "join"; code: string }
   | { kind: "hub"; url: string }
-  | { kind: "refused"; reason: string };
+  | { kind: "refused"; reason: string }
+  /** Nothing is wanted; a person should read it once. */
+  | { kind: "said"; problem: Problem };
 
 export interface QuietHours {
   /** Minutes after midnight, local time. */
@@ -107,7 +109,12 @@ export interface DesktopSettings {
 export interface Desktop {
   hubs(): Promise<HubEntry[]>;
   /** Looks at a hub without trusting it: what would be pinned. */
-  probeHub(url: string): Promise<{ url: string; fingerprint: string | null; build: string | null }>;
+  probeHub(url: string): Promise<{
+    url: string;
+    fingerprint: string | null;
+    /** The system's authorities vouch for it: it need not be pinned. */
+    vouched: boolean;
+  }>;
   /** Adds it with the certificate a person has seen, and its token. */
   addHub(hub: { name: string; url: string; fingerprint: string | null; token: string }): Promise<HubEntry>;
   removeHub(id: string): Promise<void>;
@@ -126,9 +133,14 @@ export interface Desktop {
   /** A tray is there to be hidden in. */
   hasTray(): Promise<boolean>;
   onIntent(listener: (intent: Intent) => void): () => void;
+  /** What the page shows: nothing is announced that a person looks at. */
+  showing(hub: string, path: string): void;
   /** A report of a crash of the app before this start, if there is one. */
   crashReport(): Promise<{ file: string; text: string } | null>;
   dismissCrashReport(): Promise<void>;
+  openCrashFolder(): Promise<void>;
+  /** Asked only when a person wants to know; rejects where nobody says. */
+  newerVersion(): Promise<string | null>;
   about(): Promise<{ version: string; rendering: string; data: string }>;
 }
 

@@ -1,0 +1,182 @@
+// The desktop window: every word to a hub goes through the program's own
+// side, which holds the tokens and the pinned certificates. Nothing secret is
+// ever here.
+
+import { Channel, invoke } from "@tauri-apps/api/core";
+import { asProblem } from "$/api/errors";
+import type { Problem } from "$/api/generated/proto";
+import type {
+  Capability,
+  Connection,
+  Desktop,
+  DesktopSettings,
+  FrameEvents,
+  Frames,
+  Host,
+  HubEntry,
+  Intent,
+  Keychain,
+  LocalHub,
+} from "./host";
+
+const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>([
+  "several_hubs",
+  "local_hub",
+  "keychain",
+  "notifications",
+  "tray",
+  "deep_links",
+  "autostart",
+  "updater",
+  "graphics",
+  "crash_reports",
+]);
+
+/** Asks the program; what it refuses is a `Problem`, as from a hub. */
+async function ask<T>(command: string, request: Record<string, unknown> = {}): Promise<T> {
+  try {
+    return await invoke<T>(command, request);
+  } catch (thrown) {
+    throw asProblem(thrown);
+  }
+}
+
+/** For a word whose loss something else tells: the end of a socket, the next start. */
+const untold = (): void => undefined;
+
+type SocketEvent =
+  { type: "opened" } | { type: "frames"; texts: string[] } | { type: "closed"; problem: Problem | null };
+
+// Not from 1 after a reload: the program may still hold sockets of the page
+// that was here before.
+let sockets = Math.floor(Math.random() * 2 ** 31);
+
+function live(hub: string, events: FrameEvents): Frames {
+  const socket = sockets++;
+  let over = false;
+  const close = (problem: Problem | null) => {
+    if (over) return;
+    over = true;
+    events.closed(problem);
+  };
+  const page = new Channel<SocketEvent>((event) => {
+    if (over) return;
+    switch (event.type) {
+      case "opened":
+        return events.opened();
+      case "frames":
+        events.frames(event.texts);
+        // Only now the next ones are sent: a page that lags is not flooded.
+        ask("live_taken", { socket }).catch(untold);
+        return;
+      case "closed":
+        return close(event.problem);
+    }
+  });
+  // One after the other: two calls at once may arrive in either order.
+  let said: Promise<unknown> = ask("live_open", { hub, socket, page }).catch((thrown: unknown) =>
+    close(asProblem(thrown)),
+  );
+  return {
+    send: (text) => {
+      said = said.then(() => (over ? undefined : ask("live_say", { socket, text }))).catch(untold);
+    },
+    close: () => {
+      said = said.then(() => ask("live_close", { socket })).catch(untold);
+      close(null);
+    },
+  };
+}
+
+function connect(hub: string): Connection {
+  return {
+    async call(method, path, body) {
+      const answer = await ask<ArrayBuffer>("hub_call", { hub, method, path, body: body ?? null });
+      return new TextDecoder().decode(answer);
+    },
+    live: (events) => live(hub, events),
+    async download(path, name) {
+      await ask<string>("hub_download", { hub, path, name });
+    },
+    async objectUrl(path) {
+      const bytes = await ask<ArrayBuffer>("hub_bytes", { hub, path });
+      return URL.createObjectURL(new Blob([bytes]));
+    },
+  };
+}
+
+type Told = { type: "intent"; intent: Intent } | { type: "local_hub"; hub: LocalHub };
+
+const intentListeners = new Set<(intent: Intent) => void>();
+const hubListeners = new Set<(hub: LocalHub) => void>();
+/** Those that came before anybody listened. */
+let unheard: Intent[] = [];
+
+function take(told: Told): void {
+  if (told.type === "local_hub") {
+    for (const listener of hubListeners) listener(told.hub);
+  } else if (intentListeners.size === 0) {
+    unheard.push(told.intent);
+  } else {
+    for (const listener of intentListeners) listener(told.intent);
+  }
+}
+
+let listening = false;
+
+/** The program tells what waited for a page as soon as one listens. */
+function listen(): void {
+  if (listening) return;
+  listening = true;
+  ask("listen", { page: new Channel<Told>(take) }).catch(() => (listening = false));
+}
+
+const desktop: Desktop = {
+  hubs: () => ask<HubEntry[]>("hubs"),
+  probeHub: (url) => ask("hub_probe", { url }),
+  addHub: (hub) => ask<HubEntry>("hub_add", hub),
+  removeHub: (hub) => ask("hub_remove", { hub }),
+  repinHub: (hub, fingerprint) => ask("hub_repin", { hub, fingerprint }),
+  localHub: () => ask<LocalHub>("local_hub"),
+  onLocalHub(listener) {
+    hubListeners.add(listener);
+    listen();
+    return () => hubListeners.delete(listener);
+  },
+  keychain: () => ask<Keychain>("keychain"),
+  unlockSealed: (passphrase) => ask("sealed_unlock", { passphrase }),
+  retryKeychain: () => ask("local_hub_retry"),
+  settings: () => ask<DesktopSettings>("settings"),
+  saveSettings: (settings) => ask("settings_save", { settings }),
+  testNotification: () => ask<Problem | null>("notification_test"),
+  hasTray: () => ask<boolean>("has_tray"),
+  onIntent(listener) {
+    intentListeners.add(listener);
+    listen();
+    const waited = unheard;
+    unheard = [];
+    waited.forEach(listener);
+    return () => intentListeners.delete(listener);
+  },
+  showing(hub, path) {
+    ask("page_is", { hub, path }).catch(untold);
+  },
+  crashReport: () => ask("crash_report"),
+  dismissCrashReport: () => ask("crash_dismiss"),
+  openCrashFolder: () => ask("crash_folder"),
+  newerVersion: () => ask<string | null>("update_look"),
+  about: () => ask("about"),
+};
+
+export const tauri: Host = {
+  capabilities: CAPABILITIES,
+  base: "/",
+  connect,
+  openExternal(url) {
+    ask("open_external", { url }).catch((thrown: unknown) =>
+      take({ type: "intent", intent: { kind: "said", problem: asProblem(thrown) } }),
+    );
+  },
+  copy: (text) => navigator.clipboard.writeText(text),
+  desktop,
+};
