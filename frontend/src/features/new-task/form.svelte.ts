@@ -1,0 +1,131 @@
+// The form of one task, or of several tries at it. It is kept while it is
+// written, and makes the tasks with ids of its own choice.
+
+import type { Attachment, Limits, Mode, NewTask, OnTimeout } from "$/api/generated/proto";
+import { Draft } from "$/state/draft.svelte";
+import { issueNumber } from "./issues";
+import type { Prefill } from "./prefill";
+import { DEFAULT_LIMITS, promptProblem } from "./rows";
+
+/** Who does it; empty: as the project says. */
+export interface Doer {
+  agent: string;
+  model: string;
+}
+
+export interface Options {
+  project: string;
+  title: string;
+  doers: Doer[];
+  mode: Mode;
+  on_timeout: OnTimeout;
+  limits: Limits;
+  base: string;
+  issue: string;
+  hold: boolean;
+  runner: string;
+  attachments: Attachment[];
+}
+
+/** More tries at the same are no comparison any more. */
+export const MOST_DOERS = 8;
+
+const PLAIN: Options = {
+  project: "",
+  title: "",
+  doers: [{ agent: "", model: "" }],
+  mode: "auto",
+  on_timeout: "proceed",
+  limits: DEFAULT_LIMITS,
+  base: "",
+  issue: "",
+  hold: false,
+  runner: "",
+  attachments: [],
+};
+
+function read(text: string): Options {
+  try {
+    return text === "" ? PLAIN : { ...PLAIN, ...(JSON.parse(text) as Partial<Options>) };
+  } catch {
+    return PLAIN; // Of another version of this page.
+  }
+}
+
+export class TaskForm {
+  readonly prompt: Draft;
+  readonly #kept: Draft;
+  options = $state.raw<Options>(PLAIN);
+  #tried = { said: "", ids: [] as string[], group: "" };
+
+  /** `linked`: what a link filled in is kept apart from what a person was writing. */
+  constructor(linked: boolean) {
+    this.prompt = new Draft(linked ? "new/linked" : "new");
+    this.#kept = new Draft(linked ? "new/linked/options" : "new/options");
+    this.options = read(this.#kept.text);
+  }
+
+  set(change: Partial<Options>): void {
+    this.options = { ...this.options, ...change };
+    this.#kept.text = JSON.stringify(this.options);
+  }
+
+  fill(from: Prefill): void {
+    const { doers, mode, project } = this.options;
+    const doer = from.agent || from.model ? [{ agent: from.agent, model: from.model }] : doers.slice(0, 1);
+    this.prompt.text = from.prompt;
+    const issue = from.issue;
+    this.set({ title: "", issue, doers: doer, mode: from.mode || mode, project: from.project || project, attachments: [] });
+  }
+
+  /** It was filed: where and how stay, for the next one. */
+  filed(): void {
+    this.prompt.clear();
+    this.set({ title: "", issue: "", attachments: [], base: "", doers: this.options.doers.slice(0, 1) });
+    this.#tried = { said: "", ids: [], group: "" };
+  }
+
+  /** What keeps it from being filed, by field. */
+  problems(agentOfProject: string): Partial<Record<"project" | "prompt" | "issue", string>> {
+    const problems: Partial<Record<"project" | "prompt" | "issue", string>> = {};
+    const { project, doers, issue } = this.options;
+    if (!project) problems.project = "Choose a project.";
+    const scripted = doers.every(({ agent }) => (agent || agentOfProject) === "scripted");
+    const prompt = promptProblem(this.prompt.text);
+    // The built-in agent has a script for when it is told nothing.
+    if (prompt && !(scripted && this.prompt.text.trim() === "")) problems.prompt = prompt;
+    if (issue.trim() && issueNumber(issue) === null) problems.issue = "An issue is a number, or the link of its page.";
+    return problems;
+  }
+
+  /**
+   * One task, or one per doer in a group. Asked again for the same, it makes
+   * the same ids: what was filed although the answer was lost is not filed twice.
+   */
+  tasks(attachments: Attachment[]): NewTask[] {
+    const { options } = this;
+    const said = JSON.stringify([this.prompt.text, options, attachments]);
+    if (this.#tried.said !== said) {
+      const group = options.doers.length > 1 ? crypto.randomUUID() : "";
+      this.#tried = { said, ids: options.doers.map(() => crypto.randomUUID()), group };
+    }
+    const orNull = (text: string) => text.trim() || null;
+    return options.doers.map(({ agent, model }, index) => ({
+      id: this.#tried.ids[index] ?? crypto.randomUUID(),
+      project: options.project,
+      prompt: this.prompt.text,
+      title: orNull(options.title),
+      base: orNull(options.base),
+      agent: orNull(agent),
+      model: orNull(model),
+      mode: options.mode,
+      on_timeout: options.on_timeout,
+      limits: options.limits,
+      issue: options.issue.trim() ? issueNumber(options.issue) : null,
+      attachments,
+      hold: options.hold,
+      runner: orNull(options.runner),
+      group: this.#tried.group || null,
+    }));
+  }
+}
