@@ -1,6 +1,8 @@
 // Output of a terminal as spans: colours and weight are kept, everything else
 // that steers a terminal is dropped, and a carriage return overwrites its line.
 
+/* eslint-disable no-control-regex -- control characters are what is looked for */
+
 export type AnsiColor = "black" | "red" | "green" | "yellow" | "blue" | "magenta" | "cyan" | "white";
 
 export interface AnsiSpan {
@@ -12,10 +14,8 @@ export interface AnsiSpan {
 
 const COLORS: readonly AnsiColor[] = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const SEQUENCE =
   /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~]|$)|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])/g;
-// eslint-disable-next-line no-control-regex -- as above; tab and newline stay
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
 
 /** Without anything that steers a terminal. */
