@@ -25,28 +25,66 @@
   const PAGES = [
     {
       name: "gitea",
-      is: (page) => page.querySelector("#issue-title, .issue-title") && page.querySelector(".repository.issue, .issue-content"),
-      title: [".issue-title h1 .issue-title-display", "#issue-title-display h1", "#issue-title", ".issue-title h1"],
-      text: [".timeline-item.comment.first .raw-content", ".timeline .comment .raw-content", ".timeline .comment .render-content"],
+      is: (page) =>
+        page.querySelector("#issue-title, .issue-title") &&
+        page.querySelector(".repository.issue, .issue-content"),
+      title: [
+        ".issue-title h1 .issue-title-display",
+        "#issue-title-display h1",
+        "#issue-title",
+        ".issue-title h1",
+      ],
+      text: [
+        ".timeline-item.comment.first .raw-content",
+        ".timeline .comment .raw-content",
+        ".timeline .comment .render-content",
+      ],
     },
     {
       name: "gitlab",
-      is: (page) => page.querySelector('meta[content="GitLab"], [data-testid="description-content"], [data-testid="work-item-title"]'),
-      title: ['[data-testid="issue-title"]', '[data-testid="work-item-title"]', "h1.title", "h1"],
-      text: ['[data-testid="description-content"] textarea', '[data-testid="work-item-description"]', ".description .md"],
+      is: (page) =>
+        page.querySelector(
+          'meta[content="GitLab"], [data-testid="description-content"], [data-testid="work-item-title"]',
+        ),
+      title: [
+        '[data-testid="issue-title"]',
+        '[data-testid="work-item-title"]',
+        "h1.title",
+        "h1",
+      ],
+      text: [
+        '[data-testid="description-content"] textarea',
+        '[data-testid="work-item-description"]',
+        ".description .md",
+      ],
     },
     {
       name: "github",
-      is: (page) => page.querySelector('meta[content="GitHub"], [data-testid="issue-title"], .js-issue-title'),
-      title: ['bdi[data-testid="issue-title"]', '[data-testid="issue-title"]', ".js-issue-title"],
-      text: ['[data-testid="issue-body"] .markdown-body', ".js-comment-body", ".comment-body"],
+      is: (page) =>
+        page.querySelector(
+          'meta[content="GitHub"], [data-testid="issue-title"], .js-issue-title',
+        ),
+      title: [
+        'bdi[data-testid="issue-title"]',
+        '[data-testid="issue-title"]',
+        ".js-issue-title",
+      ],
+      text: [
+        '[data-testid="issue-body"] .markdown-body',
+        ".js-comment-body",
+        ".comment-body",
+      ],
     },
   ];
 
   function first(page, selectors) {
     for (const selector of selectors) {
       const found = page.querySelector(selector);
-      const text = found && (found.value || found.textContent || "").replace(/[ \t]+\n/g, "\n").trim();
+      const text =
+        found &&
+        (found.value || found.textContent || "")
+          .replace(/[ \t]+\n/g, "\n")
+          .trim();
       if (text) return text;
     }
     return "";
@@ -59,17 +97,35 @@
     const kind = PAGES.find((one) => one.is(page));
     if (!path || !kind || !/^https?:$/.test(url.protocol)) return null;
     const number = /\d+$/.exec(path[1])[0];
-    const title = first(page, kind.title).replace(/\s+/g, " ").replace(new RegExp(`\\s*#${number}$`), "");
-    return { forge: kind.name, link: url.origin + path[1], title, text: first(page, kind.text) };
+    const title = first(page, kind.title)
+      .replace(/\s+/g, " ")
+      .replace(new RegExp(`\\s*#${number}$`), "");
+    return {
+      forge: kind.name,
+      link: url.origin + path[1],
+      title,
+      text: first(page, kind.text),
+    };
   }
 
   /** The link that opens it as a new task. */
   function linkFor(issue) {
     const link = (text) =>
       `pilothouse://new?issue=${encodeURIComponent(issue.link)}&prompt=${encodeURIComponent(text)}`;
-    const whole = [issue.title && `# ${issue.title}`, issue.text, `Issue: ${issue.link}`].filter(Boolean).join("\n\n");
+    const whole = [
+      issue.title && `# ${issue.title}`,
+      issue.text,
+      `Issue: ${issue.link}`,
+    ]
+      .filter(Boolean)
+      .join("\n\n");
     if (link(whole).length <= LONGEST_LINK) return link(whole);
-    const short = [issue.title && `# ${issue.title.slice(0, 500)}`, `Issue: ${issue.link}`].filter(Boolean).join("\n\n");
+    const short = [
+      issue.title && `# ${issue.title.slice(0, 500)}`,
+      `Issue: ${issue.link}`,
+    ]
+      .filter(Boolean)
+      .join("\n\n");
     return link(short);
   }
 
@@ -101,7 +157,8 @@
   // GitHub and GitLab change pages without loading them.
   let seen = location.href;
   setInterval(() => {
-    if (location.href === seen && document.getElementById("send-to-pilothouse")) return;
+    if (location.href === seen && document.getElementById("send-to-pilothouse"))
+      return;
     seen = location.href;
     show();
   }, 1500);

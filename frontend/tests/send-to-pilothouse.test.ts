@@ -23,7 +23,6 @@ const manual = readFileSync(at("../../docs/send-to-pilothouse.md"), "utf8");
 
 function load(): Script {
   const made: { exports: unknown } = { exports: {} };
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the script under test is a file of its own, as a browser loads it
   new Function("module", source)(made);
   return made.exports as Script;
 }
@@ -80,7 +79,9 @@ it("leaves other pages alone, and takes its button back", () => {
   addButton(shown, ADDRESSES.gitea);
   expect(addButton(shown, "https://git.example/o/web/issues")).toBeNull();
   expect(shown.getElementById("send-to-pilothouse")).toBeNull();
-  expect(readIssue(new DOMParser().parseFromString("<h1>Hello</h1>", "text/html"), ADDRESSES.gitea)).toBeNull();
+  expect(
+    readIssue(new DOMParser().parseFromString("<h1>Hello</h1>", "text/html"), ADDRESSES.gitea),
+  ).toBeNull();
 });
 
 it("leaves out a text that is too long for a link", () => {
@@ -94,7 +95,6 @@ it("the bookmarklet is one line of valid script that builds the same kind of lin
   const [line] = /^javascript:.*$/m.exec(manual) ?? [""];
   const body = line.slice("javascript:".length);
   const place = { pathname: "/o/web/issues/12/x", origin: "https://git.example", href: "" };
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- as a browser runs a bookmark
   const run = new Function("location", "document", "getSelection", `return ${body}`);
   run(place, page("gitea"), () => "only this");
   const url = new URL(place.href);

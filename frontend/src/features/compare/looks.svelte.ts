@@ -31,7 +31,10 @@ export class Looks {
       clearTimeout(this.#timers.get(task.id));
       // An agent at work changes a file a second; the first look is at once.
       const wait = before === undefined ? 0 : PAUSE_MS;
-      this.#timers.set(task.id, setTimeout(() => void this.#read(task.id), wait));
+      this.#timers.set(
+        task.id,
+        setTimeout(() => void this.#read(task.id), wait),
+      );
     }
   }
 

@@ -103,7 +103,10 @@ export class Attachments {
 
   async #add(file: File): Promise<void> {
     const key = this.#next++;
-    const name = freeName(file.name, this.items.map((item) => item.name));
+    const name = freeName(
+      file.name,
+      this.items.map((item) => item.name),
+    );
     const full = this.kept.length >= MOST_FILES ? `A task has at most ${MOST_FILES} files.` : null;
     const problem = full ?? fileProblem(file);
     const media_type = mediaTypeOf(file);

@@ -75,7 +75,14 @@ export class TaskForm {
     const doer = from.agent || from.model ? [{ agent: from.agent, model: from.model }] : doers.slice(0, 1);
     this.prompt.text = from.prompt;
     const issue = from.issue;
-    this.set({ title: "", issue, doers: doer, mode: from.mode || mode, project: from.project || project, attachments: [] });
+    this.set({
+      title: "",
+      issue,
+      doers: doer,
+      mode: from.mode || mode,
+      project: from.project || project,
+      attachments: [],
+    });
   }
 
   /** It was filed: where and how stay, for the next one. */
@@ -94,7 +101,8 @@ export class TaskForm {
     const prompt = promptProblem(this.prompt.text);
     // The built-in agent has a script for when it is told nothing.
     if (prompt && !(scripted && this.prompt.text.trim() === "")) problems.prompt = prompt;
-    if (issue.trim() && issueNumber(issue) === null) problems.issue = "An issue is a number, or the link of its page.";
+    if (issue.trim() && issueNumber(issue) === null)
+      problems.issue = "An issue is a number, or the link of its page.";
     return problems;
   }
 

@@ -32,7 +32,11 @@ export function filledIn(row: Row, found: IssueFound): Row {
 }
 
 /** Looks up all links; `found` is told as they come in. False from it ends the search. */
-export async function lookUp(client: Client, links: readonly string[], found: (issues: IssueFound[]) => boolean) {
+export async function lookUp(
+  client: Client,
+  links: readonly string[],
+  found: (issues: IssueFound[]) => boolean,
+) {
   for (let start = 0; start < links.length; start += LINKS_AT_ONCE) {
     const part = links.slice(start, start + LINKS_AT_ONCE);
     let issues: IssueFound[];
@@ -72,7 +76,11 @@ function hostAndPath(url: string): [string, string] | [null, null] {
 }
 
 /** The project whose repository an issue's link belongs to, as far as one can see from here. */
-export function projectOf(link: string, projects: readonly Project[], forges: readonly Forge[]): string | null {
+export function projectOf(
+  link: string,
+  projects: readonly Project[],
+  forges: readonly Forge[],
+): string | null {
   const wanted = repositoryOf(link);
   if (!wanted || issueNumber(link) === null) return null;
   const exact = projects.find((project) => repositoryOf(project.repo) === wanted);

@@ -80,7 +80,9 @@ export class Many {
 
   /** Why the cap is no cap. */
   readonly capProblem = $derived(
-    this.atMost.trim() === "" || /^[1-9]\d{0,5}$/.test(this.atMost.trim()) ? null : "A whole number, or nothing.",
+    this.atMost.trim() === "" || /^[1-9]\d{0,5}$/.test(this.atMost.trim())
+      ? null
+      : "A whole number, or nothing.",
   );
 
   /** Reads the text anew; what was changed by hand in the rows goes. */

@@ -130,14 +130,24 @@ describe("JSON", () => {
 
 describe("issue links", () => {
   it("are taken once each, and others are named", () => {
-    const { rows, notes } = readPasted("https://g.example/o/r/issues/1\nhttps://g.example/o/r/issues/1\nnope", "links");
+    const { rows, notes } = readPasted(
+      "https://g.example/o/r/issues/1\nhttps://g.example/o/r/issues/1\nnope",
+      "links",
+    );
     expect(rows.map(({ link }) => link)).toEqual(["https://g.example/o/r/issues/1"]);
     expect(notes).toEqual(["`nope` is no link of an issue and was left out."]);
   });
 
   it("become tasks of what the hub finds, and say what it does not", () => {
     const link = "https://g.example/o/r/issues/1";
-    const found: IssueFound = { link, project: "web", number: 1, title: "Bug", body: "It breaks.", problem: null };
+    const found: IssueFound = {
+      link,
+      project: "web",
+      number: 1,
+      title: "Bug",
+      body: "It breaks.",
+      problem: null,
+    };
     const row = filledIn(emptyRow({ link }), found);
     expect(row).toMatchObject({ title: "Bug", project: "web", issue: "1", problem: "" });
     expect(row.prompt).toBe(`# Bug\n\nIt breaks.\n\nIssue: ${link}`);
@@ -151,7 +161,14 @@ describe("issue links", () => {
     const call = async (_: string, { links }: { links: string[] }) => {
       asked += 1;
       if (asked === 1) throw { code: "forge_unreachable", message: "No answer.", hint: "" };
-      return links.map((link) => ({ link, project: null, number: null, title: "T", body: "", problem: null }));
+      return links.map((link) => ({
+        link,
+        project: null,
+        number: null,
+        title: "T",
+        body: "",
+        problem: null,
+      }));
     };
     const found: IssueFound[] = [];
     const links = Array.from({ length: 25 }, (_, index) => String(index));
@@ -165,7 +182,10 @@ describe("issue links", () => {
     expect(issueNumber("#7")).toBe(7);
     expect(issueNumber("https://g.example/o/r")).toBeNull();
     const project = (name: string, repo: string): Project => ({ name, repo, agent: "a", setup: [] });
-    const projects = [project("web", "https://g.example/o/web.git"), project("api", "git@g.example:o/api.git")];
+    const projects = [
+      project("web", "https://g.example/o/web.git"),
+      project("api", "git@g.example:o/api.git"),
+    ];
     expect(projectOf("https://g.example/O/web/issues/1", projects, [])).toBe("web");
     expect(projectOf("https://g.example/o/api/-/issues/1", projects, [])).toBe("api");
     expect(projectOf("https://g.example/o/other/issues/1", projects, [])).toBeNull();
@@ -178,9 +198,16 @@ describe("rows", () => {
 
   it("say what is wrong by cell", () => {
     const row = emptyRow({ prompt: " ", project: "nope", mode: "yolo", issue: "x" });
-    expect(Object.keys(rowProblems(row, shared, projects)).sort()).toEqual(["issue", "mode", "project", "prompt"]);
+    expect(Object.keys(rowProblems(row, shared, projects)).sort()).toEqual([
+      "issue",
+      "mode",
+      "project",
+      "prompt",
+    ]);
     expect(rowProblems(emptyRow({ title: "A" }), shared, projects)).toEqual({});
-    expect(rowProblems(emptyRow({ title: "A" }), { ...shared, project: "" }, projects)).toHaveProperty("project");
+    expect(rowProblems(emptyRow({ title: "A" }), { ...shared, project: "" }, projects)).toHaveProperty(
+      "project",
+    );
   });
 
   it("count the bytes of a prompt, not its letters", () => {
@@ -215,7 +242,8 @@ describe("rows", () => {
 });
 
 describe("filing", () => {
-  const some = (count: number, prompt = "x") => Array.from({ length: count }, () => taskOf(emptyRow({ prompt }), shared));
+  const some = (count: number, prompt = "x") =>
+    Array.from({ length: count }, () => taskOf(emptyRow({ prompt }), shared));
 
   it("is in parts that the hub takes", () => {
     expect(parts(some(2500)).map((part) => part.length)).toEqual([1000, 1000, 500]);

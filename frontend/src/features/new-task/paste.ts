@@ -72,7 +72,11 @@ function ok(prompts: string[], notes: string[] = []): Read {
 }
 
 function trimBlock(block: string): string {
-  return block.replace(/^\s*\n/, "").trimEnd().replace(MARK, "").trim();
+  return block
+    .replace(/^\s*\n/, "")
+    .trimEnd()
+    .replace(MARK, "")
+    .trim();
 }
 
 /** Bullets and numbers at the outermost level; what is indented below belongs to them. */
@@ -108,7 +112,8 @@ function readList(text: string): Read {
     blank = line.trim() === "";
   }
   const notes = headings.map((heading) => `\`${heading}\` was taken for a heading and left out.`);
-  if (ticked > 0) notes.push(ticked === 1 ? "One ticked item was left out." : `${ticked} ticked items were left out.`);
+  if (ticked > 0)
+    notes.push(ticked === 1 ? "One ticked item was left out." : `${ticked} ticked items were left out.`);
   return ok(prompts.map(undented), notes);
 }
 
@@ -118,7 +123,9 @@ function isHeading(line: string): boolean {
 
 /** The first line as it is; the others less the indentation they share. */
 function undented([first = "", ...rest]: string[]): string {
-  const depths = rest.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length);
+  const depths = rest
+    .filter((line) => line.trim() !== "")
+    .map((line) => line.length - line.trimStart().length);
   const depth = Math.min(...depths, Infinity);
   return [first, ...rest.map((line) => line.slice(Math.min(depth, line.length)))].join("\n").trim();
 }
@@ -147,7 +154,9 @@ function headerOf(line: string): (Cell | null)[] | null {
   const cells = names.map(cellNamed);
   const known = cells.filter((cell) => cell !== null);
   const says = known.includes("title") || known.includes("prompt");
-  const enough = delimiter ? known.length * 2 >= names.length : CELLS.some((cell) => cell === names[0]?.trim());
+  const enough = delimiter
+    ? known.length * 2 >= names.length
+    : CELLS.some((cell) => cell === names[0]?.trim());
   return says && enough ? cells : null;
 }
 

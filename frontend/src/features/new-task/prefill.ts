@@ -22,7 +22,11 @@ export interface Prefill {
 
 const WORD = /^[\w.:/@+-]{1,100}$/;
 
-export function prefillOf(query: URLSearchParams, projects: readonly Project[], forges: readonly Forge[]): Prefill {
+export function prefillOf(
+  query: URLSearchParams,
+  projects: readonly Project[],
+  forges: readonly Forge[],
+): Prefill {
   const notes: string[] = [];
   const prompt = take(query, "prompt", (text) => text.length <= LONGEST_PROMPT, notes, "is too long");
   const word = (name: string) => take(query, name, (text) => WORD.test(text), notes, "is no name");
@@ -34,7 +38,8 @@ export function prefillOf(query: URLSearchParams, projects: readonly Project[], 
   const issueLink = isLink && number !== null ? said : "";
   const named = query.get("project") ?? "";
   const exists = projects.some(({ name }) => name === named);
-  if (named && !exists) notes.push(`The link names the project \`${named.slice(0, 64)}\`, which is not here.`);
+  if (named && !exists)
+    notes.push(`The link names the project \`${named.slice(0, 64)}\`, which is not here.`);
   const project = exists ? named : issueLink ? (projectOf(issueLink, projects, forges) ?? "") : "";
   if (issueLink && !project) notes.push("No project here has the repository of this issue.");
   return {
@@ -50,7 +55,13 @@ export function prefillOf(query: URLSearchParams, projects: readonly Project[], 
   };
 }
 
-function take(query: URLSearchParams, name: string, fits: (text: string) => boolean, notes: string[], why: string): string {
+function take(
+  query: URLSearchParams,
+  name: string,
+  fits: (text: string) => boolean,
+  notes: string[],
+  why: string,
+): string {
   const text = query.get(name) ?? "";
   if (text === "" || fits(text)) return text;
   notes.push(`The link's ${name} ${why} and was left out.`);

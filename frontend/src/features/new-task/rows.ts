@@ -32,7 +32,12 @@ export const MODES: readonly Mode[] = ["auto", "ask", "plan"];
 /** The bound of a prompt at the hub, in bytes. */
 export const LONGEST_PROMPT = 1024 * 1024;
 
-export const DEFAULT_LIMITS: Limits = { agent_secs: 8 * 3600, setup_secs: 3600, answer_secs: 3600, stall_secs: 180 };
+export const DEFAULT_LIMITS: Limits = {
+  agent_secs: 8 * 3600,
+  setup_secs: 3600,
+  answer_secs: 3600,
+  stall_secs: 180,
+};
 
 export function emptyRow(cells: Partial<Row> = {}): Row {
   return {
@@ -68,7 +73,11 @@ export function promptProblem(prompt: string): string | null {
 }
 
 /** What is wrong with a row, by cell. Empty if it can be filed. */
-export function rowProblems(row: Row, shared: Shared, projects: ReadonlySet<string>): Partial<Record<Cell, string>> {
+export function rowProblems(
+  row: Row,
+  shared: Shared,
+  projects: ReadonlySet<string>,
+): Partial<Record<Cell, string>> {
   const problems: Partial<Record<Cell, string>> = {};
   const prompt = promptProblem(row.prompt || row.title);
   if (prompt) problems.prompt = row.problem || prompt;

@@ -45,7 +45,12 @@ export const ACTIONS: Record<ActionName, Action> = {
     label: "Retry",
     role: "operator",
     danger: false,
-    says: (count) => many(count, "It is queued again and begins from its base.", "They are queued again and begin from their base."),
+    says: (count) =>
+      many(
+        count,
+        "It is queued again and begins from its base.",
+        "They are queued again and begin from their base.",
+      ),
     fits: hasEnded,
     leftOut: "not ended yet",
   },
@@ -82,7 +87,12 @@ export const ACTIONS: Record<ActionName, Action> = {
     label: "Dismiss",
     role: "operator",
     danger: false,
-    says: (count) => many(count, "It leaves the list of what needs a person.", "They leave the list of what needs a person."),
+    says: (count) =>
+      many(
+        count,
+        "It leaves the list of what needs a person.",
+        "They leave the list of what needs a person.",
+      ),
     fits: (task) => hasEnded(task) && !task.dismissed && groupOf(task) === "failed",
     leftOut: "no failure to be dismissed",
   },

@@ -43,7 +43,9 @@ describe("sections", () => {
   });
 
   it("take ten thousand tasks within a frame's reach", () => {
-    const many = Array.from({ length: 10_000 }, (_, index) => task(String(index), { since: NOON - index * MINUTE }));
+    const many = Array.from({ length: 10_000 }, (_, index) =>
+      task(String(index), { since: NOON - index * MINUTE }),
+    );
     expect(rowsOf(sections(many, "waiting"), new Set())).toHaveLength(10_001);
   });
 });
@@ -113,7 +115,9 @@ describe("the same for many", () => {
     };
     const steps: number[] = [];
     const tasks = ["1", "2", "3"].map((id) => task(id));
-    const report = await forAll({ call } as unknown as Client, "stop", tasks, {}, (behind) => steps.push(behind));
+    const report = await forAll({ call } as unknown as Client, "stop", tasks, {}, (behind) =>
+      steps.push(behind),
+    );
     expect(asked.sort()).toEqual(["task_stop 1", "task_stop 2", "task_stop 3"]);
     expect(report.done).toBe(2);
     expect(report.refused.map(({ task: { id }, problem }) => [id, problem.message])).toEqual([

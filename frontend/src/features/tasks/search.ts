@@ -10,7 +10,18 @@ export interface Term {
   without: boolean;
 }
 
-const FIELDS = ["title", "project", "agent", "model", "branch", "issue", "reason", "state", "base", "id"] as const;
+const FIELDS = [
+  "title",
+  "project",
+  "agent",
+  "model",
+  "branch",
+  "issue",
+  "reason",
+  "state",
+  "base",
+  "id",
+] as const;
 type Field = (typeof FIELDS)[number];
 
 const TERM = /(-)?(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))/gi;
