@@ -1,8 +1,11 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
+mod task;
+
+pub(crate) use task::*;
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pilot_proto::{Mode, OnTimeout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -17,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done; with --wait: published, in review or merged
+  0  done; with --wait: published, in review, merged, or ready for a look
   1  the hub or the runner said no; the message says why
   2  the command line makes no sense
   3  no hub there
@@ -262,236 +265,6 @@ pub(crate) enum Project {
         /// Its name
         name: String,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Task {
-    /// File a task
-    New(Box<TaskNew>),
-    /// List tasks, newest first
-    List {
-        /// Only of this project
-        #[arg(long)]
-        project: Option<String>,
-        /// Only in this state (queued, working, needs_you, in_review, …)
-        #[arg(long)]
-        state: Option<String>,
-        /// At most this many
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u32,
-    },
-    /// Show a task and its runs
-    Show(TaskName),
-    /// Print a task's log
-    Log(TaskLog),
-    /// Print what a task changed
-    Diff(TaskDiff),
-    /// Answer what a task waits for
-    Answer(TaskAnswer),
-    /// Tell the agent something: queued while it works, a new run when it is done
-    Say {
-        #[command(flatten)]
-        task: TaskName,
-        /// What to tell it
-        text: String,
-    },
-    /// Stop the agent's turn and keep its session
-    Interrupt(TaskName),
-    /// End a task; its work is rescued, nothing is published
-    Stop(TaskName),
-    /// Run a task again from its base
-    Retry(TaskName),
-    /// Continue the last run's session, on its work
-    Resume {
-        #[command(flatten)]
-        task: TaskName,
-        /// What to tell the agent
-        text: Option<String>,
-    },
-    /// Fetch unpublished work as a git bundle
-    Rescue {
-        #[command(flatten)]
-        task: TaskName,
-        /// File to write
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Wait until a task is done
-    Wait(TaskName),
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TaskName {
-    /// Task: its id, or the last digits of it
-    pub(crate) task: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TaskNew {
-    /// Project
-    #[arg(long, short)]
-    pub(crate) project: String,
-    /// Agent; without it, the project's
-    #[arg(long)]
-    pub(crate) agent: Option<String>,
-    /// Model; without it, the agent's default
-    #[arg(long)]
-    pub(crate) model: Option<String>,
-    /// How much the agent may do by itself
-    #[arg(long, value_enum, default_value_t = ModeName::Auto)]
-    pub(crate) mode: ModeName,
-    /// What happens when nobody answers in time
-    #[arg(long, value_enum, default_value_t = OnTimeoutName::Proceed)]
-    pub(crate) on_timeout: OnTimeoutName,
-    /// Seconds a person has to answer
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) answer_secs: Option<u64>,
-    /// Seconds the agent may work
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) agent_secs: Option<u64>,
-    /// Branch to start from; without it, the project's
-    #[arg(long, value_name = "BRANCH")]
-    pub(crate) base: Option<String>,
-    /// Issue that the pull request closes
-    #[arg(long, value_name = "N")]
-    pub(crate) issue: Option<u64>,
-    /// One line for lists; without it, the first of the prompt
-    #[arg(long)]
-    pub(crate) title: Option<String>,
-    #[command(flatten)]
-    pub(crate) prompt: Prompt,
-    /// Wait until the task is done
-    #[arg(long)]
-    pub(crate) wait: bool,
-}
-
-#[derive(Debug, Args)]
-#[group(multiple = false)]
-pub(crate) struct Prompt {
-    /// What to do
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prompt: Option<String>,
-    /// Read what to do from a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) prompt_file: Option<PathBuf>,
-    /// Read what to do from standard input
-    #[arg(long)]
-    pub(crate) prompt_stdin: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TaskLog {
-    #[command(flatten)]
-    pub(crate) task: TaskName,
-    /// Go on until the run is over
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// Only what the journal holds after this sequence number
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) from: Option<u64>,
-    /// First line to print, from 0
-    #[arg(long, value_name = "N", conflicts_with = "from")]
-    pub(crate) line: Option<u64>,
-    /// At most this many lines
-    #[arg(long, short = 'n', value_name = "N")]
-    pub(crate) lines: Option<u64>,
-    /// Only lines with this text
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["follow", "from"])]
-    pub(crate) search: Option<String>,
-    /// The text is a regular expression
-    #[arg(long, requires = "search")]
-    pub(crate) regex: bool,
-    /// Upper and lower case are the same
-    #[arg(long, short, requires = "search")]
-    pub(crate) ignore_case: bool,
-    /// Whole journal records instead of log lines (with --json)
-    #[arg(long, requires = "json", conflicts_with = "search")]
-    pub(crate) records: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TaskDiff {
-    #[command(flatten)]
-    pub(crate) task: TaskName,
-    /// Only these files
-    pub(crate) paths: Vec<String>,
-    /// Old and new next to each other
-    #[arg(long, short)]
-    pub(crate) side_by_side: bool,
-    /// Only the list of files
-    #[arg(long, conflicts_with = "side_by_side")]
-    pub(crate) stat: bool,
-    /// As it was at this sequence number of the journal
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) at: Option<u64>,
-    /// Equal lines around each change
-    #[arg(long, short = 'U', default_value_t = 3, value_name = "N")]
-    pub(crate) context: u32,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TaskAnswer {
-    /// Task that waits, or the inbox item's id
-    pub(crate) task: String,
-    #[command(flatten)]
-    pub(crate) answer: AnswerWords,
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct AnswerWords {
-    /// Permission: yes, once. Plan: approved
-    #[arg(long)]
-    pub(crate) allow: bool,
-    /// Permission: yes, for this tool and the rest of this run
-    #[arg(long)]
-    pub(crate) allow_for_run: bool,
-    /// No, and why; the agent is told and goes on
-    #[arg(long, value_name = "REASON")]
-    pub(crate) deny: Option<String>,
-    /// Question: the answer, or QUESTION=ANSWER where there are several; repeatable
-    #[arg(long, value_name = "ANSWER")]
-    pub(crate) choose: Vec<String>,
-    /// Interrupted: go on with this
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) say: Option<String>,
-    /// Interrupted: nothing more, collect what is there
-    #[arg(long)]
-    pub(crate) end: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ModeName {
-    Auto,
-    Ask,
-    Plan,
-}
-
-impl From<ModeName> for Mode {
-    fn from(name: ModeName) -> Self {
-        match name {
-            ModeName::Auto => Self::Auto,
-            ModeName::Ask => Self::Ask,
-            ModeName::Plan => Self::Plan,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum OnTimeoutName {
-    Proceed,
-    Pause,
-    Cancel,
-}
-
-impl From<OnTimeoutName> for OnTimeout {
-    fn from(name: OnTimeoutName) -> Self {
-        match name {
-            OnTimeoutName::Proceed => Self::Proceed,
-            OnTimeoutName::Pause => Self::Pause,
-            OnTimeoutName::Cancel => Self::Cancel,
-        }
-    }
 }
 
 /// Two cores run one agent each without stepping on each other; more would

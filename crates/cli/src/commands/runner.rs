@@ -48,15 +48,17 @@ pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<
     }
 }
 
-/// A runner by its whole id, or by the last digits that `pilot runner list` shows.
-async fn find(hub: &Client, name: &str) -> anyhow::Result<RunnerId> {
+/// A runner by its name, its whole id, or the last digits that `pilot runner
+/// list` shows.
+pub(crate) async fn find(hub: &Client, name: &str) -> anyhow::Result<RunnerId> {
     if let Ok(id) = name.parse() {
         return Ok(id);
     }
     let digits = name.to_lowercase();
-    let mut found = Vec::new();
-    if digits.len() >= 4 {
-        let runners = hub.call::<RunnerList>(Nothing {}).await?;
+    let runners = hub.call::<RunnerList>(Nothing {}).await?;
+    let called = |runner: &&RunnerSeen| runner.about.name == name && !runner.revoked;
+    let mut found: Vec<RunnerId> = runners.iter().filter(called).map(|runner| runner.id).collect();
+    if found.is_empty() && digits.len() >= 4 {
         let ids = runners.iter().map(|runner| runner.id);
         found.extend(ids.filter(|id| id.0.simple().to_string().ends_with(&digits)));
     }
@@ -64,11 +66,12 @@ async fn find(hub: &Client, name: &str) -> anyhow::Result<RunnerId> {
     match found.as_slice() {
         [one] => Ok(*one),
         [] => {
-            let message = format!("no runner's id ends in `{name}`");
+            let message = format!("no runner is called `{name}`, and no runner's id ends so");
             Err(Problem::new(Code::NotFound, message).hint(hint).into())
         }
         [_, _, ..] => {
-            let message = format!("more than one runner's id ends in `{name}`");
+            let message =
+                format!("more than one runner is called `{name}`, or has an id that ends so");
             Err(Problem::new(Code::Invalid, message).hint("give more digits").into())
         }
     }

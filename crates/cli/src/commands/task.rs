@@ -3,8 +3,11 @@
 mod answer;
 mod diff;
 mod log;
+mod many;
 mod new;
+mod review;
 mod show;
+mod steer;
 mod wait;
 
 use super::{Done, connect};
@@ -13,8 +16,8 @@ use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
 use pilot_proto::console::{
-    OneTask, Resume, Say, TaskInterrupt, TaskList, TaskQuery, TaskResume, TaskRetry, TaskSay,
-    TaskStop,
+    Resume, Say, TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskPublish, TaskQuery,
+    TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
 use std::path::PathBuf;
@@ -40,18 +43,14 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
             let task = find(hub, &task).await?;
             told(globals, &hub.call::<TaskResume>(Resume { task, text }).await?)
         }
-        Task::Interrupt(task) => {
-            let one = OneTask { task: find(hub, &task).await? };
-            told(globals, &hub.call::<TaskInterrupt>(one).await?)
-        }
-        Task::Stop(task) => {
-            let one = OneTask { task: find(hub, &task).await? };
-            told(globals, &hub.call::<TaskStop>(one).await?)
-        }
-        Task::Retry(task) => {
-            let one = OneTask { task: find(hub, &task).await? };
-            told(globals, &hub.call::<TaskRetry>(one).await?)
-        }
+        Task::Interrupt(task) => steer::one::<TaskInterrupt>(globals, hub, &task).await,
+        Task::Stop(task) => steer::one::<TaskStop>(globals, hub, &task).await,
+        Task::Retry(task) => steer::one::<TaskRetry>(globals, hub, &task).await,
+        Task::Publish(task) => steer::one::<TaskPublish>(globals, hub, &task).await,
+        Task::Keep(task) => steer::one::<TaskKeep>(globals, hub, &task).await,
+        Task::Dismiss(task) => steer::one::<TaskDismiss>(globals, hub, &task).await,
+        Task::Reassign(arguments) => steer::reassign(globals, hub, arguments).await,
+        Task::Review(arguments) => review::run(globals, hub, arguments).await,
     })
 }
 

@@ -6,6 +6,7 @@ mod chaos;
 mod commands;
 mod demo;
 mod forge;
+mod held;
 mod many;
 mod postgres;
 mod world;

@@ -34,9 +34,16 @@ async fn item(hub: &Client, name: &str) -> anyhow::Result<InboxItem> {
     if let Some(item) = open.iter().find(|item| named(item.id.0)) {
         return Ok(item.clone());
     }
+    // Also one that is answered: the hub says by whom, and when.
+    let all = InboxQuery { task: None, all: Some(true) };
+    let mut all = hub.call::<InboxList>(all).await?;
+    if let Some(item) = all.iter().find(|item| named(item.id.0)) {
+        return Ok(item.clone());
+    }
     let task = find(hub, &TaskName { task: name.to_owned() }).await?;
     let mut of_task = open.into_iter().filter(|item| item.task == task);
-    match (of_task.next(), of_task.next()) {
+    all.retain(|item| item.task == task);
+    match (of_task.next().or_else(|| all.pop()), of_task.next()) {
         (Some(item), None) => Ok(item),
         (Some(_), Some(_)) => {
             let message = "the task waits for several answers".to_owned();

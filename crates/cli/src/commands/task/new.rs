@@ -1,15 +1,18 @@
 //! `pilot task new`.
 
-use super::wait;
+use super::{many, wait};
 use crate::args::{Globals, Prompt, TaskNew};
-use crate::commands::Done;
+use crate::commands::{Done, runner};
 use crate::output;
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_client::Client;
 use pilot_proto::TaskId;
-use pilot_proto::console::{NewTask, TaskNew as Command};
-use pilot_proto::task::Limits;
+use pilot_proto::console::{AttachmentNew, NewAttachment, NewTask, TaskNew as Command};
+use pilot_proto::task::{Attachment, Limits};
 use std::io::Read;
+use std::path::Path;
 use uuid::Uuid;
 
 pub(crate) async fn run(
@@ -17,7 +20,28 @@ pub(crate) async fn run(
     hub: &Client,
     arguments: TaskNew,
 ) -> anyhow::Result<Done> {
-    let prompt = prompt(&arguments.prompt)?;
+    if let Some(from) = arguments.from.clone() {
+        return many::run(globals, hub, arguments, &from).await;
+    }
+    let (prompt, wait) = (prompt(&arguments.prompt)?, arguments.wait);
+    let new = NewTask { id: Some(id()), ..wanted(hub, arguments, prompt).await? };
+    let task = hub.call::<Command>(new).await?;
+    if wait {
+        return wait::run(globals, hub, task.id).await;
+    }
+    output::show(globals, &task, || {
+        let id = task.id.short();
+        format!("{id} is queued; watch it with `pilot task log -f {id}`")
+    })?;
+    Ok(Done::Well)
+}
+
+/// A task as the words describe it.
+pub(crate) async fn wanted(
+    hub: &Client,
+    arguments: TaskNew,
+    prompt: String,
+) -> anyhow::Result<NewTask> {
     let mut limits = Limits::default();
     if let Some(secs) = arguments.answer_secs {
         limits.answer_secs = secs;
@@ -25,13 +49,16 @@ pub(crate) async fn run(
     if let Some(secs) = arguments.agent_secs {
         limits.agent_secs = secs;
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the console names the task, so that a repeated request files one"
-    )]
-    let id = TaskId(Uuid::now_v7());
-    let new = NewTask {
-        id: Some(id),
+    let runner = match &arguments.runner {
+        Some(name) => Some(runner::find(hub, name).await?),
+        None => None,
+    };
+    let mut attachments = Vec::new();
+    for path in &arguments.attach {
+        attachments.push(attach(hub, path).await?);
+    }
+    Ok(NewTask {
+        id: None,
         project: arguments.project,
         prompt,
         title: arguments.title,
@@ -42,20 +69,41 @@ pub(crate) async fn run(
         on_timeout: arguments.on_timeout.into(),
         limits,
         issue: arguments.issue,
-        attachments: Vec::new(),
-        hold: false,
-        runner: None,
+        attachments,
+        hold: arguments.hold,
+        runner,
         group: None,
+    })
+}
+
+/// The console names the task, so that a repeated request files one.
+pub(crate) fn id() -> TaskId {
+    #[expect(clippy::disallowed_methods, reason = "the one place where a console names a task")]
+    TaskId(Uuid::now_v7())
+}
+
+/// Has the hub keep a file.
+async fn attach(hub: &Client, path: &Path) -> anyhow::Result<Attachment> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let new = NewAttachment {
+        name: name.unwrap_or_default(),
+        media_type: media_type(path).to_owned(),
+        base64: BASE64.encode(bytes),
     };
-    let task = hub.call::<Command>(new).await?;
-    if arguments.wait {
-        return wait::run(globals, hub, task.id).await;
+    Ok(hub.call::<AttachmentNew>(new).await?)
+}
+
+/// By the name, as whoever gave it meant it; the hub looks at the bytes.
+fn media_type(path: &Path) -> &'static str {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("gif") => "image/gif",
+        Some("webp") => "image/webp",
+        Some(_) | None => "text/plain",
     }
-    output::show(globals, &task, || {
-        let id = task.id.short();
-        format!("{id} is queued; watch it with `pilot task log -f {id}`")
-    })?;
-    Ok(Done::Well)
 }
 
 fn prompt(prompt: &Prompt) -> anyhow::Result<String> {

@@ -53,9 +53,10 @@ pub(super) fn news_of(message: ToConsole, id: TaskId) -> Option<Task> {
     }
 }
 
-/// For whoever waits, an open pull request is the end: the next move is theirs.
+/// For whoever waits, an open pull request is the end, and work that is held:
+/// the next move is theirs.
 fn is_done(state: &TaskState) -> bool {
-    state.is_end() || matches!(state, TaskState::InReview { .. })
+    state.is_end() || matches!(state, TaskState::InReview { .. } | TaskState::Ready)
 }
 
 fn sentence(task: &Task) -> String {
@@ -74,11 +75,15 @@ fn sentence(task: &Task) -> String {
             format!("{id} failed: {}{hint}", problem.message)
         }
         TaskState::NoChange => format!("{id} ended: the agent changed nothing"),
+        TaskState::Ready => {
+            format!(
+                "{id} is ready: look with `pilot task diff {id}`, then `pilot task publish {id}`"
+            )
+        }
         TaskState::Queued
         | TaskState::Leased { .. }
         | TaskState::Working { .. }
         | TaskState::NeedsYou { .. }
-        | TaskState::Ready
         | TaskState::Publishing
         | TaskState::Merged { .. }
         | TaskState::Closed { .. }
