@@ -71,10 +71,15 @@ export class Many {
     const all = new Map<string, Partial<Record<Cell, string>>>();
     for (const row of this.rows) {
       const problems = rowProblems(row, this.shared, known);
+      // Said once, where one project can be chosen for all of them.
+      if (!row.project && !this.shared.project) delete problems.project;
       if (Object.keys(problems).length > 0) all.set(row.id, problems);
     }
     return all;
   });
+
+  /** Rows without a project, of their own or of all. */
+  readonly homeless = $derived(this.shared.project ? 0 : this.rows.filter((row) => !row.project).length);
 
   readonly same = $derived(duplicates(this.rows, this.shared));
 
