@@ -91,7 +91,7 @@ class Line {
       const whole = String.fromCodePoint(text.codePointAt(at) ?? 0);
       // A mark that combines with the character before it stands in its place.
       const before = this.#cursor > 0 ? this.#places[this.#cursor - 1] : undefined;
-      if (before !== undefined && (/^[\p{M}\u200d\ufe0f]$/u.test(whole) || before.endsWith("\u200d"))) {
+      if (before !== undefined && (/^(?:\p{M}|\u200d|\ufe0f)$/u.test(whole) || before.endsWith("\u200d"))) {
         this.#places[this.#cursor - 1] = before + whole;
       } else this.#put(whole);
       return whole.length;

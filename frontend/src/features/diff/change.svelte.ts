@@ -1,0 +1,74 @@
+// The files of a change, as they are or as they were; new snapshots come in
+// while the run is at work.
+
+import type { Client } from "$/api/client";
+import { asProblem } from "$/api/errors";
+import type { ChangedFile, Problem, Snapshot } from "$/api/generated/proto";
+import type { Which } from "./file.svelte";
+
+/** Snapshots of one busy agent are taken every few seconds. */
+const SOON_MS = 1200;
+/** A file may change without any number that is told changing; only small lists are read again for that. */
+const LATER_MS = 10_000;
+const SMALL = 2000;
+
+export class ChangeView {
+  ready = $state(false);
+  problem = $state.raw<Problem | null>(null);
+  snapshot = $state.raw<Snapshot | null>(null);
+  readonly files = $derived<ChangedFile[]>(this.snapshot ? Object.values(this.snapshot.files) : []);
+
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = 0;
+  #stopped = false;
+
+  constructor(
+    readonly client: Client,
+    readonly which: Which,
+  ) {}
+
+  async read(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#due = 0;
+    try {
+      const { task, run, at } = this.which;
+      const snapshot = await this.client.call("task_diff", { task, run, at });
+      if (this.#stopped) return;
+      const before = this.snapshot;
+      if (!before || before.number !== snapshot.number || before.base !== snapshot.base)
+        this.snapshot = snapshot;
+      this.problem = null;
+      this.ready = true;
+    } catch (thrown) {
+      if (!this.#stopped) this.problem = asProblem(thrown);
+    }
+  }
+
+  /** The task was told of anew: something may have changed. */
+  soon(): void {
+    this.#plan(SOON_MS);
+  }
+
+  /** Its run is at work: look again, for what is not told. */
+  later(): void {
+    if (this.files.length <= SMALL) this.#plan(LATER_MS);
+  }
+
+  close(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #plan(wait: number): void {
+    if (this.which.at !== null || this.#stopped) return;
+    const due = Date.now() + wait;
+    if (this.#due !== 0 && this.#due <= due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => {
+      this.#due = 0;
+      if (!document.hidden) void this.read();
+      else this.#plan(LATER_MS);
+    }, wait);
+  }
+}
