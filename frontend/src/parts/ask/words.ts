@@ -18,6 +18,22 @@ export function askTitle(ask: Ask): string {
   }
 }
 
+/** The same once it is answered. */
+export function askedTitle(ask: Ask): string {
+  switch (ask.kind) {
+    case "permission":
+      return `It asked to use ${ask.tool}`;
+    case "question":
+      return "It asked";
+    case "plan":
+      return "It proposed a plan";
+    case "interrupted":
+      return "It was interrupted";
+    default:
+      return "It asked for something this build does not know";
+  }
+}
+
 /** What happens by itself at the deadline. */
 export function timeoutWords(ask: Ask, on_timeout: OnTimeout): string {
   switch (on_timeout) {
