@@ -22,6 +22,7 @@ mod messages;
 mod orders;
 mod outputs;
 mod projects;
+mod quiet;
 mod runners;
 mod turn;
 mod waits;
@@ -41,6 +42,7 @@ use board::Board;
 use messages::{LinkEnd, Message, Wish};
 use pilot_proto::{Problem, RunnerId, Timestamp};
 use pilot_store::{Store, StoreError};
+use quiet::Quiet;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +88,7 @@ pub(crate) struct Core {
     next_review: Timestamp,
     wishes: mpsc::Receiver<Wish>,
     news: mpsc::Receiver<News>,
+    quiet: Quiet,
     stop: CancellationToken,
     trouble: Option<Trouble>,
     began: Instant,
@@ -116,6 +119,7 @@ impl Core {
             next_review: Timestamp::default(),
             wishes,
             news,
+            quiet: Quiet::default(),
             stop,
             trouble: None,
             began: Instant::now(),
@@ -140,7 +144,8 @@ impl Core {
         self.wishes.close();
         self.news.close();
         loop {
-            let rest = self.drain(Vec::new());
+            let held = self.quiet.release_all().collect();
+            let rest = self.drain(held);
             if rest.is_empty() || self.trouble.is_some() {
                 break;
             }
@@ -148,17 +153,27 @@ impl Core {
         }
     }
 
-    /// Waits for the first thing that happens and takes along what else waits.
+    /// Waits for the first thing that happens, and takes along what else waits
+    /// and what is due. Lines that nobody is in a hurry for only gather.
     async fn wait(&mut self) -> Option<Vec<Message>> {
-        let pause = self.next_deadline().since(self.steady());
-        let first = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return None,
-            wish = self.wishes.recv() => vec![Message::Wish(wish?)],
-            news = self.news.recv() => vec![Message::News(news?)],
-            () = tokio::time::sleep(pause) => Vec::new(),
-        };
-        Some(self.drain(first))
+        let timer = Instant::now() + self.next_deadline().since(self.steady());
+        loop {
+            let until = self.quiet.due().map_or(timer, |due| due.min(timer));
+            let first = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                wish = self.wishes.recv() => vec![Message::Wish(wish?)],
+                news = self.news.recv() => vec![Message::News(news?)],
+                () = tokio::time::sleep_until(until) => Vec::new(),
+            };
+            let batch = self.drain(first);
+            let fanout = &self.reach.fanout;
+            let now = Instant::now();
+            let batch = self.quiet.sift(now, batch, |run| fanout.is_watched(run));
+            if !batch.is_empty() || now >= timer {
+                return Some(batch);
+            }
+        }
     }
 
     fn drain(&mut self, mut batch: Vec<Message>) -> Vec<Message> {

@@ -104,7 +104,11 @@ impl Core {
             Fresh::unread(last.seq)
         };
         turn.outputs.push(Output::Journal(run, records));
-        let records = fresh.iter().map(|(_, stored)| stored.clone()).collect();
-        turn.journal.push(JournalBatch { run, records });
+        let records = fresh.iter().map(|(_, stored)| stored.clone());
+        // One batch for a run: each costs the store a chunk.
+        match turn.journal.iter_mut().find(|batch| batch.run == run) {
+            Some(batch) => batch.records.extend(records),
+            None => turn.journal.push(JournalBatch { run, records: records.collect() }),
+        }
     }
 }

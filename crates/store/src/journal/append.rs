@@ -1,7 +1,7 @@
 //! Appending to journals inside an open transaction, and the tails that are
 //! kept in memory for it.
 
-use super::chunk::{Chunk, pack, unpack};
+use super::chunk::{Chunk, Packer, unpack};
 use super::end::JournalEnd;
 use super::tail::{CHUNK_BYTES, Plan, Tail};
 use super::{count, number};
@@ -28,6 +28,7 @@ pub(crate) struct Tails {
     weight: usize,
     /// Counts commits: the age of a tail.
     now: u64,
+    packer: Packer,
 }
 
 #[derive(Debug)]
@@ -94,7 +95,7 @@ pub(crate) async fn append(
     let plan = tail.append(batch)?;
     if !plan.new.is_empty() {
         write_end(db, batch.run, before, &tail).await?;
-        carry_out(db, batch.run, &plan).await?;
+        carry_out(db, &mut tails.packer, batch.run, &plan).await?;
     }
     let appended =
         Appended { run: batch.run, new: plan.new, first_line: before.lines, end: tail.end };
@@ -134,13 +135,18 @@ async fn write_end(
     }
 }
 
-async fn carry_out(db: &mut AnyConnection, run: RunId, plan: &Plan) -> Result<(), StoreError> {
+async fn carry_out(
+    db: &mut AnyConnection,
+    packer: &mut Packer,
+    run: RunId,
+    plan: &Plan,
+) -> Result<(), StoreError> {
     if let Some(from) = plan.remove_from {
         let sql = "DELETE FROM journal_chunks WHERE run = $1 AND last_seq >= $2";
         write(db, WHAT, sqlx::query(sql).bind(run.to_string()).bind(number(from))).await?;
     }
     for chunk in &plan.add {
-        let body = pack(&chunk.raw).map_err(|source| StoreError::Packing {
+        let body = packer.pack(&chunk.raw).map_err(|source| StoreError::Packing {
             what: WHAT,
             run,
             seq: chunk.first_seq,

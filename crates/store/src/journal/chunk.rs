@@ -14,6 +14,29 @@ use std::io::Write as _;
 /// few per cent on text and cost several times as much.
 const LEVEL: i32 = 3;
 
+/// Packs many: its tables are made once. Making them costs more than packing
+/// the few lines that a commit brings.
+#[derive(Default)]
+pub(crate) struct Packer {
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+}
+
+impl Packer {
+    pub(crate) fn pack(&mut self, raw: &[u8]) -> std::io::Result<Vec<u8>> {
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        compressor.compress(raw)
+    }
+}
+
+impl std::fmt::Debug for Packer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packer").finish_non_exhaustive()
+    }
+}
+
 pub(crate) fn pack(raw: &[u8]) -> std::io::Result<Vec<u8>> {
     zstd::bulk::compress(raw, LEVEL)
 }
