@@ -18,7 +18,7 @@ function layer(target, except, message) {
 
 const zones = [
   layer("ui", ["ui"], "The kit knows nothing of ours."),
-  layer("parts", ["parts", "ui", "api", "state"], "Parts stand on the kit, the wire and the state."),
+  layer("parts", ["parts", "ui", "api", "state", "host"], "Parts stand on the kit, the wire and the state."),
   layer("state", ["state", "api", "host"], "The state knows no screen."),
   layer("api", ["api", "host"], "The wire knows no screen and no state."),
   layer("host", ["host", "api"], "A host knows the wire only."),

@@ -16,11 +16,9 @@ marked.use({
     image({ href, text }) {
       return `<a href="${escaped(href)}">${escaped(text || href)}</a>`;
     },
-    // What looks like HTML is what somebody wrote, and is shown as written.
-    html({ text }) {
-      return escaped(text);
-    },
   },
+  // What looks like HTML is what somebody wrote, and is shown as written.
+  tokenizer: { html: () => undefined, tag: () => undefined },
 });
 
 const ALLOWED_TAGS = [

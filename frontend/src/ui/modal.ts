@@ -6,12 +6,22 @@ export function modal(element: HTMLDialogElement | undefined, open: boolean): ((
   if (!element || !open || element.open) return undefined;
   const before = document.activeElement;
   element.showModal();
-  const first = element.querySelector<HTMLElement>("[autofocus]");
-  first?.focus();
+  entry(element).focus({ preventScroll: true });
   return () => {
     if (element.open) element.close();
     if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
   };
+}
+
+/** What is typed into first; where a finger would raise a keyboard by that, the sheet itself. */
+function entry(element: HTMLDialogElement): HTMLElement {
+  const wanted = element.querySelector<HTMLElement>("[autofocus]");
+  if (wanted) return wanted;
+  element.tabIndex = -1;
+  if (matchMedia("(pointer: coarse)").matches) return element;
+  return (
+    element.querySelector<HTMLElement>(":is(input, textarea, select):not(:disabled, [readonly])") ?? element
+  );
 }
 
 /** The press began and ended on the veil, not inside. */

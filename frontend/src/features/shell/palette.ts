@@ -23,7 +23,7 @@ const TASKS_AT_MOST = 40;
 /** Tasks that are offered before anything is typed. */
 const RECENT = 6;
 /** fuzzysort's score from 0 to 1; below this it is noise. */
-const THRESHOLD = 0.35;
+const THRESHOLD = 0.25;
 
 const taskOf = (task: Task): Found => ({ kind: "task", id: `task/${task.id}`, task });
 const commandOf = (command: Command): Found => ({ kind: "command", id: command.id, command });
