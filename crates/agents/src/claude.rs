@@ -17,8 +17,11 @@ mod turn;
 
 pub use session::session_file;
 
+use crate::attached::{self, Attached};
 use crate::driver::{Driver, Launch, Start, Step, died};
 use crate::probe::Probe;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_proto::event::{Activity, Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Event, Mode, Stream, Timestamp};
@@ -80,11 +83,14 @@ impl Claude {
         write(&json!({"type": "control_request", "request_id": id, "request": request}))
     }
 
-    fn prompt(&mut self, text: &str, steps: &mut Vec<Step>) {
+    fn prompt(&mut self, text: &str, images: Vec<Value>, steps: &mut Vec<Step>) {
         self.turn = Some(Turn::default());
+        // Models look at an image better when they have it before the question.
+        let mut content = images;
+        content.push(json!({"type": "text", "text": text}));
         steps.push(write(&json!({
             "type": "user",
-            "message": {"role": "user", "content": [{"type": "text", "text": text}]},
+            "message": {"role": "user", "content": content},
             "parent_tool_use_id": null,
             "session_id": "",
         })));
@@ -275,15 +281,26 @@ impl Claude {
     }
 }
 
+/// An image as a part of a message.
+fn image(file: &Attached) -> Option<Value> {
+    let data = BASE64.encode(file.image.as_ref()?);
+    let source = json!({"type": "base64", "media_type": file.media_type, "data": data});
+    Some(json!({"type": "image", "source": source}))
+}
+
 impl Driver for Claude {
     fn launch(&self) -> Launch {
         launch::launch(&self.start)
     }
 
     fn begin(&mut self) -> Vec<Step> {
-        let prompt = self.start.prompt.clone();
+        let (images, files): (Vec<Attached>, Vec<Attached>) =
+            std::mem::take(&mut self.start.attachments)
+                .into_iter()
+                .partition(|file| file.image.is_some());
+        let prompt = format!("{}{}", self.start.prompt, attached::told(files.iter(), ""));
         let mut steps = vec![self.request(&json!({"subtype": "initialize", "hooks": null}))];
-        self.prompt(&prompt, &mut steps);
+        self.prompt(&prompt, images.iter().filter_map(image).collect(), &mut steps);
         steps
     }
 
@@ -319,7 +336,7 @@ impl Driver for Claude {
         let mut steps = Vec::new();
         // A turn whose result is out but which is not called over yet is over now.
         self.turn_over(&mut steps);
-        self.prompt(text, &mut steps);
+        self.prompt(text, Vec::new(), &mut steps);
         steps
     }
 

@@ -1,5 +1,6 @@
 //! What every agent's driver is given and what it gives back.
 
+use crate::attached::Attached;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::ProviderGrant;
@@ -32,6 +33,8 @@ pub struct Start {
     pub program: PathBuf,
     /// Login for the model.
     pub provider: Option<ProviderGrant>,
+    /// Files that go with the first prompt.
+    pub attachments: Vec<Attached>,
 }
 
 /// How to start the agent's process. Its working directory is the tree.

@@ -15,11 +15,13 @@
 //! [`Driver::exited`] closes what is still open.
 #![deny(missing_docs)]
 
+pub mod attached;
 pub mod claude;
 pub mod driver;
 pub mod probe;
 pub mod scripted;
 
+pub use attached::{Attached, is_image};
 pub use driver::{Driver, HomeFile, Launch, Start, Step};
 pub use probe::{Probe, probes};
 

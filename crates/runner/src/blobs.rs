@@ -55,11 +55,20 @@ impl Blobs {
         std::fs::rename(self.beside(blob), self.path(blob))
     }
 
+    /// The contents.
+    pub(crate) fn reader(&self, blob: &BlobId) -> io::Result<impl Read + use<>> {
+        zstd::Decoder::new(File::open(self.path(blob))?)
+    }
+
     /// Writes the contents to a file outside.
     pub(crate) fn extract(&self, blob: &BlobId, target: &Path) -> io::Result<()> {
-        let source = File::open(self.path(blob))?;
-        let mut target = File::create(target)?;
-        zstd::stream::copy_decode(source, &mut target)
+        io::copy(&mut self.reader(blob)?, &mut File::create(target)?)?;
+        Ok(())
+    }
+
+    /// Where contents may lie whose id is not known yet.
+    pub(crate) fn part(&self) -> PathBuf {
+        self.directory.join("part")
     }
 
     fn beside(&self, blob: &BlobId) -> PathBuf {

@@ -10,6 +10,7 @@
 //! - A run's directory goes only when its journal is complete, the hub has all
 //!   of it, and said so.
 
+mod about;
 mod assign;
 mod attend;
 mod bulk;

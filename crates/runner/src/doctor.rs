@@ -1,6 +1,7 @@
 //! What this machine lacks to be a runner, with the mend. Needs no hub.
 
 use crate::agents::{Doctor, Programs};
+use pilot_proto::runner::ToolCheck;
 use pilot_sandbox::Environment;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ const FREE_BYTES: u64 = 2 << 30;
 /// Looks at everything that a run needs of this machine.
 pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec<Finding> {
     let programs = Programs::new(data, environment);
-    let mut findings = vec![directory(data), git(&programs, environment).await, watches()];
+    let mut findings = tools(&programs, environment).await;
     for agent in Doctor::default().look(&programs, environment).await {
         let what = format!("agent {}", agent.name);
         findings.push(match (agent.problem, agent.version) {
@@ -47,6 +48,47 @@ pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec
         });
     }
     findings
+}
+
+/// Everything but the agents, as a hub is told of it.
+pub(crate) async fn checks(
+    programs: &Programs,
+    environment: &BTreeMap<String, String>,
+) -> Vec<ToolCheck> {
+    let check = |finding: Finding| match finding.mend {
+        Some(mend) => ToolCheck {
+            problem: Some(finding.found.clone()),
+            name: finding.what,
+            found: finding.found,
+            mend,
+        },
+        None => ToolCheck {
+            name: finding.what,
+            found: finding.found,
+            problem: None,
+            mend: String::new(),
+        },
+    };
+    tools(programs, environment).await.into_iter().map(check).collect()
+}
+
+async fn tools(programs: &Programs, environment: &BTreeMap<String, String>) -> Vec<Finding> {
+    let git = git(programs, environment).await;
+    let bubblewrap = bubblewrap(programs, environment).await;
+    vec![directory(&programs.data), git, bubblewrap, watches()]
+}
+
+/// What walls are made of. Runs do without until there are walls.
+async fn bubblewrap(programs: &Programs, environment: &BTreeMap<String, String>) -> Finding {
+    let what = "bubblewrap";
+    let Some(path) = programs.find("bubblewrap", "bwrap") else {
+        return Finding::good(what, "not here; runs have no walls");
+    };
+    let variables: Environment = environment.clone().into_iter().collect();
+    match crate::agents::ask(&path, &["--version"], variables).await {
+        Ok(version) => Finding::good(what, version.trim().trim_start_matches("bubblewrap ")),
+        Err(why) => Finding::bad(what, why, "install it again: `apt-get install bubblewrap`"),
+    }
 }
 
 fn directory(data: &Path) -> Finding {

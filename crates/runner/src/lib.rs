@@ -28,3 +28,4 @@ pub mod shim;
 pub mod shim_socket;
 
 mod blobs;
+mod load;

@@ -6,6 +6,7 @@
 //!   ledger.jsonl  what was made                  work/home   the agent's HOME
 //!   journal       the run                        work/tmp    its TMPDIR
 //!   boot          boot id of the journal's last writer
+//!                                            work/attachments, work/artifacts
 //!   blobs/<id>    what the journal names, zstd
 //!   acked         how far the hub has it
 //!   shim.lock     held by the living shim
@@ -145,6 +146,16 @@ impl RunDir {
     /// The agent's TMPDIR.
     pub fn tmp(&self) -> PathBuf {
         self.work().join("tmp")
+    }
+
+    /// Files that a person gave the agent.
+    pub fn attachments(&self) -> PathBuf {
+        self.work().join("attachments")
+    }
+
+    /// Files that the run leaves for people.
+    pub fn artifacts(&self) -> PathBuf {
+        self.work().join("artifacts")
     }
 
     fn acked_file(&self) -> PathBuf {

@@ -14,6 +14,8 @@
 //!   and never in the agent's.
 
 mod agent;
+mod artifacts;
+mod attachments;
 mod core;
 mod diff;
 mod doorway;

@@ -99,7 +99,7 @@ impl<'a, 'v> Turn<'a, 'v> {
             Command::Tool { tool, summary, ok, output } => {
                 self.tool(&tool, json!({"what": summary}), &summary, |_| Ok(Done { ok, output }))
             }
-            Command::Subagent { summary } => self.begin_subagent(summary),
+            Command::Subagent { summary } => self.begin_subagent(&summary),
             Command::EndSubagent { text } => self.end_subagent(text),
             Command::Print { count, prefix } => self.print(count, &prefix),
             Command::LinesPerSecond { rate, count } => self.drip(rate, count),
@@ -170,9 +170,9 @@ impl<'a, 'v> Turn<'a, 'v> {
     }
 
     /// One at a time: a new one ends the one before.
-    fn begin_subagent(&mut self, summary: String) -> Result<(), Stop> {
+    fn begin_subagent(&mut self, summary: &str) -> Result<(), Stop> {
         self.end_subagent(String::new())?;
-        let id = self.begin_tool("subagent", json!({"description": summary}), &summary)?;
+        let id = self.begin_tool("subagent", json!({"description": summary}), summary)?;
         self.subagent = Some(id);
         Ok(())
     }

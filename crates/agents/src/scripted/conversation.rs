@@ -2,6 +2,7 @@
 
 use super::SUBCOMMAND;
 use super::protocol::{FromProgram, MARK, ToProgram};
+use crate::attached;
 use crate::driver::{Driver, Launch, Start, Step, died};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
@@ -65,7 +66,13 @@ impl Driver for Scripted {
     }
 
     fn begin(&mut self) -> Vec<Step> {
-        self.turn(self.start.prompt.clone())
+        let mut prompt = self.start.prompt.clone();
+        // An empty prompt stands for the repository's own script.
+        if !prompt.trim().is_empty() {
+            // Comments, to the language of the prompt.
+            prompt.push_str(&attached::told(self.start.attachments.iter(), "# "));
+        }
+        self.turn(prompt)
     }
 
     fn stream(&self, line: &[u8]) -> Stream {

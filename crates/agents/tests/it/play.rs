@@ -75,6 +75,7 @@ impl World {
                 base_url: Some(base_url.to_owned()),
                 key: Secret::new("sk-test-key"),
             }),
+            attachments: Vec::new(),
         }
     }
 }

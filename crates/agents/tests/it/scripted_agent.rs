@@ -54,6 +54,7 @@ fn begin_in(tree: TempDir, prompt: &str, mode: Mode) -> Talk {
         tmp: "/nowhere".into(),
         program: "pilot".into(),
         provider: None,
+        attachments: Vec::new(),
     };
     let mut driver = driver("scripted", start).expect("scripted is a known agent");
     let (theirs, stdin) = std::io::pipe().expect("a pipe");
@@ -480,6 +481,7 @@ fn an_unknown_agent_is_named_with_those_known() {
         tmp: PathBuf::new(),
         program: PathBuf::new(),
         provider: None,
+        attachments: Vec::new(),
     };
     let problem = driver("hal", start).err().expect("there is no such agent");
     assert_eq!(problem.code, Code::AgentMissing);

@@ -2,7 +2,7 @@
 //! driver. What the driver makes of each stands beside it in `*.steps.txt`;
 //! `PILOTHOUSE_UPDATE_SNAPSHOTS=1` writes those anew, to be read afterwards.
 
-use pilot_agents::{Driver, Start, Step, driver};
+use pilot_agents::{Attached, Driver, Start, Step, driver, is_image};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Event, Mode, RunId};
 use serde_json::Value;
@@ -25,7 +25,13 @@ impl Replay {
     }
 
     fn in_mode(mode: Mode, resumed: bool) -> Self {
-        let start = Start {
+        let start = Self::start(mode, resumed);
+        let driver = driver("claude", start).expect("claude is a known agent");
+        Self { driver, asks: BTreeMap::new(), begun: false, steps: String::new() }
+    }
+
+    fn start(mode: Mode, resumed: bool) -> Start {
+        Start {
             run: RunId(uuid::Uuid::nil()),
             prompt: "the first prompt".to_owned(),
             model: None,
@@ -36,9 +42,8 @@ impl Replay {
             tmp: "/srv/demo/run/tmp".into(),
             program: "claude".into(),
             provider: None,
-        };
-        let driver = driver("claude", start).expect("claude is a known agent");
-        Self { driver, asks: BTreeMap::new(), begun: false, steps: String::new() }
+            attachments: Vec::new(),
+        }
     }
 
     fn note(&mut self, steps: Vec<Step>) {
@@ -209,4 +214,49 @@ fn requests_that_were_never_offered_are_refused_and_not_left_waiting() {
     let steps = replay.driver.line(line);
     let [Step::Write(answer)] = steps.as_slice() else { panic!("one answer: {steps:?}") };
     assert!(answer.contains(r#""request_id":"r1""#) && answer.contains("error"), "{answer}");
+}
+
+#[test]
+fn an_image_is_part_of_the_first_prompt_and_any_other_file_is_named_in_it() {
+    let mut start = Replay::start(Mode::Auto, false);
+    let file = |name: &str, media_type: &str, image: Option<&[u8]>| Attached {
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        path: Path::new("/srv/demo/run/attachments").join(name),
+        image: image.map(<[u8]>::to_vec),
+    };
+    start.attachments = vec![
+        file("shot.png", "image/png", Some(b"PNG")),
+        file("huge.png", "image/png", None),
+        file("trace.log", "text/plain", None),
+    ];
+    let mut claude = driver("claude", start.clone()).expect("claude is a known agent");
+    let content = |steps: Vec<Step>| {
+        let messages = steps.into_iter().filter_map(|step| match step {
+            Step::Write(line) => serde_json::from_str::<Value>(&line).ok(),
+            _ => None,
+        });
+        let mut messages = messages.filter(|message| message["type"] == "user");
+        messages.next().expect("a prompt")["message"]["content"].clone()
+    };
+    let source = serde_json::json!({"type": "base64", "media_type": "image/png", "data": "UE5H"});
+    let text = "the first prompt\n\nAttached files:\n\
+                - huge.png (image/png): /srv/demo/run/attachments/huge.png\n\
+                - trace.log (text/plain): /srv/demo/run/attachments/trace.log\n";
+    let expected =
+        serde_json::json!([{"type": "image", "source": source}, {"type": "text", "text": text}]);
+    assert_eq!(content(claude.begin()), expected);
+    let next = serde_json::json!([{"type": "text", "text": "go on"}]);
+    assert_eq!(content(claude.say("go on")), next, "once");
+
+    let mut scripted = driver("scripted", start).expect("scripted is a known agent");
+    let said = scripted.begin().into_iter().find_map(|step| match step {
+        Step::Write(line) => serde_json::from_str::<Value>(&line).ok(),
+        _ => None,
+    });
+    let said = said.expect("a turn")["text"].as_str().expect("a prompt").to_owned();
+    assert!(said.contains("\n# - shot.png (image/png): /srv/demo/run/attachments/shot.png\n"));
+
+    assert!(is_image("image/png", 3 << 20) && !is_image("image/png", 4 << 20), "as base64 it fits");
+    assert!(!is_image("image/svg+xml", 10), "models do not read it");
 }

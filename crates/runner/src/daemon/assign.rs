@@ -88,7 +88,7 @@ impl Daemon {
         let (orders, from_orders) = mpsc::channel(ORDERS);
         let (command, environment) = (self.options.shim.clone(), self.options.environment.clone());
         let (spec, dir) = (spec.clone(), dir.clone());
-        let (started, notices) = (self.started.clone(), self.notices.clone());
+        let (started, ears) = (self.started.clone(), self.ears());
         self.tasks.spawn(async move {
             let child = spawn::start(&command, &dir, &environment, &spec).await;
             let (child, result) = match child {
@@ -96,7 +96,7 @@ impl Daemon {
                 Err(error) => (None, Err(error)),
             };
             if started.send(Started { run, orders, result }).await.is_ok() && child.is_some() {
-                attend(run, dir, child, from_orders, notices).await;
+                attend(run, dir, child, from_orders, ears).await;
             }
         });
     }
@@ -145,9 +145,16 @@ impl Daemon {
     }
 }
 
-/// What an earlier run left at the hub for this one.
+/// What an earlier run left at the hub for this one, and what a person gave it.
 fn wanted(spec: &RunSpec) -> Vec<BlobId> {
-    let Some(resume) = &spec.resume else { return Vec::new() };
-    let file = resume.session.as_ref().and_then(|session| session.file.clone());
-    resume.bundle.clone().into_iter().chain(file).collect()
+    let attachments = spec.attachments.iter().map(|attachment| attachment.blob.clone());
+    let mut blobs: Vec<BlobId> = attachments.collect();
+    if let Some(resume) = &spec.resume {
+        blobs.extend(resume.bundle.clone());
+        blobs.extend(resume.session.as_ref().and_then(|session| session.file.clone()));
+    }
+    // The same file twice is fetched once.
+    blobs.sort();
+    blobs.dedup();
+    blobs
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Child;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What is heard of a run.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,20 @@ pub(super) enum Notice {
 /// within milliseconds.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// While there is no hub to carry anything to, a shim is heard so seldom:
+/// forty busy ones would wake the daemon a thousand times a second for nothing.
+const REST: Duration = Duration::from_millis(500);
+/// What a busy shim says in that time, so that nothing piles up.
+const READ_AHEAD: usize = 8 * 1024;
+
+/// Where what is heard goes, and whether anybody waits for it.
+#[derive(Debug, Clone)]
+pub(super) struct Ears {
+    pub(super) notices: mpsc::Sender<Notice>,
+    /// There is a connection to the hub.
+    pub(super) linked: watch::Receiver<bool>,
+}
+
 /// Stays with a run's shim until it is gone. `child` is the shim if we started
 /// it; one that we found is known by its lock alone.
 pub(super) async fn attend(
@@ -31,14 +45,14 @@ pub(super) async fn attend(
     run_dir: RunDir,
     mut child: Option<Child>,
     mut orders: mpsc::Receiver<ToShim>,
-    notices: mpsc::Sender<Notice>,
+    mut ears: Ears,
 ) {
     // Said again on every new connection: the shim does each once.
     let mut said: Vec<ToShim> = Vec::new();
     loop {
         match shim_socket::connect(&run_dir).await {
             Ok(stream) => {
-                if let Err(error) = talk(run, stream, &mut orders, &mut said, &notices).await {
+                if let Err(error) = talk(run, stream, &mut orders, &mut said, &mut ears).await {
                     tracing::debug!(%run, %error, "the shim's socket closed");
                 }
             }
@@ -50,7 +64,7 @@ pub(super) async fn attend(
         tokio::time::sleep(LOOK).await;
     }
     // The daemon itself is ending if nobody hears this.
-    notices.send(Notice::Gone { run }).await.ok();
+    ears.notices.send(Notice::Gone { run }).await.ok();
 }
 
 fn is_gone(run: RunId, run_dir: &RunDir, child: Option<&mut Child>) -> bool {
@@ -79,32 +93,35 @@ async fn talk(
     stream: UnixStream,
     orders: &mut mpsc::Receiver<ToShim>,
     said: &mut Vec<ToShim>,
-    notices: &mpsc::Sender<Notice>,
+    ears: &mut Ears,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
+    let mut reader = BufReader::with_capacity(READ_AHEAD, reader).take(MAX_LINE as u64);
     for message in said.iter() {
         writer.write_all(&shim_socket::line(message)?).await?;
     }
     let mut line = Vec::new();
     let mut open = true;
+    let mut rests = false;
     loop {
         tokio::select! {
+            () = rest(&mut ears.linked), if rests => rests = false,
             // `read_until` keeps what it read in `line` when it is cancelled.
-            read = reader.read_until(b'\n', &mut line) => {
+            read = reader.read_until(b'\n', &mut line), if !rests => {
                 if read? == 0 {
                     return Ok(());
                 }
                 reader.set_limit(MAX_LINE as u64);
                 match serde_json::from_slice(&line) {
                     Ok(FromShim::At { end, finished }) => {
-                        if notices.send(Notice::At { run, end, finished }).await.is_err() {
+                        if ears.notices.send(Notice::At { run, end, finished }).await.is_err() {
                             return Ok(());
                         }
                     }
                     Err(error) => tracing::warn!(%run, %error, "the shim said something odd"),
                 }
                 line.clear();
+                rests = !*ears.linked.borrow() && reader.get_ref().buffer().is_empty();
             }
             message = orders.recv(), if open => match message {
                 Some(message) => {
@@ -115,6 +132,13 @@ async fn talk(
             }
         }
     }
+}
+
+/// Returns after a while, or when there is a hub again.
+async fn rest(linked: &mut watch::Receiver<bool>) {
+    let woken = linked.wait_for(|linked| *linked);
+    // Woken, rested, or the daemon is ending: all the same to us.
+    drop(tokio::time::timeout(REST, woken).await);
 }
 
 fn remember(said: &mut Vec<ToShim>, message: ToShim) {

@@ -1,7 +1,8 @@
 //! The daemon's one task: everything that changes its state happens here.
 
+use super::about::Looked;
 use super::assign::{Started, Starting};
-use super::attend::Notice;
+use super::attend::{Ears, Notice};
 use super::bulk::{self, Carried, Job};
 use super::enrolment::Enrolment;
 use super::held::{HeldRun, Next, Shim};
@@ -12,14 +13,15 @@ use crate::agents::{Doctor, Programs};
 use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
 use crate::ledger::{Ledger, Resource};
+use crate::load::LoadMeter;
 use crate::run_dir::wipe::wipe;
 use pilot_link::{Greeting, Outbox};
-use pilot_proto::runner::{About, BulkHead, HEARTBEAT_SECS, MAX_BATCH, Role, ToHub};
+use pilot_proto::runner::{BulkHead, HEARTBEAT_SECS, MAX_BATCH, Role, ToHub};
 use pilot_proto::{Problem, RunId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,14 +42,20 @@ pub(super) struct Daemon {
     /// `--once` has had its run.
     pub(super) took_one: bool,
     pub(super) tasks: JoinSet<()>,
-    pub(super) notices: mpsc::Sender<Notice>,
+    notices: mpsc::Sender<Notice>,
     pub(super) started: mpsc::Sender<Started>,
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) outgoing: Option<Outgoing>,
     /// When the heartbeats were sent that the hub has not answered.
     pub(super) beats: VecDeque<Timestamp>,
+    pub(super) doctor: Doctor,
+    /// Somebody looks again at what the machine has.
+    pub(super) looking: bool,
+    pub(super) looked: mpsc::Sender<Looked>,
     enrolment: Enrolment,
-    doctor: Doctor,
+    load: LoadMeter,
+    /// There is a connection to the hub.
+    linked: watch::Sender<bool>,
     heard: Inboxes,
     /// The run that shipped last: the next one is next.
     shipped: Option<RunId>,
@@ -60,6 +68,7 @@ struct Inboxes {
     notices: mpsc::Receiver<Notice>,
     started: mpsc::Receiver<Started>,
     carried: mpsc::Receiver<Carried>,
+    looked: mpsc::Receiver<Looked>,
 }
 
 impl Daemon {
@@ -71,6 +80,7 @@ impl Daemon {
         let (started, from_started) = mpsc::channel(16);
         let (jobs, from_jobs) = mpsc::channel(256);
         let (carried, from_carried) = mpsc::channel(16);
+        let (looked, from_looked) = mpsc::channel(1);
         tasks.spawn(bulk::carry(enrolment.clone(), from_jobs, carried));
         let mut daemon = Self {
             clock: SteadyClock::start(),
@@ -87,7 +97,16 @@ impl Daemon {
             beats: VecDeque::new(),
             enrolment,
             doctor: Doctor::default(),
-            heard: Inboxes { notices: from_notices, started: from_started, carried: from_carried },
+            looking: false,
+            looked,
+            load: LoadMeter::new(&options.data),
+            linked: watch::channel(false).0,
+            heard: Inboxes {
+                notices: from_notices,
+                started: from_started,
+                carried: from_carried,
+                looked: from_looked,
+            },
             shipped: None,
             next_beat: Timestamp::default(),
             ticks: 0,
@@ -119,10 +138,14 @@ impl Daemon {
                 Some(UplinkEvent::Up(known)) => {
                     let sender = uplink.live().map(pilot_link::RunnerLive::sender);
                     self.outgoing = sender.map(|sender| Outgoing::new(sender, &mut self.tasks));
+                    self.linked.send_replace(true);
                     self.welcomed(&known);
                 }
                 Some(UplinkEvent::Heard(message)) => self.hub_says(message).await,
-                Some(UplinkEvent::Down) => self.outgoing = None,
+                Some(UplinkEvent::Down) => {
+                    self.outgoing = None;
+                    self.linked.send_replace(false);
+                }
                 Some(UplinkEvent::Refused(problem)) => break Err(problem),
                 None => {}
             }
@@ -144,6 +167,7 @@ impl Daemon {
             Some(notice) = self.heard.notices.recv() => self.noticed(notice),
             Some(started) = self.heard.started.recv() => self.started(started),
             Some(carried) = self.heard.carried.recv() => self.carried(carried),
+            Some(looked) = self.heard.looked.recv() => self.has_looked(looked),
             Some(permit) = reserve(room) => {
                 if let Some(batch) = self.next_batch() {
                     permit.send(batch);
@@ -161,16 +185,7 @@ impl Daemon {
     }
 
     async fn greeting(&mut self) -> Greeting {
-        let agents = self.doctor.look(&self.programs, &self.options.environment).await;
-        let about = About {
-            name: self.options.name.clone(),
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            workers: if self.options.once { 1 } else { self.options.workers },
-            draining: self.options.once && self.took_one,
-            agents,
-            checks: Vec::new(),
-        };
+        let about = self.about().await;
         Greeting {
             runner: self.enrolment.runner,
             role: Role::Primary,
@@ -183,10 +198,15 @@ impl Daemon {
     pub(super) fn beat(&mut self) {
         let Some(outgoing) = &self.outgoing else { return };
         let runs = self.runs.values().filter(|run| !run.finished).map(|run| run.run).collect();
-        outgoing.say(ToHub::Beat { runs, load: None });
+        outgoing.say(ToHub::Beat { runs, load: self.load.look() });
         let now = self.clock.now();
         self.beats.push_back(now);
         self.next_beat = now.after(Duration::from_secs(HEARTBEAT_SECS));
+    }
+
+    /// For whoever attends to a shim.
+    pub(super) fn ears(&self) -> Ears {
+        Ears { notices: self.notices.clone(), linked: self.linked.subscribe() }
     }
 
     /// What nobody announces. Called often, does something once a second.

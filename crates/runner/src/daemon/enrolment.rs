@@ -74,7 +74,7 @@ impl EnrolmentError {
 
 /// The enrolment that `data` remembers.
 pub(super) fn saved(data: &Path) -> Result<Enrolment, EnrolmentError> {
-    enrolment(data, remembered(data)?)
+    enrolment(data, &remembered(data)?)
 }
 
 /// The same, with a hub that is at `url` now.
@@ -84,10 +84,10 @@ pub(super) fn moved(data: &Path, url: &str) -> Result<Enrolment, EnrolmentError>
         url.clone_into(&mut saved.hub);
         remember(data, &saved)?;
     }
-    enrolment(data, saved)
+    enrolment(data, &saved)
 }
 
-fn enrolment(data: &Path, saved: Saved) -> Result<Enrolment, EnrolmentError> {
+fn enrolment(data: &Path, saved: &Saved) -> Result<Enrolment, EnrolmentError> {
     let endpoint = Endpoint::new(&saved.hub, saved.fingerprint.as_deref())?;
     let key = read_key(data)?.ok_or(EnrolmentError::NotJoined)?;
     Ok(Enrolment { endpoint, runner: saved.runner, key })

@@ -32,10 +32,10 @@ impl Daemon {
                 self.forget_if_done(run);
             }
             ToRunner::Verdict { run, verdict } => self.verdict(run, verdict),
+            ToRunner::Look => self.look_again(),
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }
             | ToRunner::Refused(_)
-            | ToRunner::Look
             | ToRunner::Missing { .. }
             | ToRunner::BlobStored { .. }
             | ToRunner::BlobUnknown { .. }

@@ -57,7 +57,8 @@ fn take_up(daemon: &mut Daemon, run: RunId, dir: RunDir) -> io::Result<()> {
     if alive {
         let (orders, from_orders) = mpsc::channel(ORDERS);
         held.shim = Shim::Alive(orders);
-        daemon.tasks.spawn(attend(run, dir, None, from_orders, daemon.notices.clone()));
+        let ears = daemon.ears();
+        daemon.tasks.spawn(attend(run, dir, None, from_orders, ears));
     } else if held.finished {
         held.shim = Shim::Ended;
     }
@@ -78,6 +79,7 @@ async fn bury(run: Option<RunId>) {
 impl Daemon {
     /// Starts a recovering shim for each run that has none and needs one.
     pub(super) fn recover_lost(&mut self, now: Timestamp) {
+        let ears = self.ears();
         for held in self.runs.values_mut() {
             let Shim::Lost { again } = held.shim else { continue };
             if again > now {
@@ -90,13 +92,13 @@ impl Daemon {
                     let (orders, from_orders) = mpsc::channel(ORDERS);
                     held.shim = Shim::Alive(orders);
                     let (run, dir, spec) = (held.run, held.dir.clone(), held.spec.clone());
-                    let notices = self.notices.clone();
+                    let ears = ears.clone();
                     self.tasks.spawn(async move {
                         match spec {
                             Some(spec) => spawn::hand_over(&mut child, &dir, &spec).await,
                             None => drop(child.stdin.take()),
                         }
-                        attend(run, dir, Some(child), from_orders, notices).await;
+                        attend(run, dir, Some(child), from_orders, ears).await;
                     });
                 }
                 Err(error) => {

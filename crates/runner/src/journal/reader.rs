@@ -46,7 +46,7 @@ impl Head<'_> {
 
     /// The kinds of event that name blobs.
     fn names_blobs(&self) -> bool {
-        matches!(&*self.event.name, "snapshot" | "rescued" | "session_saved")
+        matches!(&*self.event.name, "snapshot" | "rescued" | "session_saved" | "artifact")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The agent's process and the conversation with it.
 
+use super::attachments;
 use super::output::{OutputFold, ProtocolLines};
 use super::pump::{Piece, pump};
 use super::steps::disk;
@@ -200,6 +201,9 @@ fn driver(workspace: &Workspace, prompt: String) -> Result<Box<dyn Driver>, Prob
         tmp: workspace.dir.tmp(),
         program,
         provider: spec.provider.clone(),
+        attachments: attachments::given(workspace).map_err(|error| {
+            disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
+        })?,
     };
     pilot_agents::driver(&spec.agent, start)
 }

@@ -304,7 +304,7 @@ impl Shim {
 
     fn looked(&mut self, findings: Findings) {
         self.looking = false;
-        let Findings { looker, events, error } = findings;
+        let Findings { looker, events, again, error } = findings;
         events.iter().for_each(|event| self.log.append(event));
         if let Some(error) = error {
             // The next look finds it, or the last one says why not.
@@ -312,6 +312,9 @@ impl Shim {
         }
         if let Some(looker) = looker {
             self.diff.give_back(looker);
+        }
+        if again {
+            self.diff.want();
         }
         if let Some(commit) = self.collect.take() {
             self.begin_collecting(commit);

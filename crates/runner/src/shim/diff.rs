@@ -2,6 +2,7 @@
 
 mod watch;
 
+use super::artifacts::{Artifacts, Found};
 use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
 use crate::journal::MAX_RECORD;
@@ -44,6 +45,9 @@ impl Schedule {
     /// There is a tree.
     pub(super) fn begin(&mut self, looker: Looker, tree: &Path) {
         self.watch = TreeWatch::new(tree);
+        if let Some(watch) = &mut self.watch {
+            watch.add(looker.artifacts.root().to_path_buf());
+        }
         self.looker = Some(looker);
         self.looked = self.clock.now();
     }
@@ -107,6 +111,7 @@ impl Schedule {
 pub(super) struct Looker {
     scanner: Scanner,
     keeper: Keeper,
+    artifacts: Artifacts,
 }
 
 /// What a look found.
@@ -115,6 +120,8 @@ pub(super) struct Findings {
     pub(super) looker: Option<Looker>,
     /// To be journalled.
     pub(super) events: Vec<Event>,
+    /// Something is being written: look again soon.
+    pub(super) again: bool,
     /// Why nothing was found, or not everything.
     pub(super) error: Option<GitError>,
 }
@@ -126,32 +133,46 @@ impl Looker {
         tree: &Path,
         base: &str,
         keeper: Keeper,
+        artifacts: Artifacts,
     ) -> Result<Self, GitError> {
-        Ok(Self { scanner: Scanner::new(git, tree, base, Limits::default())?, keeper })
+        let scanner = Scanner::new(git, tree, base, Limits::default())?;
+        Ok(Self { scanner, keeper, artifacts })
     }
 
     /// Looks.
     pub(super) async fn look(self) -> Findings {
-        let looked = tokio::task::spawn_blocking(move || self.look_now()).await;
+        self.look_off_thread(false).await
+    }
+
+    /// Looks when nobody writes any more.
+    pub(super) async fn look_last(self) -> Findings {
+        self.look_off_thread(true).await
+    }
+
+    async fn look_off_thread(self, last: bool) -> Findings {
+        let looked = tokio::task::spawn_blocking(move || self.look_now(last)).await;
         looked.unwrap_or_else(|error| {
             tracing::error!(%error, "looking at the tree failed");
-            Findings { looker: None, events: Vec::new(), error: None }
+            Findings { looker: None, events: Vec::new(), again: false, error: None }
         })
     }
 
-    fn look_now(mut self) -> Findings {
+    fn look_now(mut self, last: bool) -> Findings {
+        let (mut events, mut error) = (Vec::new(), None);
         match self.scanner.scan(&mut self.keeper) {
             Ok(Some(scan)) => {
                 let mut parts = Vec::new();
                 for delta in scan.deltas {
                     split(self.keeper.renamed(delta), MAX_RECORD - 1024, &mut parts);
                 }
-                let events = parts.into_iter().map(Event::Snapshot).collect();
-                Findings { looker: Some(self), events, error: None }
+                events.extend(parts.into_iter().map(Event::Snapshot));
             }
-            Ok(None) => Findings { looker: Some(self), events: Vec::new(), error: None },
-            Err(error) => Findings { looker: Some(self), events: Vec::new(), error: Some(error) },
+            Ok(None) => {}
+            Err(failed) => error = Some(failed),
         }
+        let Found { events: artifacts, again } = self.artifacts.look(last);
+        events.extend(artifacts);
+        Findings { looker: Some(self), events, again, error }
     }
 }
 

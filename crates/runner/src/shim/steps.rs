@@ -1,5 +1,7 @@
 //! The steps of a run, each a future that does its work and reports.
 
+use super::artifacts::Artifacts;
+use super::attachments;
 use super::diff::{Findings, Keeper, Looker};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::run_dir::wipe::wipe;
@@ -69,10 +71,13 @@ pub(super) async fn make(workspace: SharedWorkspace) -> Report {
     let made = off_thread(move || {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        [workspace.dir.home(), workspace.dir.tmp()].iter().try_for_each(|path| builder.create(path))
+        let all = [workspace.dir.home(), workspace.dir.tmp(), workspace.dir.artifacts()];
+        all.iter().try_for_each(|path| builder.create(path))?;
+        Ok(attachments::lay_out(&workspace))
     });
     match made.await {
-        Ok(()) => Report::of(RunEvent::WorkspaceMade),
+        Ok(Ok(())) => Report::of(RunEvent::WorkspaceMade),
+        Ok(Err(problem)) => Report::failed(Step::Workspace, problem),
         Err(error) => Report::failed(
             Step::Workspace,
             disk(Code::WorkspaceFailed, "The workspace cannot be made", &error),
@@ -136,9 +141,11 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     } else {
         base
     };
-    let keeper = Keeper::new(workspace.blobs.clone(), workspace.redactor.clone());
+    let (blobs, redactor) = (workspace.blobs.clone(), workspace.redactor.clone());
+    let keeper = Keeper::new(blobs.clone(), redactor.clone());
+    let artifacts = Artifacts::new(workspace.dir.artifacts(), blobs, redactor);
     let git = workspace.git.clone();
-    let looker = off_thread(move || Ok(Looker::new(&git, &tree, &base, keeper)))
+    let looker = off_thread(move || Ok(Looker::new(&git, &tree, &base, keeper, artifacts)))
         .await
         .map_err(|error| disk(Code::WorkspaceFailed, "The tree cannot be looked at", &error))?
         .map_err(|error| error.problem())?;
@@ -190,7 +197,7 @@ pub(super) async fn collect(
     let mut journal = Vec::new();
     let mut looked = Ok(());
     if let Some(looker) = looker {
-        let Findings { events, error, .. } = looker.look().await;
+        let Findings { events, error, .. } = looker.look_last().await;
         journal.extend(events);
         looked = error.map_or(Ok(()), |error| Err(error.problem()));
     }
@@ -353,7 +360,8 @@ pub(super) async fn clean(workspace: SharedWorkspace, keep_tree: bool) -> (Vec<S
     let removed = off_thread(move || {
         wipe(&dir.scratch())?;
         if keep_tree {
-            return wipe(&dir.home()).and_then(|()| wipe(&dir.tmp()));
+            let rest = [dir.home(), dir.tmp(), dir.attachments(), dir.artifacts()];
+            return rest.iter().try_for_each(|path| wipe(path));
         }
         // A crash in the middle must not leave half a tree that looks whole.
         let (tree, doomed) = (dir.tree(), dir.work().join("doomed"));

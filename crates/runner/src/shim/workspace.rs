@@ -1,7 +1,7 @@
 //! A run's surroundings: its spec with the grants, its directories, its git,
 //! and the environments of what it starts.
 
-use super::ShimOptions;
+use super::{ShimOptions, artifacts, attachments};
 use crate::agents::Programs;
 use crate::blobs::Blobs;
 use crate::run_dir::RunDir;
@@ -90,7 +90,12 @@ impl Workspace {
             temporary: &temporary,
             path: OsStr::new(&path),
         };
-        pilot_sandbox::environment(surroundings, &self.given)
+        let mut environment = pilot_sandbox::environment(surroundings, &self.given);
+        environment.set(artifacts::VARIABLE, self.dir.artifacts());
+        if !self.spec.attachments.is_empty() {
+            environment.set(attachments::VARIABLE, self.dir.attachments());
+        }
+        environment
     }
 
     /// What our commits are signed with.

@@ -7,8 +7,8 @@ use pilot_link::{
     Deadlines, Frame, HubLive, Incoming, Sender, Socket, Standing, WireError, accept, new_nonce,
 };
 use pilot_proto::runner::{
-    About, Act, BulkHead, Held, Join, JoinCode, Joined, Known, MAX_FRAME, Role, ToHub, ToRunner,
-    Verdict,
+    About, Act, BulkHead, Held, Join, JoinCode, Joined, Known, Load, MAX_FRAME, Role, ToHub,
+    ToRunner, VERSION, Verdict,
 };
 use pilot_proto::{
     BlobId, Cursor, Event, OrderId, Record, RunId, RunSpec, RunnerId, Secret, Timestamp,
@@ -54,6 +54,9 @@ pub(crate) struct State {
     pub(crate) taken: Vec<RunId>,
     pub(crate) declined: Vec<(RunId, String)>,
     pub(crate) hellos: Vec<(About, Vec<Held>)>,
+    pub(crate) loads: Vec<Option<Load>>,
+    /// What it said after it was asked to look again.
+    pub(crate) abouts: Vec<About>,
     pub(crate) revoked: bool,
     /// Pushes are permitted as soon as they are wanted.
     pub(crate) permits: bool,
@@ -147,6 +150,11 @@ impl FakeHub {
     /// Orders this in a run, until its journal shows that it was done.
     pub(crate) fn order(&self, run: RunId, act: Act) -> OrderId {
         self.state().order(run, act)
+    }
+
+    /// Asks the runner to look again what it has.
+    pub(crate) fn look(&self) {
+        self.state().say(&ToRunner::Look);
     }
 
     /// Says what becomes of a run.
@@ -345,7 +353,7 @@ async fn primary(mut live: HubLive, about: Option<About>, held: Vec<Held>, inner
 
 async fn bulk(mut live: HubLive, inner: &Inner) {
     let sender = live.sender();
-    let welcome = ToRunner::Welcome { version: 1, runs: Vec::new() };
+    let welcome = ToRunner::Welcome { version: VERSION, runs: Vec::new() };
     sender.send(&welcome).await.expect("the runner listens");
     loop {
         let answer = match live.recv().await {
@@ -423,7 +431,7 @@ impl State {
         };
         let runs = held.iter().map(known).collect();
         self.primary = Some(sender);
-        self.say(&ToRunner::Welcome { version: 1, runs });
+        self.say(&ToRunner::Welcome { version: VERSION, runs });
         for spec in &self.assigned {
             self.say(&ToRunner::Assign { spec: Box::new(spec.clone()) });
         }
@@ -435,7 +443,11 @@ impl State {
 
     fn hear(&mut self, message: ToHub) {
         match message {
-            ToHub::Beat { .. } => self.say(&ToRunner::BeatHeard { at: Timestamp(1) }),
+            ToHub::Beat { load, .. } => {
+                self.loads.push(load);
+                self.say(&ToRunner::BeatHeard { at: Timestamp(1) });
+            }
+            ToHub::About { about } => self.abouts.push(about),
             ToHub::Taken { run, .. } => {
                 self.assigned.retain(|spec| spec.run != run);
                 self.taken.push(run);
@@ -532,6 +544,7 @@ pub(crate) fn blobs_of(event: &Event) -> BTreeSet<BlobId> {
             .filter_map(|side| side.blob.clone())
             .collect(),
         Event::Rescued { bundle, .. } => BTreeSet::from([bundle.clone()]),
+        Event::Artifact { blob, .. } => BTreeSet::from([blob.clone()]),
         Event::SessionSaved { session } => session.file.iter().cloned().collect(),
         _ => BTreeSet::new(),
     }

@@ -71,7 +71,8 @@ impl TreeWatch {
         self.watches < MOST
     }
 
-    fn add(&mut self, directory: PathBuf) {
+    /// Watches a directory and those below it.
+    pub(super) fn add(&mut self, directory: PathBuf) {
         let mut waiting = vec![directory];
         while let Some(directory) = waiting.pop() {
             let left_out = directory
