@@ -1,18 +1,15 @@
-//! The hub's credentials in one private file: forge tokens and provider keys.
-//! It is where they live until the operating system's keychain comes.
-//!
-//! ```json
-//! {"version": 1, "secrets": {"forge": {"home": "…"}, "provider": {"work": "…"}}}
-//! ```
+//! Credentials in one private file, as they are: for a hub without a keychain
+//! and without anybody to type a passphrase.
 //!
 //! One process owns the file at a time (the hub, by the lock on its data
 //! directory); a change is on disk when the call returns. What a newer version
 //! wrote into the file is kept.
 
 use crate::SecretsError;
+use crate::document::Document;
+use crate::keep::Entries;
 use crate::private_file::{Place, private_directory, read_private, write_private};
 use pilot_proto::Secret;
-use serde_json::{Map, Value, json};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,11 +17,9 @@ use std::path::{Path, PathBuf};
 #[derive(Clone)]
 pub struct CredentialFile {
     path: PathBuf,
-    document: Map<String, Value>,
+    document: Document,
     tightened: bool,
 }
-
-const SECRETS: &str = "secrets";
 
 impl CredentialFile {
     /// Reads the file; one that is not there is an empty one. Makes the
@@ -33,21 +28,10 @@ impl CredentialFile {
         if let Some(directory) = path.parent() {
             private_directory(directory)?;
         }
-        let (text, tightened) =
-            read_private(path)?.unwrap_or_else(|| (r#"{"version":1}"#.into(), false));
-        let damaged = |why: String| SecretsError::Damaged { path: path.to_owned(), why };
-        let document: Map<String, Value> = serde_json::from_str(&text)
-            // The error's own words could quote a value.
-            .map_err(|error| {
-                damaged(format!(
-                    "no JSON object (line {}, column {})",
-                    error.line(),
-                    error.column()
-                ))
-            })?;
-        if document.get(SECRETS).is_some_and(|secrets| !secrets.is_object()) {
-            return Err(damaged(format!("`{SECRETS}` is not an object")));
-        }
+        let (document, tightened) = match read_private(path)? {
+            None => (Document::empty(), false),
+            Some((text, tightened)) => (Document::parse(&text).map_err(damaged(path))?, tightened),
+        };
         Ok(Self { path: path.to_owned(), document, tightened })
     }
 
@@ -58,12 +42,17 @@ impl CredentialFile {
 
     /// A secret.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Secret> {
-        self.document.get(SECRETS)?.get(namespace)?.get(name)?.as_str().map(Secret::new)
+        self.document.get(namespace, name)
     }
 
     /// Names in a namespace, sorted.
     pub fn names(&self, namespace: &str) -> Vec<String> {
-        self.namespace(namespace).map(|names| names.keys().cloned().collect()).unwrap_or_default()
+        self.document.names(namespace)
+    }
+
+    /// All of it.
+    pub fn entries(&self) -> Entries {
+        self.document.entries()
     }
 
     /// Keeps a secret.
@@ -73,54 +62,34 @@ impl CredentialFile {
         name: &str,
         secret: &Secret,
     ) -> Result<(), SecretsError> {
-        let mut document = self.document.clone();
-        let slot = document.entry(SECRETS).or_insert_with(|| json!({}));
-        let names = slot
-            .as_object_mut()
-            .map(|secrets| secrets.entry(namespace).or_insert_with(|| json!({})));
-        let Some(names) = names.and_then(Value::as_object_mut) else {
-            let why = format!("`{namespace}` is not an object");
-            return Err(SecretsError::Damaged { path: self.path.clone(), why });
-        };
-        names.insert(name.to_owned(), Value::String(secret.expose().to_owned()));
+        let document = self.document.with(namespace, name, secret).map_err(damaged(&self.path))?;
         self.save(document)
     }
 
     /// Forgets a secret; false if there was none.
     pub fn remove(&mut self, namespace: &str, name: &str) -> Result<bool, SecretsError> {
-        let mut document = self.document.clone();
-        let removed = document
-            .get_mut(SECRETS)
-            .and_then(|secrets| secrets.get_mut(namespace))
-            .and_then(Value::as_object_mut)
-            .and_then(|names| names.remove(name))
-            .is_some();
-        if removed {
-            self.save(document)?;
+        match self.document.without(namespace, name) {
+            None => Ok(false),
+            Some(document) => self.save(document).map(|()| true),
         }
-        Ok(removed)
-    }
-
-    fn namespace(&self, namespace: &str) -> Option<&Map<String, Value>> {
-        self.document.get(SECRETS)?.get(namespace)?.as_object()
     }
 
     /// Memory follows the disk: a change that cannot be kept did not happen.
-    fn save(&mut self, document: Map<String, Value>) -> Result<(), SecretsError> {
-        let text = serde_json::to_string_pretty(&document).expect("JSON made of JSON serialises");
-        write_private(&self.path, &(text + "\n"), Place::Replace)?;
+    fn save(&mut self, document: Document) -> Result<(), SecretsError> {
+        write_private(&self.path, &document.to_text(), Place::Replace)?;
         self.document = document;
         Ok(())
     }
 }
 
+fn damaged(path: &Path) -> impl FnOnce(String) -> SecretsError + '_ {
+    |why| SecretsError::Damaged { path: path.to_owned(), why }
+}
+
 impl fmt::Debug for CredentialFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secrets = self.document.get(SECRETS).and_then(Value::as_object);
-        let names = secrets.into_iter().flatten().flat_map(|(namespace, names)| {
-            let names = names.as_object().into_iter().flatten();
-            names.map(move |(name, _)| format!("{namespace}/{name}"))
-        });
+        let entries = self.entries();
+        let names = entries.keys().map(|(namespace, name)| format!("{namespace}/{name}"));
         f.debug_struct("CredentialFile")
             .field("path", &self.path)
             .field("names", &names.collect::<Vec<_>>())

@@ -1,5 +1,6 @@
 //! Files that only their owner may read, replaced as a whole or not at all.
 
+use crate::keychain::KeychainState;
 use pilot_proto::{Code, Problem};
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -42,6 +43,26 @@ pub enum SecretsError {
         /// What is wrong, without its contents.
         why: String,
     },
+    /// The passphrase does not open a sealed file.
+    #[error("the passphrase of `{}` {why}", path.display())]
+    Passphrase {
+        /// Which.
+        path: PathBuf,
+        /// `is another` or `is empty`.
+        why: &'static str,
+    },
+    /// The keychain does not do it.
+    #[error("the keychain could not be {doing}: {state}")]
+    Keychain {
+        /// What we wanted.
+        doing: &'static str,
+        /// How it is.
+        state: KeychainState,
+    },
+    /// What was given to a new place was not there when it was read back; the
+    /// old place has it still.
+    #[error("the credentials could not be read back from their new place")]
+    NotKept,
     /// The system gave no random bytes.
     #[error("no random bytes from the system: {0}")]
     Randomness(getrandom::Error),
@@ -64,9 +85,29 @@ impl SecretsError {
             }
             Self::Damaged { path, .. } => Problem::new(Code::Internal, message)
                 .hint(format!("Move `{}` away; a new one is made then.", path.display())),
+            Self::Passphrase { .. } => Problem::new(Code::Unauthorized, message)
+                .hint("Try again; without its passphrase nobody opens that file."),
+            Self::Keychain { state, .. } => keychain_problem(message, state),
+            Self::NotKept => Problem::new(Code::Internal, message)
+                .hint("They are where they were; check the new place and try again."),
             Self::Randomness(_) => Problem::new(Code::Internal, message),
         }
     }
+}
+
+fn keychain_problem(message: String, state: &KeychainState) -> Problem {
+    let hint = match state {
+        KeychainState::Locked => {
+            "Unlock the keychain and try again, or keep credentials in a sealed file."
+        }
+        KeychainState::NoService | KeychainState::NoBus => {
+            "Start a keychain (gnome-keyring, KWallet), or keep credentials in a sealed file."
+        }
+        KeychainState::Works | KeychainState::Broken { .. } => {
+            "Try again, or keep credentials in a sealed file."
+        }
+    };
+    Problem::new(Code::Precondition, message).hint(hint)
 }
 
 /// Rights of a file that only its owner may read and write.

@@ -2,8 +2,10 @@
 
 mod credential_file;
 mod forms;
+mod keep;
 mod owner_token;
 mod redactor;
+mod sealed_file;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
