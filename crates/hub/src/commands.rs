@@ -8,6 +8,8 @@ mod review;
 mod runners;
 mod tasks;
 
+pub(crate) use tasks::check_attachment;
+
 use pilot_proto::{Code, Problem};
 
 /// Longest name of a project, forge or provider.

@@ -1,26 +1,61 @@
 //! The hub's credentials, shared by whoever needs one.
+//!
+//! All of them are in memory while the hub runs: it grants them to runs many
+//! times a minute, and a keychain that is locked meanwhile must not hold up
+//! the core. What changes is kept first and known after.
 
-use pilot_proto::{Problem, Secret};
-use pilot_secrets::{CredentialFile, SecretsError};
+use pilot_proto::console::CredentialKeep;
+use pilot_proto::{Code, Problem, Secret};
+use pilot_secrets::{CredentialStore, Entries, Keep, Opened, SecretsError};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const FORGE: &str = "forge";
 const PROVIDER: &str = "provider";
 
-/// The open credential file. Small, so it is read and written in place.
+/// What is kept, and where.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    file: Mutex<CredentialFile>,
+    known: RwLock<Entries>,
+    keep: Arc<Mutex<Keep>>,
+    kind: CredentialKeep,
+    /// One change at a time, so that memory and place agree.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Credentials {
-    pub(crate) fn open(path: &Path) -> Result<Self, SecretsError> {
-        let file = CredentialFile::open(path)?;
-        if file.tightened() {
+    /// Opens the place. Blocks: a keychain may take seconds, a passphrase
+    /// takes a moment on purpose.
+    pub(crate) fn open(directory: &Path, wanted: &CredentialStore) -> Result<Self, SecretsError> {
+        let Opened { keep, entries, moved, left_behind, tightened } =
+            Keep::open(directory, wanted)?;
+        if tightened {
             tracing::warn!("the credential file was open to others; it no longer is");
         }
-        Ok(Self { file: Mutex::new(file) })
+        if moved > 0 {
+            tracing::info!(moved, to = ?keep.kind(), "credentials were moved");
+        }
+        if let Some(place) = left_behind {
+            tracing::warn!(place, "credentials are still where this hub cannot open them");
+        }
+        let kind = keep.kind();
+        match kind {
+            CredentialKeep::File => {
+                tracing::info!(
+                    "credentials are in a file that only this user may read, as they are"
+                );
+            }
+            CredentialKeep::Keychain | CredentialKeep::Sealed | CredentialKeep::Unknown => {
+                tracing::info!(place = ?kind, count = entries.len(), "credentials are open");
+            }
+        }
+        let (known, keep) = (RwLock::new(entries), Arc::new(Mutex::new(keep)));
+        Ok(Self { known, keep, kind, changing: tokio::sync::Mutex::default() })
+    }
+
+    /// Where they are.
+    pub(crate) fn kind(&self) -> CredentialKeep {
+        self.kind
     }
 
     pub(crate) fn forge_token(&self, forge: &str) -> Option<Secret> {
@@ -31,20 +66,58 @@ impl Credentials {
         self.get(PROVIDER, provider)
     }
 
-    pub(crate) fn keep_forge_token(&self, forge: &str, token: &Secret) -> Result<(), Problem> {
-        self.set(FORGE, forge, token)
+    pub(crate) async fn keep_forge_token(
+        &self,
+        forge: &str,
+        token: &Secret,
+    ) -> Result<(), Problem> {
+        self.change(FORGE, forge, Some(token.clone())).await
     }
 
-    pub(crate) fn keep_provider_key(&self, provider: &str, key: &Secret) -> Result<(), Problem> {
-        self.set(PROVIDER, provider, key)
+    pub(crate) async fn keep_provider_key(
+        &self,
+        provider: &str,
+        key: &Secret,
+    ) -> Result<(), Problem> {
+        self.change(PROVIDER, provider, Some(key.clone())).await
+    }
+
+    pub(crate) async fn forget_forge_token(&self, forge: &str) -> Result<(), Problem> {
+        self.change(FORGE, forge, None).await
+    }
+
+    pub(crate) async fn forget_provider_key(&self, provider: &str) -> Result<(), Problem> {
+        self.change(PROVIDER, provider, None).await
     }
 
     fn get(&self, namespace: &str, name: &str) -> Option<Secret> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).get(namespace, name)
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
-    fn set(&self, namespace: &str, name: &str, value: &Secret) -> Result<(), Problem> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.set(namespace, name, value).map_err(|error| error.problem())
+    async fn change(
+        &self,
+        namespace: &'static str,
+        name: &str,
+        value: Option<Secret>,
+    ) -> Result<(), Problem> {
+        let _changing = self.changing.lock().await;
+        let (keep, kept_name, kept) = (Arc::clone(&self.keep), name.to_owned(), value.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let mut keep = keep.lock().unwrap_or_else(PoisonError::into_inner);
+            match &kept {
+                Some(value) => keep.set(namespace, &kept_name, value),
+                None => keep.remove(namespace, &kept_name).map(drop),
+            }
+        });
+        let done = done.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        done.map_err(|error| error.problem())?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let key = (namespace.to_owned(), name.to_owned());
+        match value {
+            Some(value) => known.insert(key, value),
+            None => known.remove(&key),
+        };
+        Ok(())
     }
 }

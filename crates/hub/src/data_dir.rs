@@ -39,9 +39,10 @@ impl DataDirectory {
         self.path.join("owner-token")
     }
 
-    /// Forge tokens and provider keys.
-    pub(crate) fn credentials(&self) -> PathBuf {
-        self.path.join("credentials")
+    /// There is to be no such file.
+    pub(crate) fn remove_owner_token(&self) -> Result<(), HubError> {
+        let path = self.owner_token();
+        remove_if_there(&path).map_err(|source| HubError::DataDirectory { path, source })
     }
 
     /// File contents, bundles and session files.

@@ -44,7 +44,10 @@ pub enum HubError {
         /// Why.
         reason: String,
     },
-    /// The owner token or the credentials cannot be made or read.
+    /// The place of the credentials cannot be opened.
+    #[error("the hub's credentials cannot be opened")]
+    Credentials(#[source] pilot_secrets::SecretsError),
+    /// The owner token cannot be made or read.
     #[error("the hub's secrets cannot be made or read")]
     Secrets(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The demo project cannot be made.
@@ -71,6 +74,8 @@ impl HubError {
             Self::Listen { .. } => Problem::new(Code::Precondition, message)
                 .hint("Give a free address with `--listen ADDRESS:PORT`."),
             Self::Options { .. } => Problem::new(Code::Invalid, message),
+            // A locked keychain and a wrong passphrase are a person's to mend.
+            Self::Credentials(error) => error.problem(),
             Self::DataDirectory { .. } => Problem::new(Code::Internal, message)
                 .hint("Check that the directory exists, is yours, and that the disk has room."),
             Self::Store(_) | Self::Certificate { .. } | Self::Secrets(_) | Self::Demo { .. } => {

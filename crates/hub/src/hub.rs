@@ -31,6 +31,9 @@ use tokio_util::task::TaskTracker;
 /// is closed after both, so that stopping takes ten seconds at most.
 const STEP: Duration = Duration::from_secs(5);
 
+/// Shortest owner token that is taken: 128 bits in hex.
+const MIN_TOKEN: usize = 32;
+
 /// The hub. [`Hub::start`] is the way in; there is nothing else to hold.
 #[derive(Debug)]
 pub struct Hub;
@@ -64,8 +67,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// Its base URL, as consoles on this machine use it.
     pub url: String,
-    /// File with the owner's token.
-    pub token_path: PathBuf,
+    /// File with the owner's token; none where it was given.
+    pub token_path: Option<PathBuf>,
     /// SHA-256 of its certificate in hex; none for plain HTTP on loopback.
     pub fingerprint: Option<String>,
     /// Where people find its pages.
@@ -88,12 +91,8 @@ impl Hub {
     pub async fn start(options: HubOptions) -> Result<Running, HubError> {
         check(&options)?;
         let data = DataDirectory::open(&options.data)?;
-        let owner = pilot_secrets::owner_token(data.path()).map_err(secrets)?;
-        if owner.tightened && !owner.created {
-            tracing::warn!("the owner token was open to others; it no longer is");
-        }
-        let credentials = Credentials::open(&data.credentials()).map_err(secrets)?;
-        let credentials = Arc::new(credentials);
+        let (owner, token_path) = owner_token(&options, &data)?;
+        let credentials = Arc::new(credentials(&options, &data).await?);
         let blobs = Blobs::open(data.blobs()).map_err(|error| HubError::DataDirectory {
             path: data.blobs(),
             source: std::io::Error::other(error),
@@ -123,7 +122,7 @@ impl Hub {
             options.public_url.clone(),
             (options.publish_retry, options.review_poll.max(options.publish_retry)),
         ));
-        let gate = Gate::new(&owner.token, &options.access, address, options.public_url.as_deref());
+        let gate = Gate::new(&owner, &options.access, address, options.public_url.as_deref());
         let sessions = Arc::new(Sessions::new(gate, store.clone()));
         let page_url = options.public_url.as_deref().unwrap_or(&url).trim_end_matches('/');
         let page_url = page_url.to_owned();
@@ -168,7 +167,6 @@ impl Hub {
         let tls = certificate.map(|one| one.acceptor);
         doors.spawn(listen::serve(listener, tls, router, closing.clone()));
         tracing::info!(url, "the hub serves");
-        let token_path = data.owner_token();
         Ok(Running {
             address,
             url,
@@ -217,6 +215,29 @@ impl Running {
     }
 }
 
+/// The token that was given, or the file's. A given one leaves no file: what
+/// an earlier life left is worth nothing any more, or stands there in clear.
+fn owner_token(
+    options: &HubOptions,
+    data: &DataDirectory,
+) -> Result<(Secret, Option<PathBuf>), HubError> {
+    if let Some(given) = &options.owner_token {
+        data.remove_owner_token()?;
+        return Ok((given.clone(), None));
+    }
+    let owner = pilot_secrets::owner_token(data.path()).map_err(secrets)?;
+    if owner.tightened && !owner.created {
+        tracing::warn!("the owner token was open to others; it no longer is");
+    }
+    Ok((owner.token, Some(data.owner_token())))
+}
+
+async fn credentials(options: &HubOptions, data: &DataDirectory) -> Result<Credentials, HubError> {
+    let (directory, wanted) = (data.path().to_owned(), options.credentials.clone());
+    let opened = tokio::task::spawn_blocking(move || Credentials::open(&directory, &wanted)).await;
+    opened.map_err(|error| HubError::Secrets(Box::new(error)))?.map_err(HubError::Credentials)
+}
+
 /// A URL may hold only so many letters; a path may hold any.
 fn sqlite_url(database: &Path) -> String {
     match url::Url::from_file_path(database) {
@@ -235,6 +256,9 @@ fn check(options: &HubOptions) -> Result<(), HubError> {
                 return wrong(format!("the public URL `{url}` is not one of a web page"));
             }
         }
+    }
+    if options.owner_token.as_ref().is_some_and(|token| token.expose().len() < MIN_TOKEN) {
+        return wrong("the owner token that was given is too short to be one".to_owned());
     }
     if options.access.iter().any(|access| access.token.is_empty()) {
         return wrong("an access token is empty".to_owned());

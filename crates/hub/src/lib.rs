@@ -15,6 +15,7 @@
 //! Every queue is bounded, and every spawned task is awaited when the hub stops.
 
 mod assignment;
+mod attachments;
 mod blobs;
 mod bulk;
 mod clock;
@@ -33,14 +34,15 @@ mod links;
 mod listen;
 mod live;
 mod options;
+mod preferences;
 mod publish;
 mod reads;
 mod request;
 mod sessions;
 mod tls;
-mod unbuilt;
 mod web;
 
 pub use error::HubError;
 pub use hub::{Hub, Running};
 pub use options::{Access, HubOptions};
+pub use pilot_secrets::{CredentialStore, Keychain, KeychainState, SecretsError};

@@ -3,6 +3,7 @@
 use pilot_proto::Secret;
 use pilot_proto::console::Role;
 use pilot_proto::runner::OFFLINE_SECS;
+use pilot_secrets::CredentialStore;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,11 @@ pub struct HubOptions {
     pub public_url: Option<String>,
     /// Make the built-in project `demo`, which needs no account and no key.
     pub demo: bool,
+    /// Where forge tokens and provider keys are kept.
+    pub credentials: CredentialStore,
+    /// What the owner shows; none: a file in `data`, made at the first start.
+    /// Whoever gives one keeps it somewhere better, and no file is written.
+    pub owner_token: Option<Secret>,
     /// Who may come in beside the owner.
     pub access: Vec<Access>,
     /// How long a runner keeps its runs without contact.
@@ -49,6 +55,8 @@ impl HubOptions {
             store_url: None,
             public_url: None,
             demo: false,
+            credentials: CredentialStore::File,
+            owner_token: None,
             access: Vec::new(),
             // A laptop that is closed over night must not end its runs.
             lease: Duration::from_secs(24 * 3600),

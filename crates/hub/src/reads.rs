@@ -6,7 +6,7 @@ mod lists;
 mod moments;
 mod rescue;
 
-pub(crate) use rescue::rescue;
+pub(crate) use rescue::{pieces, rescue};
 
 use crate::hub::Parts;
 use pilot_proto::{Code, Problem, RunId, Task, TaskId};

@@ -25,11 +25,9 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
         Change::PutProject(project) => put_named(db, "project", &project.name, project).await,
         Change::PutForge(forge) => put_named(db, "forge", &forge.name, forge).await,
         Change::PutProvider(provider) => put_named(db, "provider", &provider.name, provider).await,
-        Change::RemoveProject { name } => {
-            let sql = "DELETE FROM named WHERE kind = 'project' AND name = $1";
-            write(db, "a project", sqlx::query(sql).bind(name.clone())).await?;
-            Ok(())
-        }
+        Change::RemoveProject { name } => remove_named(db, "project", name).await,
+        Change::RemoveForge { name } => remove_named(db, "forge", name).await,
+        Change::RemoveProvider { name } => remove_named(db, "provider", name).await,
         Change::PutRunner(runner) => put_runner(db, runner).await,
         Change::PutJoinCode { hash, expires_at } => {
             let sql = "INSERT INTO join_codes (hash, expires_at) VALUES ($1, $2)";
@@ -211,6 +209,16 @@ async fn put_named<T: Serialize + DeserializeOwned>(
     let sql = "INSERT INTO named (kind, name, doc) VALUES ($1, $2, $3) \
                ON CONFLICT (kind, name) DO UPDATE SET doc = excluded.doc";
     write(db, kind, sqlx::query(sql).bind(kind).bind(name.to_owned()).bind(doc)).await?;
+    Ok(())
+}
+
+async fn remove_named(
+    db: &mut AnyConnection,
+    kind: &'static str,
+    name: &str,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM named WHERE kind = $1 AND name = $2";
+    write(db, kind, sqlx::query(sql).bind(kind).bind(name.to_owned())).await?;
     Ok(())
 }
 

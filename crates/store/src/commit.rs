@@ -81,8 +81,18 @@ pub enum Change {
     },
     /// A forge.
     PutForge(Forge),
+    /// No such forge any more.
+    RemoveForge {
+        /// Its name.
+        name: String,
+    },
     /// A model provider.
     PutProvider(Provider),
+    /// No such model provider any more.
+    RemoveProvider {
+        /// Its name.
+        name: String,
+    },
     /// A runner.
     PutRunner(EnrolledRunner),
     /// A join code that may be used once.

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::journal::chunk::{pack, unpack};
 use crate::journal::{count, number};
 use pilot_proto::snapshot::DiffSize;
-use pilot_proto::{RunId, Snapshot, SnapshotDelta, Timestamp};
+use pilot_proto::{BlobId, ChangedFile, RunId, Snapshot, SnapshotDelta, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, AnyPool, Row};
@@ -129,6 +129,28 @@ pub(crate) async fn sizes(pool: &AnyPool, run: RunId) -> Result<Vec<ChangeSize>,
     })
     .await?;
     Ok(sizes)
+}
+
+/// The path under which a run's changes ever named a blob, on either side.
+pub(crate) async fn path_of(
+    pool: &AnyPool,
+    run: RunId,
+    blob: &BlobId,
+) -> Result<Option<String>, StoreError> {
+    let mut found = None;
+    each_delta(pool, run, (0, i64::MAX), |_, _, delta: &SnapshotDelta| {
+        let names = |file: &&ChangedFile| {
+            [&file.old, &file.new]
+                .into_iter()
+                .flatten()
+                .any(|side| side.blob.as_ref() == Some(blob))
+        };
+        if let Some(file) = delta.changed.iter().find(names) {
+            found = Some(file.path.clone());
+        }
+    })
+    .await?;
+    Ok(found)
 }
 
 /// What of a delta is counted.

@@ -14,8 +14,8 @@ use crate::schema;
 use crate::snapshot::{self, ChangeSize, Folds};
 use pilot_proto::console::{InboxQuery, LogHits, LogText, ReviewNoteSent, TaskQuery};
 use pilot_proto::{
-    Cursor, Forge, GroupId, InboxId, InboxItem, Project, Provider, Record, Run, RunId, RunSpec,
-    RunnerId, Snapshot, Task, TaskId,
+    BlobId, Cursor, Forge, GroupId, InboxId, InboxItem, Project, Provider, Record, Run, RunId,
+    RunSpec, RunnerId, Snapshot, Task, TaskId,
 };
 use sqlx::{Any, Transaction};
 use std::collections::{BTreeMap, HashMap};
@@ -291,6 +291,16 @@ impl Store {
         at_seq: Option<u64>,
     ) -> Result<Arc<Snapshot>, StoreError> {
         snapshot::snapshot(self.readers(), &self.shared.folds, run, at_seq).await
+    }
+
+    /// The path under which a run's changes ever named a blob; none if they
+    /// never did. Reads all of them.
+    pub async fn path_of_blob(
+        &self,
+        run: RunId,
+        blob: &BlobId,
+    ) -> Result<Option<String>, StoreError> {
+        snapshot::path_of(self.readers(), run, blob).await
     }
 
     pub(crate) fn database(&self) -> &Database {

@@ -1,12 +1,14 @@
-//! Adding forges and model providers: checked first, the secret into the
-//! credential file, the rest into the store.
+//! Adding and removing forges and model providers: checked first, the secret to
+//! where credentials are kept, the rest into the store.
 
 use super::{check_name, invalid, web_address};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_forge::Gitea;
-use pilot_proto::console::{ForgeAdd, NewForge, NewProvider, ProviderAdd};
+use pilot_proto::console::{
+    ForgeAdd, ForgeRemove, Named, NewForge, NewProvider, Nothing, ProviderAdd, ProviderRemove,
+};
 use pilot_proto::{Forge, ForgeKind, Problem, Provider, Secret};
 
 impl Answers<ForgeAdd> for Parts {
@@ -21,7 +23,7 @@ impl Answers<ForgeAdd> for Parts {
             }
         }
         // The token first: a forge without one would fail every publication.
-        self.credentials.keep_forge_token(&forge.name, &token)?;
+        self.credentials.keep_forge_token(&forge.name, &token).await?;
         self.core.put_forge(forge.clone()).await?;
         Ok(forge)
     }
@@ -33,9 +35,28 @@ impl Answers<ProviderAdd> for Parts {
         let key = secret("key", &new.key)?;
         let base_url = new.base_url.map(|url| web_address("base_url", &url)).transpose()?;
         let provider = Provider { name: new.name, kind: new.kind, base_url };
-        self.credentials.keep_provider_key(&provider.name, &key)?;
+        self.credentials.keep_provider_key(&provider.name, &key).await?;
         self.core.put_provider(provider.clone()).await?;
         Ok(provider)
+    }
+}
+
+impl Answers<ForgeRemove> for Parts {
+    async fn answer(&self, who: &Principal, named: Named) -> Result<Nothing, Problem> {
+        // The core first: it knows who uses it.
+        self.core.remove_forge(named.name.clone()).await?;
+        self.credentials.forget_forge_token(&named.name).await?;
+        tracing::info!(who = who.name, forge = named.name, "a forge was removed");
+        Ok(Nothing {})
+    }
+}
+
+impl Answers<ProviderRemove> for Parts {
+    async fn answer(&self, who: &Principal, named: Named) -> Result<Nothing, Problem> {
+        self.core.remove_provider(named.name.clone()).await?;
+        self.credentials.forget_provider_key(&named.name).await?;
+        tracing::info!(who = who.name, provider = named.name, "a model provider was removed");
+        Ok(Nothing {})
     }
 }
 

@@ -8,7 +8,7 @@ use crate::hub::Parts;
 use crate::links::code_hash;
 use pilot_link::join_code;
 use pilot_proto::console::{
-    JoinCodeNew, NewJoinCode, NewJoinCodeMade, Nothing, OneRunner, RunnerRevoke,
+    JoinCodeNew, NewJoinCode, NewJoinCodeMade, Nothing, OneRunner, RunnerLook, RunnerRevoke,
 };
 use pilot_proto::runner::JoinCode;
 use pilot_proto::{Code, Problem, Secret};
@@ -36,6 +36,13 @@ impl Answers<JoinCodeNew> for Parts {
             code: Secret::new(code),
         };
         Ok(NewJoinCodeMade { code: Secret::new(join_code::format(&code)), expires_at })
+    }
+}
+
+impl Answers<RunnerLook> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneRunner) -> Result<Nothing, Problem> {
+        self.core.look(one.runner).await?;
+        Ok(Nothing {})
     }
 }
 

@@ -178,7 +178,7 @@ fn check(new: &NewTask) -> Result<(), Problem> {
 }
 
 /// Its name becomes that of a file beside the workspace.
-fn check_attachment(one: &Attachment, before: &[Attachment]) -> Result<(), Problem> {
+pub(crate) fn check_attachment(one: &Attachment, before: &[Attachment]) -> Result<(), Problem> {
     let name = &one.name;
     let is_name = !matches!(name.as_str(), "" | "." | "..")
         && name.len() <= MAX_FILE_NAME

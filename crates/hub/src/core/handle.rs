@@ -98,6 +98,18 @@ impl CoreHandle {
         self.done(Want::Revoke(runner)).await
     }
 
+    pub(crate) async fn look(&self, runner: RunnerId) -> Result<(), Problem> {
+        self.done(Want::Look(runner)).await
+    }
+
+    pub(crate) async fn remove_forge(&self, name: String) -> Result<(), Problem> {
+        self.done(Want::RemoveForge(name)).await
+    }
+
+    pub(crate) async fn remove_provider(&self, name: String) -> Result<(), Problem> {
+        self.done(Want::RemoveProvider(name)).await
+    }
+
     async fn done(&self, want: Want) -> Result<(), Problem> {
         self.ask(want).await.map(drop)
     }

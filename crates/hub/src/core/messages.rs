@@ -3,7 +3,7 @@
 use crate::links::Outlet;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{NewBatch, NewTask, ReviewNote};
-use pilot_proto::runner::{About, Held};
+use pilot_proto::runner::{About, Held, Load};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{
     Answer, Forge, InboxId, InboxItem, Problem, Project, Provider, Record, RunId, RunnerId, Task,
@@ -64,6 +64,10 @@ pub(crate) enum Want {
     RemoveProject(String),
     /// A forge added or changed; its token is in the credential file already.
     PutForge(Forge),
+    /// A forge removed.
+    RemoveForge(String),
+    /// A provider removed.
+    RemoveProvider(String),
     /// A provider added or changed; its key is in the credential file already.
     PutProvider(Provider),
     /// A join code made.
@@ -82,6 +86,8 @@ pub(crate) enum Want {
     },
     /// A runner revoked.
     Revoke(RunnerId),
+    /// A runner asked to look at its machine again.
+    Look(RunnerId),
 }
 
 /// What may be done with a task.
@@ -163,6 +169,17 @@ pub(crate) enum News {
         link: u64,
         /// Runs it has that are not finished.
         runs: Vec<RunId>,
+        /// How busy its machine is.
+        load: Option<Load>,
+    },
+    /// A runner is set up differently now.
+    About {
+        /// Who.
+        runner: RunnerId,
+        /// On which connection.
+        link: u64,
+        /// How.
+        about: About,
     },
     /// A runner took a run.
     Taken {
@@ -227,6 +244,12 @@ pub(crate) struct LinkEnd {
     pub(crate) held: BTreeMap<RunId, Held>,
     /// When it last said something.
     pub(crate) seen_at: Timestamp,
+    /// Version to speak.
+    pub(crate) version: u32,
+    /// How busy its machine is, as it last said.
+    pub(crate) load: Option<Load>,
+    /// When consoles were last told how busy it is, by the steady clock.
+    pub(crate) load_told: Timestamp,
 }
 
 /// Records of one run, in order.

@@ -67,4 +67,32 @@ impl Core {
         self.board.providers.insert(provider.name.clone(), provider.clone());
         Ok(Granted::Done)
     }
+    pub(crate) fn remove_forge(&mut self, turn: &mut Turn, name: &str) -> Result<Granted, Problem> {
+        if !self.board.forges.contains_key(name) {
+            return Err(Problem::new(Code::NotFound, format!("There is no forge `{name}`.")));
+        }
+        let users = self.board.projects.values();
+        let users = users.filter(|project| project.forge.as_deref() == Some(name));
+        let users: Vec<_> = users.map(|project| format!("`{}`", project.name)).collect();
+        if !users.is_empty() {
+            let message = format!("The forge `{name}` is used by {}.", users.join(", "));
+            return Err(Problem::new(Code::Precondition, message)
+                .hint("Remove those projects, or give them another forge."));
+        }
+        turn.changes.push(Change::RemoveForge { name: name.to_owned() });
+        self.board.forges.remove(name);
+        Ok(Granted::Done)
+    }
+
+    pub(crate) fn remove_provider(
+        &mut self,
+        turn: &mut Turn,
+        name: &str,
+    ) -> Result<Granted, Problem> {
+        if self.board.providers.remove(name).is_none() {
+            return Err(Problem::new(Code::NotFound, format!("There is no provider `{name}`.")));
+        }
+        turn.changes.push(Change::RemoveProvider { name: name.to_owned() });
+        Ok(Granted::Done)
+    }
 }

@@ -1,14 +1,14 @@
 //! Runners coming, staying and going, and the passing of time.
 
 use super::Core;
-use super::messages::{Connected, LinkEnd, News, PullRequestNews};
+use super::messages::{Connected, Granted, LinkEnd, News, PullRequestNews};
 use super::turn::{Output, Turn};
 use crate::clock;
 use crate::live::Changed;
 use pilot_lifecycle::{QueueEvent, TaskEvent};
 use pilot_proto::console::RunnerSeen;
-use pilot_proto::runner::{About, Held, Known, Refusal, ToRunner, Verdict};
-use pilot_proto::{Cursor, RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::runner::{About, Held, Known, Load, Refusal, ToRunner, Verdict};
+use pilot_proto::{Code, Cursor, Problem, RunId, RunnerId, TaskId, Timestamp};
 use pilot_store::{Change, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,13 +18,23 @@ use std::time::Duration;
 /// within seconds.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
+/// How often consoles hear how busy a runner is: it beats every ten seconds,
+/// and one that beats faster must not fill every console's ring.
+const LOAD_EVERY: Duration = Duration::from_secs(5);
+/// First version of the wire with `look`.
+const LOOKS_SINCE: u32 = 2;
+
 impl Core {
     pub(crate) async fn hear(&mut self, turn: &mut Turn, news: &News) -> Result<(), StoreError> {
         match news {
             News::Connected(connected) => self.connected(turn, connected).await?,
             News::Disconnected { runner, link } => self.disconnected(turn, *runner, *link),
             News::Journal(journal) => self.hear_journal(turn, journal).await?,
-            News::Beat { runner, link, runs } => self.beat(turn, *runner, *link, runs),
+            News::Beat { runner, link, runs, load } => {
+                self.beat(turn, *runner, *link, runs);
+                self.loaded(turn, *runner, *link, *load);
+            }
+            News::About { runner, link, about } => self.is_now(turn, *runner, *link, about),
             News::Taken { runner, link, run, fence } => {
                 if self.is_its(*runner, *link, *run, *fence) {
                     self.taken(turn, *runner, *run, *fence);
@@ -64,6 +74,9 @@ impl Core {
             about: new.about.clone(),
             held: new.held.iter().map(|held| (held.run, *held)).collect(),
             seen_at: turn.now,
+            version: new.version,
+            load: None,
+            load_told: Timestamp::default(),
         };
         if let Some(old) = self.links.insert(runner, end)
             && old.link != new.link
@@ -167,6 +180,55 @@ impl Core {
             .collect();
         self.ask_queue(turn, QueueEvent::Beat { runner, runs: &runs });
         turn.send(runner, ToRunner::BeatHeard { at: turn.now });
+    }
+
+    /// How busy it is, is kept here and nowhere else; consoles hear of it now
+    /// and then.
+    fn loaded(&mut self, turn: &mut Turn, runner: RunnerId, link: u64, load: Option<Load>) {
+        let Some(end) = self.links.get_mut(&runner).filter(|end| end.link == link) else { return };
+        let (Some(load), first) = (load, end.load.is_none()) else { return };
+        end.load = Some(load);
+        if first || end.load_told.after(LOAD_EVERY) <= turn.steady {
+            end.load_told = turn.steady;
+            turn.runners.insert(runner);
+        }
+    }
+
+    /// The runner looked at its machine again.
+    fn is_now(&mut self, turn: &mut Turn, runner: RunnerId, link: u64, about: &About) {
+        let Some(end) = self.links.get_mut(&runner).filter(|end| end.link == link) else { return };
+        end.about = about.clone();
+        end.seen_at = turn.now;
+        let Some(enrolled) = self.board.runners.get_mut(&runner) else { return };
+        enrolled.about = Some(about.clone());
+        turn.changes.push(Change::PutRunner(enrolled.clone()));
+        turn.runners.insert(runner);
+        // It may have an agent now that a task waits for.
+        self.online(turn, runner);
+    }
+
+    /// Has a runner look at its machine again; what it finds comes as `About`.
+    pub(crate) fn look(&mut self, turn: &mut Turn, runner: RunnerId) -> Result<Granted, Problem> {
+        let Some(enrolled) = self.board.runners.get(&runner) else {
+            return Err(Problem::new(Code::NotFound, format!("There is no runner `{runner}`.")));
+        };
+        let name = &enrolled.name;
+        match self.links.get(&runner).filter(|_| !enrolled.revoked) {
+            None => Err(Problem::new(
+                Code::Precondition,
+                format!("The runner `{name}` is not connected."),
+            )
+            .hint("It looks by itself when it comes back.")),
+            Some(end) if end.version < LOOKS_SINCE => Err(Problem::new(
+                Code::Precondition,
+                format!("The runner `{name}` is of an older build, which looks only as it starts."),
+            )
+            .hint("Bring it to this hub's version, or start it again.")),
+            Some(_) => {
+                turn.send(runner, ToRunner::Look);
+                Ok(Granted::Done)
+            }
+        }
     }
 
     fn taken(&mut self, turn: &mut Turn, runner: RunnerId, run: RunId, fence: u64) {
@@ -302,7 +364,7 @@ impl Core {
             seen_at: link.map(|link| link.seen_at).or(enrolled.seen_at),
             revoked: enrolled.revoked,
             runs: self.board.runs_of(runner),
-            load: None,
+            load: link.and_then(|link| link.load),
         })
     }
 

@@ -29,6 +29,8 @@ impl Core {
             Want::RemoveProject(name) => self.remove_project(turn, name),
             Want::PutForge(forge) => self.put_forge(turn, forge),
             Want::PutProvider(provider) => self.put_provider(turn, provider),
+            Want::RemoveForge(name) => self.remove_forge(turn, name),
+            Want::RemoveProvider(name) => self.remove_provider(turn, name),
             Want::PutJoinCode { hash, expires_at } => {
                 turn.changes
                     .push(Change::PutJoinCode { hash: hash.clone(), expires_at: *expires_at });
@@ -36,6 +38,7 @@ impl Core {
             }
             Want::Enrol { hash, runner } => Ok(self.enrol(turn, hash, runner)),
             Want::Revoke(runner) => self.revoke(turn, *runner),
+            Want::Look(runner) => self.look(turn, *runner),
         };
         turn.outputs.push(Output::Answer(wish.reply.clone(), answer));
         Ok(())

@@ -54,6 +54,7 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
 fn bounded(mut about: About) -> About {
     about.name = about.name.chars().take(super::MAX_NAME).collect();
     about.agents.truncate(64);
+    about.checks.truncate(64);
     about
 }
 
@@ -94,14 +95,13 @@ async fn listen(
 
 fn news_of(runner: RunnerId, link: u64, message: ToHub) -> Option<News> {
     match message {
-        ToHub::Beat { runs, load: _ } => Some(News::Beat { runner, link, runs }),
+        ToHub::Beat { runs, load } => Some(News::Beat { runner, link, runs, load }),
         ToHub::Taken { run, fence } => Some(News::Taken { runner, link, run, fence }),
         ToHub::Declined { run, fence, reason } => {
             let reason = reason.chars().take(500).collect();
             Some(News::Declined { runner, link, run, fence, reason })
         }
-        // Taken in with `Look`.
-        ToHub::About { .. } => None,
+        ToHub::About { about } => Some(News::About { runner, link, about: bounded(about) }),
         ToHub::Hello { .. } | ToHub::BlobsMissing { .. } | ToHub::BlobGet { .. } => {
             tracing::warn!(%runner, "a message that does not belong here; dropped");
             None

@@ -4,8 +4,8 @@ use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_proto::console::{
-    CredentialKeep, ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask,
-    ProjectList, ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
+    ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
+    ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
 };
 use pilot_proto::{Code, Forge, InboxItem, Problem, Project, Provider, Task, TaskState};
 
@@ -20,7 +20,7 @@ impl Answers<HubStatus> for Parts {
             runner_version: pilot_proto::runner::VERSION,
             you: who.name.clone(),
             role: who.role,
-            credentials: CredentialKeep::File,
+            credentials: self.credentials.kind(),
         })
     }
 }

@@ -53,7 +53,7 @@ async fn bundle(
 
 /// The unpacked bytes, read as fast as they are taken. The reader is a task of
 /// the hub's and ends when nobody listens.
-fn pieces(
+pub(crate) fn pieces(
     parts: &Arc<Parts>,
     blob: BlobId,
 ) -> impl stream::Stream<Item = std::io::Result<Bytes>> + use<> {

@@ -2,12 +2,16 @@
 //! the pages, which are the same for everybody.
 
 use crate::house::{House, VIEWER};
-use pilot_proto::console::{LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
+use pilot_proto::console::{BLOB_PATH, LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 
 fn filled(path: &str) -> String {
     let id = "0190b1de-0000-7000-8000-00000000002a";
-    path.replace("{task}", id).replace("{item}", id).replace("{runner}", id).replace("{name}", "x")
+    path.replace("{task}", id)
+        .replace("{item}", id)
+        .replace("{runner}", id)
+        .replace("{name}", "x")
+        .replace("{blob}", &"a".repeat(40))
 }
 
 fn word(method: Method) -> &'static str {
@@ -22,7 +26,7 @@ fn word(method: Method) -> &'static str {
 fn everything() -> Vec<(&'static str, String)> {
     let mut all: Vec<_> =
         TABLE.iter().map(|entry| (word(entry.method), filled(entry.path))).collect();
-    for raw in [LIVE_PATH, RESCUE_PATH] {
+    for raw in [LIVE_PATH, RESCUE_PATH, BLOB_PATH] {
         all.push(("GET", filled(raw)));
     }
     for unknown in ["/api", "/api/", "/api/nothing", "//api/hub", "/healthz/x", "/session/x"] {

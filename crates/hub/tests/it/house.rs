@@ -67,7 +67,7 @@ impl House {
     }
 
     pub(crate) fn token(&self) -> String {
-        std::fs::read_to_string(&self.hub.token_path).expect("the token").trim().to_owned()
+        token_of(&self.hub)
     }
 
     pub(crate) async fn call<C: Command>(&self, request: C::Request) -> C::Response {
@@ -139,8 +139,13 @@ impl House {
     }
 }
 
+fn token_of(hub: &Running) -> String {
+    let path = hub.token_path.as_ref().expect("the owner's token is in a file");
+    std::fs::read_to_string(path).expect("the token").trim().to_owned()
+}
+
 pub(crate) fn client_of(hub: &Running) -> Client {
-    let token = std::fs::read_to_string(&hub.token_path).expect("the owner token");
+    let token = token_of(hub);
     let endpoint = Endpoint {
         url: hub.url.clone(),
         token: Secret::new(token.trim()),

@@ -9,6 +9,7 @@ mod house;
 mod journal;
 mod live;
 mod parts;
+mod people;
 mod publishing;
 mod queue;
 mod reads;
