@@ -99,6 +99,8 @@ pub(crate) struct Up {
     /// Runs at once
     #[arg(long, default_value_t = default_workers(), value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) workers: u32,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
 }
 
 #[derive(Debug, Args)]
@@ -137,9 +139,32 @@ pub(crate) struct HubStart {
     /// Make the demo project
     #[arg(long)]
     pub(crate) demo: bool,
+    #[command(flatten)]
+    pub(crate) credentials: Credentials,
     /// Seconds between looks at open pull requests
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) poll_secs: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Credentials {
+    /// Where forge tokens and provider keys are kept; without it, where they
+    /// are, at first in a file
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub(crate) credentials: Option<CredentialPlace>,
+    /// File with the passphrase of `sealed`; without it, PILOTHOUSE_PASSPHRASE is it
+    #[arg(long, env = "PILOTHOUSE_PASSPHRASE_FILE", value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CredentialPlace {
+    /// The keychain of this machine's system
+    Keychain,
+    /// A file sealed under a passphrase
+    Sealed,
+    /// A file that only you may read, as they are
+    File,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +202,11 @@ pub(crate) enum RunnerCommand {
     },
     /// List runners
     List,
+    /// Have a runner look again which agents and tools it has
+    Look {
+        /// Its id, or the last digits of it
+        runner: String,
+    },
     /// Refuse a runner from now on
     Revoke {
         /// Its id, or the last digits of it
@@ -204,6 +234,11 @@ pub(crate) enum Forge {
     },
     /// List forges
     List,
+    /// Remove a forge that no project uses, and its token
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -229,6 +264,11 @@ pub(crate) enum Provider {
     },
     /// List model providers
     List,
+    /// Remove a model provider and its key
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

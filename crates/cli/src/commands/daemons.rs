@@ -2,19 +2,20 @@
 //! hidden ones that a runner and a shim start.
 
 use super::{Done, connect};
-use crate::args::{Globals, HubStart, RunnerStart, Up};
+use crate::args::{CredentialPlace, Credentials, Globals, HubStart, RunnerStart, Up};
 use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
-use pilot_hub::{Hub, HubOptions};
-use pilot_proto::console::{JoinCodeNew, NewJoinCode};
+use pilot_hub::{CredentialStore, Hub, HubOptions};
+use pilot_proto::Secret;
+use pilot_proto::console::{CredentialKeep, JoinCodeNew, NewJoinCode};
 use pilot_runner::daemon::{
     EnrolmentError, HubChoice, RunnerOptions, Running, ShimCommand, StartError,
 };
 use pilot_runner::shim::ShimOptions;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,14 +28,17 @@ pub(crate) fn hub(globals: &Globals, arguments: HubStart) -> anyhow::Result<Done
     options.store_url = arguments.store;
     options.public_url = arguments.public_url;
     options.demo = arguments.demo;
+    options.credentials = credentials(&options.data, &arguments.credentials)?;
     options.review_poll = Duration::from_secs(arguments.poll_secs.max(1));
     many_threads()?.block_on(async {
-        let hub = Hub::start(options).await?;
+        let hub = Hub::start(options).await.map_err(|error| error.problem())?;
         output::line(&format!("hub listens on {}", hub.url))?;
         if let Some(fingerprint) = &hub.fingerprint {
             output::line(&format!("certificate {fingerprint}"))?;
         }
-        output::line(&format!("owner's token in {}", hub.token_path.display()))?;
+        if let Some(path) = &hub.token_path {
+            output::line(&format!("owner's token in {}", path.display()))?;
+        }
         output::line(&format!("pages at {}", page(&hub).await?))?;
         told_to_stop().await?;
         hub.stop().await;
@@ -62,8 +66,9 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
     let data = connect::data_directory(globals)?;
     let mut options = HubOptions::new(data.join("hub"), arguments.listen);
     options.demo = true;
+    options.credentials = credentials(&options.data, &arguments.credentials)?;
     many_threads()?.block_on(async {
-        let hub = Hub::start(options).await?;
+        let hub = Hub::start(options).await.map_err(|error| error.problem())?;
         let runner = self::options(data.join("runner"), None, arguments.workers, false)?;
         let runner = start_runner(globals, runner).await?;
         welcome(globals, &hub).await?;
@@ -71,6 +76,37 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
         hub.stop().await;
         ended
     })
+}
+
+/// The place that was asked for, or the one where they are.
+fn credentials(data: &Path, wanted: &Credentials) -> anyhow::Result<CredentialStore> {
+    let place = wanted.credentials.or_else(|| match CredentialStore::used_in(data) {
+        CredentialKeep::Keychain => Some(CredentialPlace::Keychain),
+        CredentialKeep::Sealed => Some(CredentialPlace::Sealed),
+        CredentialKeep::File | CredentialKeep::Unknown => None,
+    });
+    Ok(match place {
+        None | Some(CredentialPlace::File) => CredentialStore::File,
+        Some(CredentialPlace::Keychain) => {
+            CredentialStore::Keychain { service: "pilothouse".to_owned() }
+        }
+        Some(CredentialPlace::Sealed) => {
+            CredentialStore::Sealed { path: None, passphrase: passphrase(wanted)? }
+        }
+    })
+}
+
+fn passphrase(wanted: &Credentials) -> anyhow::Result<Secret> {
+    let text = match (&wanted.passphrase_file, connect::environment("PILOTHOUSE_PASSPHRASE")) {
+        (Some(path), _) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the passphrase in `{}`", path.display()))?,
+        (None, Some(text)) => text,
+        (None, None) => anyhow::bail!(
+            "the credentials are sealed: say --passphrase-file FILE, or set PILOTHOUSE_PASSPHRASE"
+        ),
+    };
+    // A file's last newline is not part of it.
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// What a person who has just started it needs to know: where it is, and one

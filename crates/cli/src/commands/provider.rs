@@ -3,7 +3,9 @@
 use super::{Done, connect, secret_from_stdin};
 use crate::args::{Globals, Provider, ProviderKind};
 use crate::output;
-use pilot_proto::console::{NewProvider, Nothing, ProviderAdd, ProviderList};
+use pilot_proto::console::{
+    Named, NewProvider, Nothing, ProviderAdd, ProviderList, ProviderRemove,
+};
 
 pub(crate) fn run(globals: &Globals, command: Provider) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
@@ -14,6 +16,10 @@ pub(crate) fn run(globals: &Globals, command: Provider) -> anyhow::Result<Done> 
                 let new = NewProvider { name, kind, base_url, key };
                 let provider = hub.call::<ProviderAdd>(new).await?;
                 output::show(globals, &provider, || format!("provider `{}` is kept", provider.name))
+            }
+            Provider::Remove { name } => {
+                let gone = hub.call::<ProviderRemove>(Named { name: name.clone() }).await?;
+                output::show(globals, &gone, || format!("provider `{name}` and its key are gone"))
             }
             Provider::List => {
                 let providers = hub.call::<ProviderList>(Nothing {}).await?;

@@ -5,7 +5,7 @@ use crate::args::{Globals, RunnerCommand};
 use crate::output;
 use pilot_client::Client;
 use pilot_proto::console::{
-    JoinCodeNew, NewJoinCode, Nothing, OneRunner, RunnerList, RunnerRevoke, RunnerSeen,
+    JoinCodeNew, NewJoinCode, Nothing, OneRunner, RunnerList, RunnerLook, RunnerRevoke, RunnerSeen,
 };
 use pilot_proto::{Code, Problem, RunnerId};
 
@@ -23,6 +23,12 @@ pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<
             let runner = find(hub, runner).await?;
             let gone = hub.call::<RunnerRevoke>(OneRunner { runner }).await?;
             output::show(globals, &gone, || format!("runner {} is revoked", runner.short()))?;
+            Ok(Done::Well)
+        }),
+        RunnerCommand::Look { runner } => connect::with_hub(globals, async |hub| {
+            let runner = find(hub, runner).await?;
+            let asked = hub.call::<RunnerLook>(OneRunner { runner }).await?;
+            output::show(globals, &asked, || format!("runner {} looks again", runner.short()))?;
             Ok(Done::Well)
         }),
         RunnerCommand::List => connect::with_hub(globals, async |hub| {

@@ -195,6 +195,24 @@ fn help_does_not_show_what_the_environment_holds() {
 }
 
 #[test]
+fn a_hub_whose_credentials_are_sealed_wants_the_passphrase() {
+    let world = World::bare();
+    let passphrase = world.path("passphrase");
+    std::fs::write(&passphrase, "one\n").expect("it can be written");
+    let sealed = ["hub", "--listen", "192.0.2.1:1", "--credentials", "sealed"];
+    let file = passphrase.to_string_lossy().into_owned();
+    let with_file = [&sealed[..], &["--passphrase-file", &file]].concat();
+    check(&world, &sealed, 1, &["--passphrase-file", "PILOTHOUSE_PASSPHRASE"]);
+    // An address that is nobody's, so that the hub ends where it would listen.
+    check(&world, &with_file, 1, &["192.0.2.1:1"]);
+    let sealed = world.data().join("hub/credentials.sealed");
+    assert!(sealed.exists(), "it is made before");
+    std::fs::write(&passphrase, "two").expect("it can be written");
+    check(&world, &with_file, 1, &["passphrase", "another"]);
+    check(&world, &["hub", "--listen", "192.0.2.1:1"], 1, &["sealed", "--passphrase-file"]);
+}
+
+#[test]
 fn a_link_opens_the_pages_for_one_browser() {
     let world = World::with_hub();
     let said = world.pilot(&["hub", "open"]);
