@@ -36,11 +36,11 @@ export class Comments {
     const names = new Set([view.file.path, view.file.old_path ?? view.file.path]);
     const notes = this.sent.filter((note) => names.has(note.path));
     if (notes.length === 0) return NOWHERE;
-    const lines = notes.some((note) => note.first_line != null) ? await view.lines() : null;
+    const lines = notes.some((note) => typeof note.first_line === "number") ? await view.lines() : null;
     const at = new Map<LineKey, ReviewNoteSent[]>();
     const [file, outdated]: [ReviewNoteSent[], ReviewNoteSent[]] = [[], []];
     for (const note of notes) {
-      if (note.first_line == null || !lines) {
+      if (typeof note.first_line !== "number" || !lines) {
         file.push(note);
         continue;
       }

@@ -16,7 +16,7 @@ export function keyOf(old: boolean, line: number): LineKey {
 
 /** The line that a comment stands below. */
 export function anchorOf(note: Anchored): LineKey | null {
-  if (note.first_line == null) return null;
+  if (typeof note.first_line !== "number") return null;
   return keyOf(note.old_side, note.last_line ?? note.first_line);
 }
 
@@ -52,7 +52,7 @@ const FAR = 2000;
 
 /** The first line that a comment is of now; null: its lines are not there any more. */
 export function placed(note: Anchored, lines: Lines): number | null {
-  if (note.first_line == null) return null;
+  if (typeof note.first_line !== "number") return null;
   const quote = note.quote.split("\n");
   if (note.quote === "" || matches(lines, note.first_line, quote)) return note.first_line;
   // Of a blank line nobody can say where it went.
