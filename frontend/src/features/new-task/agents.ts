@@ -20,13 +20,9 @@ export function knownAgents(
   tasks: readonly Task[],
 ): KnownAgent[] {
   const known = new Map<string, KnownAgent>();
-  const agent = (name: string) => {
-    const there = known.get(name) ?? {
-      name,
-      versions: [],
-      runners: 0,
-      problem: "No runner that is online has it.",
-    };
+  const agent = (name: string): KnownAgent => {
+    const problem = "No runner that is online has it.";
+    const there = known.get(name) ?? { name, versions: [], found: false, runners: 0, problem };
     known.set(name, there);
     return there;
   };
