@@ -141,7 +141,8 @@ pub struct NewBatch {
     pub at_most: Option<u32>,
 }
 
-/// Who is to do a task from now on; what is not named stays.
+/// Who is to do a task from now on; what is not named stays, but another agent
+/// comes with its own default model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(optional_fields = nullable)]
 pub struct Reassign {

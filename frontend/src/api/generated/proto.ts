@@ -1620,7 +1620,8 @@ options: Array<Choice>,
 multiple: boolean, };
 
 /**
- * Who is to do a task from now on; what is not named stays.
+ * Who is to do a task from now on; what is not named stays, but another agent
+ * comes with its own default model.
  */
 export type Reassign = {
 /**
