@@ -14,9 +14,10 @@ export interface AgentTime {
 export function agentTime(task: Task, run: Run | undefined, now: number): AgentTime {
   const limit = task.limits.agent_secs * 1000;
   if (!run || run.started_at === null) return { used: 0, limit, text: span(limit) };
-  const until = run.ended_at === null ? now : run.ended_at / 1000;
+  const held = task.state === "ready" ? task.since / 1000 : now;
+  const until = run.ended_at === null ? held : run.ended_at / 1000;
   const used = Math.max(0, until - run.started_at / 1000);
-  return { used, limit, text: `${span(used)} of ${span(limit)}` };
+  return { used, limit, text: `up to ${span(used)} of ${span(limit)}` };
 }
 
 export function timeoutWords(task: Task): string {

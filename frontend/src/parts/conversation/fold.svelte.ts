@@ -49,6 +49,8 @@ export class ConversationFold {
   #turnTodos: TodosEntry | null = null;
   #turnStartedAt: number | null = null;
   #lastText = "";
+  /** Said with the turn that ended; not said again. */
+  #lastProblem = "";
 
   get firstSeq(): number {
     return this.#records[0]?.seq ?? 0;
@@ -91,6 +93,7 @@ export class ConversationFold {
     this.#turnTodos = null;
     this.#turnStartedAt = null;
     this.#lastText = "";
+    this.#lastProblem = "";
     this.todos = [];
     this.inTurn = false;
     this.over = false;
@@ -101,7 +104,7 @@ export class ConversationFold {
     const { seq: key, at, event } = record;
     if (typeof event !== "object" || event === null) return this.#put({ kind: "raw", key, at, event });
     const mark = markOf(event);
-    if (mark) this.#mark(key, { ...mark, at });
+    if (mark) this.#mark(key, { ...mark, at, detail: mark.detail === this.#lastProblem ? "" : mark.detail });
     switch (event.type) {
       case "turn_started":
         return this.#turnStarted(key, at, event);
@@ -218,6 +221,7 @@ export class ConversationFold {
     const summary = event.summary.trim() === this.#lastText.trim() ? "" : event.summary;
     const startedAt = this.#turnStartedAt;
     this.#put({ kind: "turn_end", key, at, turn, end, usage, denials, summary, problem, startedAt });
+    this.#lastProblem = problem?.message ?? "";
     this.inTurn = false;
     this.#turnStartedAt = null;
     this.#closeOpen();
