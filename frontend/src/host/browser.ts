@@ -65,7 +65,10 @@ const here: Connection = {
   async call(method, path, body) {
     const headers: Record<string, string> = { accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
-    const response = await fetchHub(path, body === undefined ? { method, headers } : { method, headers, body });
+    const response = await fetchHub(
+      path,
+      body === undefined ? { method, headers } : { method, headers, body },
+    );
     return response.text();
   },
   live,

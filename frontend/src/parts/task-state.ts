@@ -46,14 +46,6 @@ export function lookOf(state: string): StateLook {
   return known ?? { label: state.replaceAll("_", " "), tone: "neutral", icon: PackageCheck };
 }
 
-/** A run is at it, or about to be. */
-export const UNDER_WAY: ReadonlySet<TaskState> = new Set<TaskState>([
-  "leased",
-  "working",
-  "needs_you",
-  "publishing",
-]);
-
 /** Nothing more will happen by itself. */
 export const ENDED: ReadonlySet<TaskState> = new Set<TaskState>([
   "merged",

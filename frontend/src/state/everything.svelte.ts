@@ -98,7 +98,9 @@ export class Everything implements EverythingEvents {
     this.#scheduled = false;
     if (this.#tasksChanged) {
       this.#tasksChanged = false;
-      this.tasks = [...this.#tasks.values()].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1));
+      this.tasks = [...this.#tasks.values()].sort(
+        (a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1),
+      );
     }
     if (this.#othersChanged) {
       this.#othersChanged = false;

@@ -3,7 +3,8 @@
 import type { Project } from "$/api/generated/proto";
 
 /** Shows what there is: words, a question, a change, output. */
-export const DEMO_PROMPT = `# The built-in agent does what these lines say. A real one reads plain words.
+export const DEMO_PROMPT = `# Teach the greeting to say good-bye
+# The built-in agent does what these lines say. A real one reads plain words.
 say I will teach the greeting to say good-bye.
 ask What should it say? | Good-bye | See you soon
 write src/goodbye.sh #!/bin/sh\\n# Takes leave of whoever is named.\\necho "\${answer}, \${1:-nobody}."
