@@ -3,6 +3,7 @@
 
 import type { Attachment, Limits, Mode, NewTask, OnTimeout } from "$/api/generated/proto";
 import { Draft } from "$/state/draft.svelte";
+import { taskId } from "./ids";
 import { issueNumber } from "./issues";
 import type { Prefill } from "./prefill";
 import { DEFAULT_LIMITS, promptProblem } from "./rows";
@@ -115,11 +116,11 @@ export class TaskForm {
     const said = JSON.stringify([this.prompt.text, options, attachments]);
     if (this.#tried.said !== said) {
       const group = options.doers.length > 1 ? crypto.randomUUID() : "";
-      this.#tried = { said, ids: options.doers.map(() => crypto.randomUUID()), group };
+      this.#tried = { said, ids: options.doers.map(() => taskId()), group };
     }
     const orNull = (text: string) => text.trim() || null;
     return options.doers.map(({ agent, model }, index) => ({
-      id: this.#tried.ids[index] ?? crypto.randomUUID(),
+      id: this.#tried.ids[index] ?? taskId(),
       project: options.project,
       prompt: this.prompt.text,
       title: orNull(options.title),

@@ -84,6 +84,14 @@ it("a thousand lines are a thousand tasks", () => {
   expect(new Set(rows.map(({ id }) => id)).size).toBe(1000);
 });
 
+it("gives rows ids that keep their order, and are of the hub's kind", () => {
+  const ids = readPasted("x\n".repeat(5000), "lines").rows.map(({ id }) => id);
+  expect([...ids].sort()).toEqual(ids);
+  expect(new Set(ids).size).toBe(5000);
+  for (const id of ids)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
 it("refuses to make tasks of a log", () => {
   const { rows, problem } = readPasted("x\n".repeat(20_001), "lines");
   expect(rows).toEqual([]);

@@ -2,6 +2,7 @@
 // type anything into one and be told what is wrong with it.
 
 import type { Attachment, Limits, Mode, NewTask, OnTimeout, Project } from "$/api/generated/proto";
+import { taskId } from "./ids";
 
 export const CELLS = ["title", "prompt", "project", "agent", "model", "mode", "base", "issue"] as const;
 export type Cell = (typeof CELLS)[number];
@@ -41,7 +42,7 @@ export const DEFAULT_LIMITS: Limits = {
 
 export function emptyRow(cells: Partial<Row> = {}): Row {
   return {
-    id: crypto.randomUUID(),
+    id: taskId(),
     title: "",
     prompt: "",
     project: "",
