@@ -13,7 +13,7 @@ use crate::scheme::SCHEME;
 use crate::settings::WithoutTray;
 use crate::surroundings::Surroundings;
 use crate::tray::Tray;
-use crate::voice::{Intent, Told};
+use crate::voice::{Intent, Said, Told};
 use crate::{commands, crash, scheme, tray_host, window};
 use pilot_proto::{Code, Problem};
 use std::process::ExitCode;
@@ -57,7 +57,7 @@ fn start() -> Result<(), String> {
     let runtime = runtime().map_err(|error| format!("the runtime does not start: {error}"))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let (orders, duties) = attendant();
-    let desktop = Desktop::new(folder, surroundings.rendering.clone(), orders)
+    let desktop = Desktop::new(folder, surroundings.is_own, surroundings.rendering.clone(), orders)
         .map_err(|error| error.to_string())?;
     let desktop = Arc::new(desktop);
     let app =
@@ -94,6 +94,7 @@ fn begin_log(folder: &Folder, wanted: Option<&str>) {
     }
 }
 
+#[expect(clippy::exit, reason = "in what tauri's macro makes of the configuration")]
 fn build(desktop: Arc<Desktop>, surroundings: Surroundings, duties: Duties) -> tauri::Result<App> {
     let setup = Arc::clone(&desktop);
     tauri::Builder::default()
@@ -153,7 +154,14 @@ fn asked(app: &AppHandle, arguments: &[String]) {
         _ => None,
     };
     match link {
-        Some(intent) => app.state::<Arc<Desktop>>().show_intent(app, intent),
+        Some(intent) => {
+            // Not what it says: it may be long, and somebody else's.
+            tracing::info!("a link came");
+            if let Intent::Refused(refused) = &intent {
+                tracing::warn!(reason = refused.reason, "a link is not followed");
+            }
+            app.state::<Arc<Desktop>>().show_intent(app, intent);
+        }
         None => window::show(app),
     }
 }
@@ -252,7 +260,9 @@ async fn close(app: AppHandle, desktop: Arc<Desktop>) {
         WithoutTray::Quit => quit(&app),
         WithoutTray::Minimise => {
             if !settings.told_no_tray {
-                desktop.tell(Told::Said { problem: no_tray() });
+                tracing::info!("there is no tray to close into");
+                let said = Intent::Said(Said { problem: no_tray() });
+                desktop.tell(Told::Intent { intent: said });
                 let told = crate::settings::Settings { told_no_tray: true, ..settings };
                 if let Err(problem) = desktop.set(told).await {
                     tracing::warn!(%problem, "the settings are not kept");
@@ -260,6 +270,7 @@ async fn close(app: AppHandle, desktop: Arc<Desktop>) {
                 // The first time the window stays, for it says why.
                 return;
             }
+            tracing::info!("minimised instead of closed");
             logged("minimising", window.minimize());
         }
     }

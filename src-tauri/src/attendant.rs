@@ -8,7 +8,7 @@ use crate::clock;
 use crate::desktop::Desktop;
 use crate::notices::{Counts, Decider, Deed, Heard, HubKey, News, Notice, Seen, Wishes};
 use crate::notifications::{Done, Notifications};
-use crate::voice::{Intent, Told};
+use crate::voice::{Intent, Said, Told};
 use pilot_client::Client;
 use pilot_proto::Problem;
 use pilot_proto::console::{AnswerItem, InboxAnswer};
@@ -219,7 +219,8 @@ impl Work {
                 Ok(_) => tracing::info!(%item, "allowed once, from the notification"),
                 Err(error) => {
                     tracing::warn!(%item, %error, "an answer did not arrive");
-                    desktop.tell(Told::Said { problem: Problem::from(error) });
+                    let said = Intent::Said(Said { problem: Problem::from(error) });
+                    desktop.tell(Told::Intent { intent: said });
                     desktop.show_intent(&app, Intent::Link(notice.open));
                 }
             }

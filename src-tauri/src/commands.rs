@@ -2,9 +2,17 @@
 //!
 //! **Invariant:** a command that fails says a `Problem`, as a hub does.
 
+#![expect(
+    clippy::let_underscore_must_use,
+    clippy::needless_pass_by_value,
+    reason = "what tauri's macro makes of a command, and how it wants its arguments"
+)]
+
 mod hub;
 mod hubs;
 mod window;
+
+pub(crate) use hub::told;
 
 use tauri::Wry;
 use tauri::ipc::Invoke;

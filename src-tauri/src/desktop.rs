@@ -61,11 +61,12 @@ impl Desktop {
     /// Put together; nothing runs yet.
     pub(crate) fn new(
         folder: Folder,
+        own_folder: bool,
         rendering_wanted: Option<String>,
         attendant: Attendant,
     ) -> Result<Self, FileProblem> {
         Ok(Self {
-            keys: Keys::new(folder.path()),
+            keys: Keys::new(&folder, own_folder),
             local: LocalHub::new(folder.clone()),
             sockets: Sockets::default(),
             tasks: TaskTracker::new(),

@@ -27,6 +27,11 @@ impl Folder {
         self.0.join("runner")
     }
 
+    /// Our keys, where no keychain keeps them.
+    pub(crate) fn sealed(&self) -> PathBuf {
+        self.0.join("desktop/keys.sealed")
+    }
+
     /// Settings of the window.
     pub(crate) fn settings(&self) -> PathBuf {
         self.0.join("desktop/settings.json")

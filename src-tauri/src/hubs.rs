@@ -194,7 +194,7 @@ mod tests {
         let lab = first.draft("Home lab", "https://home.lan:8443/", Some(&colons)).expect("a hub");
         first.keep(lab.clone()).expect("it is kept");
         let again = book(home.path());
-        assert_eq!(again.all(), [lab.clone()]);
+        assert_eq!(again.all(), std::slice::from_ref(&lab));
         assert_eq!(lab.fingerprint.as_deref(), Some(PRINT), "one spelling");
         assert_eq!(lab.url, "https://home.lan:8443", "one spelling");
         let text = std::fs::read_to_string(home.path().join("desktop/hubs.json")).expect("a file");

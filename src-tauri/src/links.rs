@@ -154,7 +154,8 @@ fn no_strange_parts(url: &Url) -> Result<(), BadLink> {
 
 /// The parts of the path. Some desktops add a slash at the end.
 fn segments(url: &Url) -> Result<Vec<String>, BadLink> {
-    let path = url.path().trim_start_matches('/');
+    let path = url.path();
+    let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
         return Ok(Vec::new());
@@ -185,7 +186,7 @@ fn new_task(url: &Url) -> Result<Link, BadLink> {
     Ok(Link::NewTask(NewTask {
         project: line("project", project, MAX_NAME)?,
         issue: line("issue", issue, MAX_ADDRESS)?.map(self::issue).transpose()?,
-        prompt: prompt.map(self::prompt).transpose()?,
+        prompt: prompt.as_deref().map(self::prompt).transpose()?,
         agent: line("agent", agent, MAX_NAME)?,
         model: line("model", model, MAX_NAME)?,
         mode: line("mode", mode, MAX_NAME)?.map(self::mode).transpose()?,
@@ -255,7 +256,7 @@ fn line(name: &'static str, value: Option<String>, most: usize) -> Result<Option
     Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
 }
 
-fn prompt(text: String) -> Result<String, BadLink> {
+fn prompt(text: &str) -> Result<String, BadLink> {
     if text.len() > MAX_PROMPT {
         return Err(BadLink::Long { name: "prompt", most: MAX_PROMPT });
     }

@@ -114,7 +114,7 @@ pub(crate) async fn carry(mut frames: Frames, mut heard: Heard, page: Channel<So
     }
     let problem = match pump(&mut frames, &mut heard, &page).await {
         Ok(()) => None,
-        Err(error) => Some(error.into()),
+        Err(error) => Some(crate::commands::told(error)),
     };
     // A page that closed it, or is gone, hears no more.
     page.send(SocketEvent::Closed { problem }).ok();

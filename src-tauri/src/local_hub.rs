@@ -12,10 +12,10 @@
 //! runs it already (`pilot up`), the window is a console of that one.
 
 use crate::folder::Folder;
-use crate::keys::{Keychain, Keys};
+use crate::keys::{Keychain, Keys, NoKey};
 use crate::surroundings;
 use pilot_client::{Client, Endpoint};
-use pilot_hub::{Hub, HubError, HubOptions};
+use pilot_hub::{Hub, HubOptions};
 use pilot_proto::console::{JoinCodeNew, NewJoinCode};
 use pilot_proto::{Code, Problem};
 use pilot_runner::daemon::{self, HubChoice, RunnerOptions, ShimCommand};
@@ -87,7 +87,8 @@ impl LocalHub {
                     .hint("Unlock the keychain, or set a passphrase for the sealed file.")
             }
             LocalHubState::Starting | LocalHubState::Running => {
-                Problem::new(Code::Precondition, "This machine's hub is being started.")
+                // A page tries again by itself.
+                Problem::new(Code::RepositoryUnreachable, "This machine's hub is being started.")
             }
         })
     }
@@ -105,11 +106,11 @@ impl LocalHub {
                 tracing::info!(millis = began.elapsed().as_millis(), "this machine's hub serves");
                 self.state.send_replace(LocalHubState::Running);
             }
-            Err(NotUp::Locked(keychain)) => {
+            Err(NoKey::Locked(keychain)) => {
                 tracing::warn!(?keychain, "this machine's hub waits for its keys");
                 self.state.send_replace(LocalHubState::Locked { keychain });
             }
-            Err(NotUp::Failed(problem)) => {
+            Err(NoKey::Failed(problem)) => {
                 tracing::error!(%problem, "this machine's hub does not start");
                 self.state.send_replace(LocalHubState::Failed { problem });
             }
@@ -128,27 +129,29 @@ impl LocalHub {
         }
     }
 
-    async fn bring_up(&self, life: &mut Life, keys: &Keys) -> Result<(), NotUp> {
-        let grown = keys.for_hub(&self.folder.hub()).await?;
+    async fn bring_up(&self, life: &mut Life, keys: &Keys) -> Result<(), NoKey> {
+        if let Some(endpoint) = self.found().await {
+            tracing::info!(url = endpoint.url, "another process runs this machine's hub");
+            life.endpoint = Some(endpoint);
+            return Ok(());
+        }
+        let keys = keys.for_hub().await?;
         let mut options =
             HubOptions::new(self.folder.hub(), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0));
         options.demo = true;
-
+        options.owner_token = Some(keys.owner_token.clone());
+        options.credentials = keys.credentials;
         let endpoint = match Hub::start(options).await {
             Ok(hub) => {
                 let endpoint = Endpoint {
                     url: hub.url.clone(),
-                    token: grown.owner_token,
+                    token: keys.owner_token,
                     fingerprint: hub.fingerprint.clone(),
                 };
                 life.hub = Some(hub);
                 endpoint
             }
-            Err(HubError::InUse { pid, .. }) => {
-                tracing::info!(pid, "another process runs this machine's hub");
-                return self.attach(life, grown.owner_token);
-            }
-            Err(error) => return Err(NotUp::Failed(error.problem())),
+            Err(error) => return Err(NoKey::Failed(error.problem())),
         };
         match self.start_runner(&endpoint).await {
             Ok(runner) => life.runner = Some(runner),
@@ -159,21 +162,13 @@ impl LocalHub {
         Ok(())
     }
 
-    /// The hub of another process: it has a runner of its own.
-    fn attach(&self, life: &mut Life, token: pilot_proto::Secret) -> Result<(), NotUp> {
-        let found = pilot_client::discovered(self.folder.path());
-        let found = found.map_err(|error| NotUp::Failed(error.into()))?;
-        let Some(found) = found else {
-            return Err(NotUp::Failed(
-                Problem::new(
-                    Code::Precondition,
-                    "Another process uses this machine's hub, and does not say where it listens.",
-                )
-                .hint("Stop it, or wait until it has started, and try again."),
-            ));
-        };
-        life.endpoint = Some(Endpoint { token, ..found });
-        Ok(())
+    /// The hub of another process, where one serves: it has keys and a runner
+    /// of its own.
+    async fn found(&self) -> Option<Endpoint> {
+        let endpoint = pilot_client::discovered(self.folder.path()).ok()??;
+        // What a killed process left behind does not answer.
+        Client::new(&endpoint).ok()?.greet().await.ok()?;
+        Some(endpoint)
     }
 
     async fn start_runner(&self, endpoint: &Endpoint) -> Result<daemon::Running, Problem> {
@@ -197,15 +192,6 @@ impl LocalHub {
         };
         daemon::start(options).await.map_err(|error| error.problem())
     }
-}
-
-/// Why it is not up.
-#[derive(Debug)]
-pub(crate) enum NotUp {
-    /// A person has to unlock something.
-    Locked(Keychain),
-    /// Anything else.
-    Failed(Problem),
 }
 
 /// One run per core: an agent builds and tests.

@@ -110,6 +110,7 @@ pub(crate) struct Notice {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, for a moment")]
 pub(crate) enum Deed {
     /// Show it, in the place of an earlier one about the same.
     Show(Notice),

@@ -15,6 +15,8 @@ const LOG: &str = "RUST_LOG";
 pub(crate) struct Surroundings {
     /// Everything that hub, runner and window keep.
     pub(crate) data: PathBuf,
+    /// That is the person's own directory, not one that was named.
+    pub(crate) is_own: bool,
     /// What it says of rendering.
     pub(crate) rendering: Option<String>,
     /// What it says of the log.
@@ -33,6 +35,7 @@ impl Surroundings {
     pub(crate) fn of_this_process() -> Result<Self, Homeless> {
         Ok(Self {
             data: data_directory().ok_or(Homeless)?,
+            is_own: variable(DATA).is_none(),
             rendering: variable(RENDERING),
             log: variable(LOG),
             arguments: std::env::args_os()

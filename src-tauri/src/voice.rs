@@ -24,6 +24,8 @@ pub(crate) enum Intent {
     Link(Link),
     /// A link that is not followed.
     Refused(Refused),
+    /// Nothing is wanted; a person should read it once.
+    Said(Said),
 }
 
 /// Why a link is not followed.
@@ -34,14 +36,20 @@ pub(crate) struct Refused {
     pub(crate) reason: String,
 }
 
+/// Something to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename = "said")]
+pub(crate) struct Said {
+    /// What.
+    pub(crate) problem: Problem,
+}
+
 impl Intent {
     /// Of a link's text.
     pub(crate) fn of(text: &str) -> Self {
         match links::parse(text) {
             Ok(link) => Self::Link(link),
-            Err(error) => {
-                Self::Refused(Refused { reason: format!("The link was not followed: {error}.") })
-            }
+            Err(error) => Self::Refused(Refused { reason: format!("{error}.") }),
         }
     }
 }
@@ -59,11 +67,6 @@ pub(crate) enum Told {
     LocalHub {
         /// Which.
         hub: LocalHubState,
-    },
-    /// Something a person should read once.
-    Said {
-        /// What.
-        problem: Problem,
     },
 }
 

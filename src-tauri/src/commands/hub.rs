@@ -3,7 +3,7 @@
 
 use crate::desktop::Desktop;
 use crate::live::{self, SocketEvent};
-use pilot_client::Client;
+use pilot_client::{Client, ClientError};
 use pilot_proto::console::Method;
 use pilot_proto::{Code, Problem};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,17 @@ type Parts<'a> = State<'a, Arc<Desktop>>;
 /// More of one name than this is not the beginning of a sensible file name.
 const MAX_NAME: usize = 120;
 
+/// A page tries again by itself what may pass by itself.
+pub(crate) fn told(error: ClientError) -> Problem {
+    let passing = error.is_passing();
+    let problem = Problem::from(error);
+    if !passing {
+        return problem;
+    }
+    let hint = "It is tried again by itself. Is the hub running, and is there a network?";
+    Problem { code: Code::RepositoryUnreachable, ..problem }.hint(hint)
+}
+
 /// Carries a command; its answer is the hub's JSON text.
 #[tauri::command]
 pub(crate) async fn hub_call(
@@ -26,8 +37,9 @@ pub(crate) async fn hub_call(
     body: Option<String>,
 ) -> Result<Response, Problem> {
     let client = desktop.client(&hub).await?;
-    let text = client.call_raw(method, &path, body).await?;
-    Ok(Response::new(text))
+    let text = client.call_raw(method, &path, body).await.map_err(told)?;
+    // As bytes: as text it would be read as a value and written again.
+    Ok(Response::new(text.into_bytes()))
 }
 
 /// The bytes at a path.
@@ -39,7 +51,7 @@ pub(crate) async fn hub_bytes(
 ) -> Result<Response, Problem> {
     let client = desktop.client(&hub).await?;
     let mut bytes = Vec::new();
-    client.fetch(&path, &mut bytes).await?;
+    client.fetch(&path, &mut bytes).await.map_err(told)?;
     Ok(Response::new(bytes))
 }
 
@@ -75,7 +87,7 @@ async fn save(client: &Client, path: &str, folder: &Path, name: &str) -> Result<
             if let Err(error) = tokio::fs::remove_file(&target).await {
                 tracing::warn!(%error, "half a download stays");
             }
-            Err(error.into())
+            Err(told(error))
         }
     }
 }
@@ -121,7 +133,7 @@ pub(crate) async fn live_open(
     // At once: what the page says next must find it.
     let heard = desktop.sockets.open(socket);
     let frames = match desktop.client(&hub).await {
-        Ok(client) => client.frames().await.map_err(Problem::from),
+        Ok(client) => client.frames().await.map_err(told),
         Err(problem) => Err(problem),
     };
     match frames {

@@ -51,6 +51,7 @@ struct Standing {
     title: String,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there are few of them, for a moment")]
 pub(super) enum Change {
     /// The reason for a notice is gone.
     Over(Subject),

@@ -1,0 +1,221 @@
+//! The program on a real desktop session: display, bus, keychain; and what a
+//! person does with its tray and its notifications.
+
+mod doubles;
+mod session;
+
+use doubles::{Notifications, TrayHost};
+use pilot_client::{Client, Endpoint};
+use pilot_proto::console::{InboxList, InboxQuery, NewTask, TaskNew};
+use pilot_proto::task::Mode;
+use pilot_proto::{Secret, Task};
+use session::{Session, eventually, shows_a_page, window};
+use std::time::Instant;
+use tokio::runtime::Runtime;
+
+/// The owner of the hub in the window, by the token that the real keychain has.
+struct Owner {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Owner {
+    fn of(session: &Session) -> Self {
+        session.logged("this machine's hub serves", 1);
+        let token = session
+            .run("secret-tool", &["lookup", "service", "pilothouse", "username", "owner-token"]);
+        assert_eq!(token.len(), 64, "the keychain has the owner's token");
+        let hub = session.data().join("pilothouse/hub");
+        assert!(!hub.join("owner-token").exists(), "and no file has it");
+        let url = std::fs::read_to_string(hub.join("address")).expect("the hub says where it is");
+        let endpoint =
+            Endpoint { url: url.trim().to_owned(), token: Secret::new(token), fingerprint: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Self { client: Client::new(&endpoint).expect("a hub"), runtime: runtime.expect("one") }
+    }
+
+    fn files(&self, prompt: &str) -> Task {
+        let new: NewTask = serde_json::from_value(serde_json::json!({
+            "project": "demo", "agent": "scripted", "prompt": prompt, "on_timeout": "pause",
+        }))
+        .expect("a task");
+        let new = NewTask { mode: Mode::Ask, ..new };
+        self.runtime.block_on(self.client.call::<TaskNew>(new)).expect("it is filed")
+    }
+
+    /// How many items are open.
+    fn open_items(&self) -> usize {
+        let asked = self.client.call::<InboxList>(InboxQuery::default());
+        self.runtime.block_on(asked).expect("the hub answers").len()
+    }
+}
+
+fn session() -> Session {
+    let mut session = Session::start();
+    session.start_keychain();
+    session
+}
+
+#[test]
+fn a_permission_is_announced_approved_from_the_notification_and_done() {
+    let mut session = session();
+    let desktop = Notifications::start(&session.bus);
+    let _tray = TrayHost::start(&session.bus);
+    session.start_window(&["--hidden"]);
+    let owner = Owner::of(&session);
+    owner.files("permit Bash echo hello\nwrite a.txt a");
+    let told = desktop.told("Permission wanted");
+    let actions: Vec<_> = told.actions.iter().map(String::as_str).collect();
+    assert_eq!(actions, ["approve", "Approve", "open", "Open", "default", "Open"]);
+    assert!(told.body.contains("echo hello"), "it says what is asked: {told:?}");
+    desktop.press(told.id, "approve");
+    eventually("the item is answered", || (owner.open_items() == 0).then_some(()));
+    let ready = desktop.told("Ready: ");
+    assert!(!ready.actions.contains(&"approve".to_owned()), "nothing to approve: {ready:?}");
+}
+
+#[test]
+fn a_notification_is_taken_back_when_it_was_answered_elsewhere_and_opens_its_place() {
+    let mut session = session();
+    let desktop = Notifications::start(&session.bus);
+    let _tray = TrayHost::start(&session.bus);
+    let pid = session.start_window(&["--hidden"]);
+    let owner = Owner::of(&session);
+    let task = owner.files("ask Which colour? | Red | Blue");
+    let told = desktop.told("A question");
+    assert!(!shows_a_page(pid), "it was started without a window");
+    desktop.press(told.id, "open");
+    eventually("the window is there", || shows_a_page(pid).then_some(()));
+    let other = owner.files("permit Bash echo hello");
+    let told = desktop.told("Permission wanted");
+    let stop = pilot_proto::console::OneTask { task: other.id };
+    let stopped = owner.client.call::<pilot_proto::console::TaskStop>(stop);
+    owner.runtime.block_on(stopped).expect("it is stopped");
+    desktop.closed(told.id);
+    let stop = pilot_proto::console::OneTask { task: task.id };
+    let stopped = owner.client.call::<pilot_proto::console::TaskStop>(stop);
+    owner.runtime.block_on(stopped).expect("it is stopped");
+}
+
+#[test]
+fn the_tray_counts_opens_and_quits_and_a_new_start_finds_everything_again() {
+    let mut session = session();
+    let tray = TrayHost::start(&session.bus);
+    let pid = session.start_window(&["--hidden"]);
+    let owner = Owner::of(&session);
+    owner.files("ask Which colour? | Red | Blue");
+    eventually("the tray counts it", || {
+        let lines = tray.menu();
+        lines.iter().any(|(_, says)| says == "Inbox (1)").then_some(())
+    });
+    tray.choose("Open Pilothouse");
+    eventually("the window is there", || shows_a_page(pid).then_some(()));
+    tray.choose("Quit");
+    session.ended(pid);
+
+    drop(tray);
+    let tray = TrayHost::start(&session.bus);
+    let began = Instant::now();
+    session.start_window(&["--hidden"]);
+    session.logged("this machine's hub serves", 2);
+    session.logged("a runner is connected", 2);
+    std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("attached again after {} ms\n", began.elapsed().as_millis()).as_bytes(),
+    )
+    .expect("it is printed");
+    let owner = Owner::of(&session);
+    assert_eq!(owner.open_items(), 1, "the run went on without the program");
+    eventually("the tray counts it again", || {
+        tray.menu().iter().any(|(_, says)| says == "Inbox (1)").then_some(())
+    });
+}
+
+#[test]
+fn a_closed_window_is_destroyed_and_made_again_where_there_is_a_tray() {
+    let mut session = session();
+    let tray = TrayHost::start(&session.bus);
+    session.start_window_manager();
+    let pid = session.start_window(&[]);
+    Owner::of(&session);
+    eventually("the window is there", || shows_a_page(pid).then_some(()));
+    session.close_window();
+    session.logged("closed into the tray", 1);
+    eventually("the page is gone", || (!shows_a_page(pid)).then_some(()));
+    tray.choose("Open Pilothouse");
+    eventually("the window is there again", || shows_a_page(pid).then_some(()));
+    session.logged("the window was made", 2);
+}
+
+#[test]
+fn a_closed_window_stays_within_reach_where_there_is_no_tray() {
+    let mut session = session();
+    session.start_window_manager();
+    let pid = session.start_window(&[]);
+    Owner::of(&session);
+    eventually("the window is there", || shows_a_page(pid).then_some(()));
+    session.close_window();
+    session.logged("there is no tray to close into", 1);
+    assert!(shows_a_page(pid), "the first time it stays, and says why");
+    session.close_window();
+    session.logged("minimised instead of closed", 1);
+    assert!(shows_a_page(pid), "and then it is minimised");
+    let second = session.start_window(&[]);
+    session.ended(second);
+}
+
+#[test]
+fn links_reach_a_program_that_runs_and_one_that_does_not() {
+    let mut session = session();
+    let _tray = TrayHost::start(&session.bus);
+    let pid = session.start_window(&["--hidden"]);
+    Owner::of(&session);
+    let entry = session.data().join("applications/pilothouse-handler.desktop");
+    let exec = format!("Exec={} %u", window().display());
+    eventually("the scheme is registered", || {
+        std::fs::read_to_string(&entry).is_ok_and(|entry| entry.contains(&exec)).then_some(())
+    });
+    eventually("links are ours", || {
+        let default = session.run("xdg-mime", &["query", "default", "x-scheme-handler/pilothouse"]);
+        (default == "pilothouse-handler.desktop").then_some(())
+    });
+    assert!(!shows_a_page(pid), "it was started without a window");
+    session.run("xdg-open", &["pilothouse://new?prompt=hello"]);
+    eventually("the link opens the window that runs", || shows_a_page(pid).then_some(()));
+    session.logged("a link came", 1);
+    session.run("kill", &["-TERM", &pid.to_string()]);
+    session.ended(pid);
+
+    // `xdg-open` stays as long as what it started.
+    let mut opened = session.command("xdg-open");
+    let mut opened = opened.arg("pilothouse://task/nonsense").spawn().expect("it is installed");
+    session.logged("this machine's hub serves", 2);
+    session.logged("a link came", 2);
+    session.logged("a link is not followed", 1);
+    let first = session.log().matches("this machine's hub serves").count();
+    let second = session.start_window(&[]);
+    session.ended(second);
+    assert_eq!(session.log().matches("this machine's hub serves").count(), first, "there is one");
+    session.run("pkill", &["-TERM", "--parent", &opened.id().to_string()]);
+    opened.wait().expect("it ends");
+}
+
+#[test]
+fn without_a_keychain_the_hub_waits_and_nothing_is_written_in_the_clear() {
+    let mut session = Session::start();
+    session.start_window(&["--hidden"]);
+    session.logged("this machine's hub waits for its keys", 1);
+    let hub = session.data().join("pilothouse/hub");
+    assert!(!hub.join("owner-token").exists() && !hub.join("address").exists());
+}
+
+#[test]
+fn without_a_notification_daemon_and_a_tray_everything_else_works() {
+    let mut session = session();
+    let pid = session.start_window(&[]);
+    let owner = Owner::of(&session);
+    eventually("the window is there", || shows_a_page(pid).then_some(()));
+    owner.files("ask Which colour? | Red | Blue");
+    session.logged("nothing can be announced", 1);
+    assert_eq!(owner.open_items(), 1, "the inbox has it all the same");
+}
