@@ -2,13 +2,7 @@
 // Chromium at a size. Elements are found by role and name, as a screen reader
 // or a keyboard user would; so a flow is written once for all of them.
 
-import {
-  Builder,
-  By,
-  Key,
-  type WebDriver,
-  type WebElement,
-} from "selenium-webdriver";
+import { Builder, By, Key, type WebDriver, type WebElement } from "selenium-webdriver";
 import chrome from "selenium-webdriver/chrome.js";
 import { until } from "./programs";
 
@@ -32,13 +26,18 @@ const FIND = `
     region: "section, [role=region], main, aside, dialog, [role=dialog]",
     row: "[role=row], tr, li, [role=listitem], [role=option]",
   };
+  const heard = (element) => {
+    const copy = element.cloneNode(true);
+    for (const silent of copy.querySelectorAll("[aria-hidden=true]")) silent.remove();
+    return copy.textContent;
+  };
   const labelOf = (element) => {
     const by = element.getAttribute("aria-labelledby");
     if (by) return by.split(/\\s+/).map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
     const said = element.getAttribute("aria-label");
     if (said) return said;
-    if (element.labels?.length) return [...element.labels].map((label) => label.textContent).join(" ");
-    return element.textContent || element.getAttribute("title") || element.getAttribute("placeholder") || "";
+    if (element.labels?.length) return [...element.labels].map(heard).join(" ");
+    return heard(element) || element.getAttribute("title") || element.getAttribute("placeholder") || "";
   };
   const wanted = exact ? null : new RegExp(name, "i");
   const seen = (element) => {
@@ -54,18 +53,14 @@ const FIND = `
 `;
 
 export type RoleName =
-  | "button"
-  | "link"
-  | "textbox"
-  | "checkbox"
-  | "radio"
-  | "combobox"
-  | "tab"
-  | "heading"
-  | "region"
-  | "row";
+  "button" | "link" | "textbox" | "checkbox" | "radio" | "combobox" | "tab" | "heading" | "region" | "row";
 
 export class Browser {
+  /** Clicks so far, for flows that promise few. */
+  #clicks = 0;
+  /** Clicks when the last task was filed. */
+  clicksUntilFiled = 0;
+
   private constructor(readonly driver: WebDriver) {}
 
   static async chromium(size: Size, dark = false): Promise<Browser> {
@@ -80,11 +75,7 @@ export class Browser {
       `--window-size=${size.width},${size.height}`,
     );
     options.setBinaryPath("/usr/bin/chromium");
-    if (dark)
-      options.addArguments(
-        "--force-dark-mode=0",
-        "--blink-settings=preferredColorScheme=0",
-      );
+    if (dark) options.addArguments("--force-dark-mode=0", "--blink-settings=preferredColorScheme=0");
     if (size.width < 500) {
       options.setMobileEmulation({
         deviceMetrics: { ...size, pixelRatio: 1, touch: true, mobile: true },
@@ -114,16 +105,12 @@ export class Browser {
   }
 
   async all(role: RoleName, name: string | RegExp): Promise<WebElement[]> {
-    const [text, exact] =
-      typeof name === "string" ? [name, true] : [name.source, false];
+    const [text, exact] = typeof name === "string" ? [name, true] : [name.source, false];
     return this.driver.executeScript<WebElement[]>(FIND, role, text, exact);
   }
 
   async find(role: RoleName, name: string | RegExp): Promise<WebElement> {
-    return until(
-      `a ${role} called ${String(name)}`,
-      async () => (await this.all(role, name))[0],
-    );
+    return until(`a ${role} called ${String(name)}`, async () => (await this.all(role, name))[0]);
   }
 
   async has(role: RoleName, name: string | RegExp): Promise<boolean> {
@@ -135,11 +122,16 @@ export class Browser {
     await until(`a click on the ${role} ${String(name)}`, async () => {
       const element = (await this.all(role, name))[0];
       if (!element) return false;
-      await this.driver.executeScript(
-        "arguments[0].scrollIntoView({ block: 'center' })",
+      // What looks like the choice is often its label; the input itself is not to be seen.
+      const target = await this.driver.executeScript<WebElement>(
+        `const target = arguments[0].matches("[type=radio], [type=checkbox]") ? (arguments[0].labels[0] ?? arguments[0]) : arguments[0];
+         target.scrollIntoView({ block: "center" });
+         return target;`,
         element,
       );
-      await element.click();
+      await target.click();
+      this.#clicks += 1;
+      if (String(name).includes("File")) this.clicksUntilFiled = this.#clicks;
       return true;
     });
   }
@@ -153,11 +145,7 @@ export class Browser {
 
   async choose(name: string | RegExp, option: string): Promise<void> {
     const select = await this.find("combobox", name);
-    await select
-      .findElement(
-        By.xpath(`.//option[contains(normalize-space(.), "${option}")]`),
-      )
-      .click();
+    await select.findElement(By.xpath(`.//option[contains(normalize-space(.), "${option}")]`)).click();
   }
 
   async press(...keys: string[]): Promise<void> {
@@ -173,17 +161,21 @@ export class Browser {
   }
 
   async sees(text: string | RegExp): Promise<void> {
-    await until(`the page says ${String(text)}`, async () => {
-      const page = await this.text();
-      return typeof text === "string" ? page.includes(text) : text.test(page);
-    });
+    let page = "";
+    try {
+      await until(`the page says ${String(text)}`, async () => {
+        page = await this.text();
+        return typeof text === "string" ? page.includes(text) : text.test(page);
+      });
+    } catch (thrown) {
+      const place = await this.place();
+      throw new Error(`${String(thrown)}; it is at ${place} and says:\n${page.slice(0, 3000)}`, { cause: thrown });
+    }
   }
 
   /** Where the page is, below its base. */
   async place(): Promise<string> {
-    return this.driver.executeScript<string>(
-      "return location.pathname + location.search",
-    );
+    return this.driver.executeScript<string>("return location.pathname + location.search");
   }
 
   /** What a click on a link to here would do. */
@@ -191,6 +183,16 @@ export class Browser {
     await this.driver.executeScript(
       `history.pushState(null, "", new URL(arguments[0], document.baseURI)); dispatchEvent(new PopStateEvent("popstate"))`,
       path.replace(/^\//, ""),
+    );
+  }
+
+  /** Nothing is being read any more. */
+  async settled(): Promise<void> {
+    await until("the page has what it shows", async () =>
+      this.driver.executeScript<boolean>("return !document.querySelector('[aria-busy=true], .spinner')"),
+    );
+    await this.driver.executeAsyncScript(
+      "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)))",
     );
   }
 

@@ -1,38 +1,21 @@
 // The programs of a test: started in directories of their own, ended with it.
 
-import {
-  spawn,
-  type ChildProcess,
-  type SpawnOptions,
-} from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-export const ROOT = path.resolve(
-  path.dirname(fileURLToPath(import.meta.url)),
-  "../..",
-);
-const TARGET = path.join(
-  process.env["CARGO_TARGET_DIR"] ?? path.join(ROOT, "target"),
-  "debug",
-);
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const TARGET = path.join(process.env["CARGO_TARGET_DIR"] ?? path.join(ROOT, "target"), "debug");
 
 /** Far longer than anything takes: a busy machine is no reason to fail. */
-export const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = 1000 * Number(process.env["PATIENCE_SECS"] ?? 120);
 
 export function program(name: string): string {
   const found = path.join(TARGET, name);
-  if (!existsSync(found))
-    throw new Error(`${found} is missing: scripts/test builds it`);
+  if (!existsSync(found)) throw new Error(`${found} is missing: scripts/test builds it`);
   return found;
 }
 
@@ -45,12 +28,7 @@ export class Place {
     return path.join(this.directory, ...parts);
   }
 
-  start(
-    command: string,
-    args: string[],
-    log: string,
-    options: SpawnOptions = {},
-  ): ChildProcess {
+  start(command: string, args: string[], log: string, options: SpawnOptions = {}): ChildProcess {
     const out = openSync(this.path(`${log}.log`), "a");
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", out],
@@ -82,10 +60,7 @@ export async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** The first line that a program prints. */
-export async function firstLine(
-  child: ChildProcess,
-  what: string,
-): Promise<string> {
+export async function firstLine(child: ChildProcess, what: string): Promise<string> {
   const out = child.stdout;
   if (!out) throw new Error(`${what} has no output`);
   for await (const line of createInterface({ input: out })) return line;
@@ -93,10 +68,7 @@ export async function firstLine(
 }
 
 /** Tries until it gives something; fails with the last reason after a long time. */
-export async function until<T>(
-  what: string,
-  ask: () => Promise<T | undefined | null | false>,
-): Promise<T> {
+export async function until<T>(what: string, ask: () => Promise<T | undefined | null | false>): Promise<T> {
   const end = Date.now() + PATIENCE_MS;
   let last: unknown = null;
   while (Date.now() < end) {

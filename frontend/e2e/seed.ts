@@ -12,10 +12,7 @@ import type { Hub, Outside } from "./worlds";
 
 /** Commands with the owner's token, as a script of a person's would send them. */
 export function owner(hub: Hub): Client {
-  const token = readFileSync(
-    hub.place.path("data", "hub", "owner-token"),
-    "utf8",
-  ).trim();
+  const token = readFileSync(hub.place.path("data", "hub", "owner-token"), "utf8").trim();
   const carry: Connection = {
     async call(method, path, body) {
       const headers = {
@@ -40,12 +37,7 @@ export function owner(hub: Hub): Client {
   return new Calls("seed", carry);
 }
 
-export function task(
-  project: string,
-  title: string,
-  prompt: string,
-  more: Partial<NewTask> = {},
-): NewTask {
+export function task(project: string, title: string, prompt: string, more: Partial<NewTask> = {}): NewTask {
   return {
     project,
     title,
@@ -105,8 +97,7 @@ say The build is through.`;
 /** Files the tasks; gives them when each stands where it will stay. */
 export async function fill(client: Client): Promise<Map<string, Task>> {
   const group = crypto.randomUUID();
-  const price = (title: string) =>
-    task("site", title, REFACTOR, { group, hold: true });
+  const price = (title: string) => task("site", title, REFACTOR, { group, hold: true });
   const wanted: [string, string[], NewTask][] = [
     [
       "review",
@@ -119,11 +110,7 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
       ),
     ],
     ["best-1", ["ready"], price("Show prices with two digits")],
-    [
-      "best-2",
-      ["ready"],
-      { ...price("Show prices with two digits"), prompt: REFACTOR },
-    ],
+    ["best-2", ["ready"], { ...price("Show prices with two digits"), prompt: REFACTOR }],
     [
       "permission",
       ["needs_you"],
@@ -163,11 +150,7 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
         "run echo 'npm error peer dependency conflict' >&2\nfail The upgrade needs a newer node than this runner has.",
       ),
     ],
-    [
-      "demo",
-      ["published"],
-      task("demo", "Teach the greeting to say good-bye", "", {}),
-    ],
+    ["demo", ["published"], task("demo", "Teach the greeting to say good-bye", "", {})],
     [
       "nothing",
       ["no_change"],
@@ -177,11 +160,7 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
         "say Every script has one already.\nnothing",
       ),
     ],
-    [
-      "working",
-      ["working"],
-      task("site", "Build everything and list what is broken", BUILD),
-    ],
+    ["working", ["working"], task("site", "Build everything and list what is broken", BUILD)],
     [
       "waiting",
       ["working", "queued", "leased"],
@@ -189,17 +168,13 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
     ],
   ];
   const filed = new Map<string, Task>();
-  for (const [name, , wish] of wanted)
-    filed.set(name, await client.call("task_new", wish));
+  for (const [name, , wish] of wanted) filed.set(name, await client.call("task_new", wish));
   for (const [name, states] of wanted) {
     const id = filed.get(name)?.id ?? "";
-    const detail = await until(
-      `${name} is ${states.join(" or ")}`,
-      async () => {
-        const seen = await client.call("task_show", { task: id });
-        return states.includes(seen.state) && seen;
-      },
-    );
+    const detail = await until(`${name} is ${states.join(" or ")}`, async () => {
+      const seen = await client.call("task_show", { task: id });
+      return states.includes(seen.state) && seen;
+    });
     filed.set(name, detail);
   }
   return filed;

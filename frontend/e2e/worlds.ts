@@ -1,9 +1,11 @@
 // Where the flows happen: a hub with a runner beside it, or the desktop window
 // with both inside; and the outside world with a forge and a model.
 
-import { spawnSync } from "node:child_process";
+import { spawnSync, type ChildProcess } from "node:child_process";
+import { createServer } from "node:net";
 import path from "node:path";
-import { firstLine, Place, program, ROOT, until } from "./programs";
+import { Browser } from "./browser";
+import { firstLine, Place, program, ROOT, stop, until } from "./programs";
 
 export interface Outside {
   /** Base URL of the Gitea double, a token for it, and its repository. */
@@ -18,27 +20,17 @@ export interface Outside {
 
 export const MODEL_KEY = "placeholder-key-0123456789";
 
-export async function outside(place: Place): Promise<Outside> {
+export async function outside(place: Place): Promise<{ world: Outside; process: ChildProcess }> {
   const child = place.start(program("examples/outside"), [], "outside");
-  return JSON.parse(await firstLine(child, "the outside world")) as Outside;
+  return { world: JSON.parse(await firstLine(child, "the outside world")) as Outside, process: child };
 }
 
 /** What the product's processes see of this machine. */
 export function environment(place: Place): NodeJS.ProcessEnv {
   const claude = path.join(ROOT, ".tools/claude/node_modules/.bin");
-  const kept = [
-    "DISPLAY",
-    "XAUTHORITY",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "XDG_RUNTIME_DIR",
-    "LANG",
-  ];
+  const kept = ["DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "LANG"];
   return {
-    ...Object.fromEntries(
-      kept.flatMap((name) =>
-        process.env[name] ? [[name, process.env[name]]] : [],
-      ),
-    ),
+    ...Object.fromEntries(kept.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
     PATH: `${claude}:${path.dirname(program("pilot"))}:${process.env["PATH"]}`,
     HOME: place.directory,
     XDG_DATA_HOME: place.path("share"),
@@ -58,13 +50,7 @@ export class Hub {
   ) {}
 
   static async start(place: Place, workers = 4): Promise<Hub> {
-    const args = [
-      "up",
-      "--listen",
-      "127.0.0.1:0",
-      "--workers",
-      String(workers),
-    ];
+    const args = ["up", "--listen", "127.0.0.1:0", "--workers", String(workers)];
     place.start(program("pilot"), args, "hub", { env: environment(place) });
     const hub = new Hub(place, "");
     const url = await until("the hub answers", async () => {
@@ -85,8 +71,7 @@ export class Hub {
       input,
       encoding: "utf8",
     });
-    if (done.status !== 0)
-      throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
+    if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
     return done.stdout;
   }
 
@@ -94,4 +79,42 @@ export class Hub {
   signInLink(): string {
     return this.pilot(["hub", "open"]).trim();
   }
+}
+
+/** The desktop window with its own hub and runner, driven through WebKitWebDriver. */
+export class Window {
+  private constructor(
+    readonly browser: Browser,
+    readonly server: ChildProcess,
+  ) {}
+
+  static async open(place: Place): Promise<Window> {
+    const port = await freePort();
+    const env = {
+      ...environment(place),
+      TAURI_WEBVIEW_AUTOMATION: "true",
+      PILOTHOUSE_RENDERING: "accelerated",
+    };
+    const server = place.start("WebKitWebDriver", [`--port=${port}`], "webdriver", { env });
+    const url = `http://127.0.0.1:${port}`;
+    await until("WebKitWebDriver answers", async () => (await fetch(`${url}/status`)).ok);
+    const browser = await Browser.window(url, program("pilothouse"));
+    return new Window(browser, server);
+  }
+
+  async end(): Promise<void> {
+    await this.browser.quit();
+    await stop(this.server);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
 }
