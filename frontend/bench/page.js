@@ -22,7 +22,8 @@ export function install() {
 
   /** Resolves when a selector (and text within) is there and two frames have passed. */
   watch.painted = (selector, text) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error(`never seen: ${selector} ${text ?? ""}`)), 20_000);
       const there = () =>
         [...document.querySelectorAll(selector)].some(
           (node) => text === undefined || node.textContent.includes(text),

@@ -34,6 +34,7 @@ async function opened(browser) {
   await context.request.post(`${pages}/session`, { data: { token: options.token } });
   await context.addInitScript(install);
   const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => process.stderr.write(`${error.stack}\n`));
   return page;
 }
@@ -54,27 +55,21 @@ const lineText = (line) => `[data-row="${line}"] .text`;
 async function jump(page, line) {
   await page.keyboard.press(":");
   await page.fill("dialog input", String(line + 1));
-  const painted = page.evaluate(
-    ([selector]) => {
-      window.__bench.answers = [];
-      return new Promise((resolve) => {
-        document.addEventListener(
-          "submit",
-          () => {
-            const from = performance.now();
-            void window.__bench.painted(selector, " ").then((at) => {
-              const answer = window.__bench.answer("/log");
-              resolve({ whole: at - from, painted: answer ? at - answer.at : null });
-            });
-          },
-          { capture: true, once: true },
-        );
-      });
-    },
-    [lineText(line)],
-  );
+  await page.evaluate((selector) => {
+    window.__bench.answers = [];
+    window.__jump = new Promise((resolve, reject) => {
+      const from = () => {
+        const at = performance.now();
+        window.__bench.painted(selector, " ").then((seen) => {
+          const answer = window.__bench.answer("/log");
+          resolve({ whole: seen - at, painted: answer ? seen - answer.at : null });
+        }, reject);
+      };
+      document.addEventListener("submit", from, { capture: true, once: true });
+    });
+  }, lineText(line));
   await page.keyboard.press("Enter");
-  return painted;
+  return page.evaluate(() => window.__jump);
 }
 
 async function log(page, task) {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { ChangedFile } from "$/api/generated/proto";
-import { filtered, tree } from "./tree";
+import { filtered, Tree } from "./tree";
 
 function file(path: string, added = 1, removed = 0): ChangedFile {
   return { path, change: "modified", old: null, new: null, added, removed };
 }
 
 function said(files: ChangedFile[], closed: string[] = []): string[] {
-  return tree(files, new Set(closed)).map((node) => {
+  return new Tree(files).rows(new Set(closed)).map((node) => {
     const size = node.kind === "folder" ? ` ${node.size.files}+${node.size.added}-${node.size.removed}` : "";
     return `${"  ".repeat(node.depth)}${node.name}${size}`;
   });
@@ -48,7 +48,7 @@ describe("the tree of changed files", () => {
 
   it("is made of ten thousand files in a blink", () => {
     const many = Array.from({ length: 10_000 }, (_, at) => file(`m${at % 100}/n${at % 10}/f${at}.ts`));
-    expect(tree(many, new Set()).length).toBe(10_000 + 100);
+    expect(new Tree(many).rows(new Set()).length).toBe(10_000 + 100);
   });
 });
 

@@ -33,13 +33,36 @@ function folder(name: string, path: string): Folder {
   return { name, path, folders: new Map(), files: [], size: { files: 0, added: 0, removed: 0 } };
 }
 
-/** The rows of the tree; what is below a closed folder is left out. */
-export function tree(files: readonly ChangedFile[], closed: ReadonlySet<string>): TreeNode[] {
-  const root = folder("", "");
-  for (const file of files) place(root, file);
-  const rows: TreeNode[] = [];
-  spread(root, 0, closed, rows);
-  return rows;
+/** The tree of some files: sorted once, however often folders are opened and closed. */
+export class Tree {
+  readonly #root = folder("", "");
+  /** All files, from top to bottom. */
+  readonly order: ChangedFile[];
+
+  constructor(files: readonly ChangedFile[]) {
+    for (const file of files) place(this.#root, file);
+    sort(this.#root);
+    this.order = this.rows(new Set()).flatMap((node) => (node.kind === "file" ? [node.file] : []));
+  }
+
+  /** The rows of the tree; what is below a closed folder is left out. */
+  rows(closed: ReadonlySet<string>): TreeNode[] {
+    const rows: TreeNode[] = [];
+    spread(this.#root, 0, closed, rows);
+    return rows;
+  }
+}
+
+/** Names within a folder: whole paths would compare their beginnings again and again. */
+function sort(at: Folder): void {
+  at.folders = new Map([...at.folders].sort(([one], [other]) => order(one, other)));
+  const named = at.files.map((file) => [nameOf(file.path), file] as const);
+  at.files = named.sort(([one], [other]) => order(one, other)).map(([, file]) => file);
+  for (const inner of at.folders.values()) sort(inner);
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function place(root: Folder, file: ChangedFile): void {
@@ -65,8 +88,7 @@ function count(at: Folder, file: ChangedFile): void {
 }
 
 function spread(at: Folder, depth: number, closed: ReadonlySet<string>, rows: TreeNode[]): void {
-  const folders = [...at.folders.values()].sort((a, b) => order(a.name, b.name));
-  for (const first of folders) {
+  for (const first of at.folders.values()) {
     let [inner, name] = [first, first.name];
     while (inner.files.length === 0 && inner.folders.size === 1) {
       const [only] = inner.folders.values();
@@ -77,8 +99,8 @@ function spread(at: Folder, depth: number, closed: ReadonlySet<string>, rows: Tr
     rows.push({ kind: "folder", path: inner.path, name, depth, size: inner.size });
     if (!closed.has(inner.path)) spread(inner, depth + 1, closed, rows);
   }
-  for (const file of [...at.files].sort((a, b) => order(a.path, b.path))) {
-    rows.push({ kind: "file", path: file.path, name: file.path.split("/").at(-1) ?? file.path, depth, file });
+  for (const file of at.files) {
+    rows.push({ kind: "file", path: file.path, name: nameOf(file.path), depth, file });
   }
 }
 
