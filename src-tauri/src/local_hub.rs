@@ -174,6 +174,8 @@ impl LocalHub {
     async fn start_runner(&self, endpoint: &Endpoint) -> Result<daemon::Running, Problem> {
         let data = self.folder.runner();
         let hub = match daemon::enrolled_at(&data) {
+            // A runner of a hub elsewhere, which has a certificate, stays there.
+            Some(url) if url.starts_with("https://") => HubChoice::Saved,
             Some(_) => HubChoice::Moved(endpoint.url.clone()),
             None => {
                 let client = Client::new(endpoint)?;

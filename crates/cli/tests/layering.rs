@@ -67,6 +67,7 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("bit-vec", "rcgen's yasna is ahead of tauri's selectors"),
     ("bitflags", "webkit2gtk is on 1"),
     ("block-buffer", "digest"),
+    ("const-oid", "ed25519's der is behind digest 0.11"),
     ("cpufeatures", "digest"),
     ("crypto-common", "digest"),
     ("dirs", "auto-launch is on 6"),

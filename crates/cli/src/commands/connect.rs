@@ -6,7 +6,8 @@ use crate::output::NoHub;
 use anyhow::Context;
 use pilot_client::{Client, Endpoint};
 use pilot_proto::Secret;
-use std::path::PathBuf;
+use pilot_secrets::Keychain;
+use std::path::{Path, PathBuf};
 
 /// Runs a command against the hub, on a runtime of its own.
 pub(crate) fn with_hub(
@@ -31,7 +32,10 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 pub(crate) fn endpoint(globals: &Globals) -> anyhow::Result<Endpoint> {
     let Some(url) = globals.hub.clone() else {
         let data = data_directory(globals)?;
-        return Ok(pilot_client::discovered(&data)?.ok_or(NoHub)?);
+        return match pilot_client::discovered(&data)? {
+            Some(found) => Ok(found),
+            None => Ok(of_the_window(globals, &data)?.ok_or(NoHub)?),
+        };
     };
     let token = match (&globals.token_file, environment("PILOTHOUSE_TOKEN")) {
         (Some(path), _) => std::fs::read_to_string(path)
@@ -43,6 +47,19 @@ pub(crate) fn endpoint(globals: &Globals) -> anyhow::Result<Endpoint> {
     };
     let token = Secret::new(token.trim());
     Ok(Endpoint { url, token, fingerprint: globals.fingerprint.clone() })
+}
+
+/// The hub in the window: its owner's token is in the keychain and in no file.
+fn of_the_window(globals: &Globals, data: &Path) -> anyhow::Result<Option<Endpoint>> {
+    let Ok(url) = std::fs::read_to_string(data.join("hub/address")) else { return Ok(None) };
+    // As the window names its entries: those of another directory apart.
+    let service = match &globals.data {
+        Some(_) => format!("pilothouse {}", data.display()),
+        None => "pilothouse".to_owned(),
+    };
+    let token = Keychain::new(service).get("owner-token").map_err(|error| error.problem())?;
+    let url = url.trim().to_owned();
+    Ok(token.map(|token| Endpoint { url, token, fingerprint: None }))
 }
 
 /// `--data`, otherwise the XDG data directory's `pilothouse`.

@@ -69,7 +69,13 @@ pub(crate) fn up(globals: &Globals, arguments: &Up) -> anyhow::Result<Done> {
     options.credentials = credentials(&options.data, &arguments.credentials)?;
     many_threads()?.block_on(async {
         let hub = Hub::start(options).await.map_err(|error| error.problem())?;
-        let runner = self::options(data.join("runner"), None, arguments.workers, false)?;
+        let mut runner = self::options(data.join("runner"), None, arguments.workers, false)?;
+        // The hub takes another port with every start. A runner that belongs
+        // to a hub elsewhere, which has a certificate, stays with it.
+        let enrolled = pilot_runner::daemon::enrolled_at(&runner.data);
+        if enrolled.is_some_and(|url| url.starts_with("http://")) {
+            runner.hub = HubChoice::Moved(hub.url.clone());
+        }
         let runner = start_runner(globals, runner).await?;
         welcome(globals, &hub).await?;
         let ended = serve(runner).await;
