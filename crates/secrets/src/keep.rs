@@ -6,7 +6,6 @@
 
 use crate::credential_file::CredentialFile;
 use crate::kept_in_keychain::KeptInKeychain;
-use crate::keychain::Keychain;
 use crate::sealed_file::SealedFile;
 use crate::{SecretsError, same_secret};
 use pilot_proto::Secret;
@@ -111,7 +110,7 @@ impl Keep {
                 Self::File(file)
             }
             CredentialStore::Keychain { service } => {
-                Self::Keychain(KeptInKeychain::open(&places.index, Keychain::new(service.clone()))?)
+                Self::Keychain(KeptInKeychain::open(&places.index, service)?)
             }
             CredentialStore::Sealed { passphrase, .. } => {
                 Self::Sealed(SealedFile::open(&places.sealed, passphrase)?)
@@ -185,7 +184,7 @@ impl Keep {
 
     fn adopt_keychain(&mut self, index: &Path) -> Result<usize, SecretsError> {
         // Its service stands in the index.
-        let mut old = KeptInKeychain::open(index, Keychain::new("pilothouse"))?;
+        let mut old = KeptInKeychain::open(index, "pilothouse")?;
         let entries = old.entries()?;
         self.adopt(&entries)?;
         for (namespace, name) in entries.keys() {

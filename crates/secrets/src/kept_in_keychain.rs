@@ -33,8 +33,8 @@ pub struct KeptInKeychain {
 
 impl KeptInKeychain {
     /// Opens what is there; the keychain has to work.
-    pub(crate) fn open(path: &Path, keychain: Keychain) -> Result<Self, SecretsError> {
-        match keychain.probe() {
+    pub(crate) fn open(path: &Path, service: &str) -> Result<Self, SecretsError> {
+        match Keychain::new(service).probe() {
             KeychainState::Works => {}
             state => return Err(SecretsError::Keychain { doing: "used", state }),
         }
@@ -48,7 +48,7 @@ impl KeptInKeychain {
             None => {
                 let mut bytes = [0; 4];
                 getrandom::fill(&mut bytes).map_err(SecretsError::Randomness)?;
-                let service = keychain.service().to_owned();
+                let service = service.to_owned();
                 Index { version: 1, service, hub: hex::encode(bytes), names: BTreeSet::new() }
             }
         };

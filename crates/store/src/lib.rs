@@ -31,6 +31,6 @@ pub use journal::end::{Admission, JournalEnd};
 pub use journal::part::Part;
 pub use journal::read::{RecordPage, Want};
 pub use log::{MAX_PAGE_BYTES, Search};
-pub use people::{Kept, Session, SignInCode};
+pub use people::{Kept, MOST_SESSIONS, Session, SignInCode};
 pub use snapshot::ChangeSize;
 pub use store::Store;

@@ -13,6 +13,10 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
+/// Browsers of one person that are signed in at once; a program that signs in
+/// anew for each call must not fill the disk.
+pub const MOST_SESSIONS: i64 = 100;
+
 /// A browser that somebody signed in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -57,7 +61,8 @@ pub enum Kept {
 }
 
 impl Store {
-    /// Keeps a session, and forgets those whose time is over.
+    /// Keeps a session, and forgets those whose time is over, and of this
+    /// person's those that were not used for longest beyond [`MOST_SESSIONS`].
     pub async fn put_session(&self, session: &Session) -> Result<(), StoreError> {
         let sweep = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1");
         let sql = "INSERT INTO sessions \
@@ -72,7 +77,13 @@ impl Store {
             .bind(session.created_at.0)
             .bind(session.seen_at.0)
             .bind(session.expires_at.0);
-        let statements = vec![sweep.bind(session.created_at.0), insert];
+        let crowd = "DELETE FROM sessions WHERE principal = $1 AND hash NOT IN (SELECT hash \
+                     FROM sessions WHERE principal = $2 ORDER BY seen_at DESC, hash LIMIT $3)";
+        let crowd = sqlx::query(crowd)
+            .bind(session.principal.clone())
+            .bind(session.principal.clone())
+            .bind(MOST_SESSIONS - 1);
+        let statements = vec![sweep.bind(session.created_at.0), crowd, insert];
         change(self.database(), "a session", statements).await.map(drop)
     }
 

@@ -2,10 +2,11 @@
 
 use crate::world::{World, on_both_engines};
 use pilot_proto::Timestamp;
-use pilot_store::{Kept, Session, SignInCode};
+use pilot_store::{Kept, MOST_SESSIONS, Session, SignInCode};
 
 on_both_engines!(
     a_session_lasts_until_it_is_over_or_ended,
+    whoever_signs_in_again_and_again_keeps_the_browsers_used_last,
     a_sign_in_code_is_used_once,
     preferences_are_kept_per_person_and_bounded,
 );
@@ -42,6 +43,25 @@ async fn a_session_lasts_until_it_is_over_or_ended(world: World) {
     let late = Session { created_at: Timestamp(200), expires_at: Timestamp(300), ..session("d") };
     store.put_session(&late).await.expect("keeps");
     assert_eq!(world.number("SELECT COUNT(*) FROM sessions").await, 1, "old ones are swept");
+    store.close().await;
+}
+
+async fn whoever_signs_in_again_and_again_keeps_the_browsers_used_last(world: World) {
+    let store = world.open().await;
+    let guest = Session { principal: "guest".to_owned(), ..session("guest") };
+    store.put_session(&guest).await.expect("keeps");
+    for number in 0..MOST_SESSIONS {
+        store.put_session(&session(&number.to_string())).await.expect("keeps");
+        if number == 0 {
+            store.saw_session("0", Timestamp(50)).await.expect("writes");
+        }
+    }
+    store.put_session(&session("last")).await.expect("keeps");
+    let found = async |hash: &str| store.session(hash, Timestamp(60)).await.expect("reads");
+    assert!(found("0").await.is_some(), "the one in use stays");
+    assert!(found("last").await.is_some() && found("guest").await.is_some());
+    let all = world.number("SELECT COUNT(*) FROM sessions WHERE principal = 'owner'").await;
+    assert_eq!(all, MOST_SESSIONS);
     store.close().await;
 }
 
