@@ -56,6 +56,10 @@ use turn::Turn;
 const TURN_BYTES: usize = 4 * 1024 * 1024;
 /// Messages in one commit.
 const TURN_MESSAGES: usize = 1024;
+/// How long nobody is listened to but people, where runners had nothing to say
+/// that could not wait. What can waits so much at most; the queue to us holds
+/// far more than comes in that time, and presses back if it does not.
+const NAP: Duration = Duration::from_millis(5);
 /// First wait after a failed commit, doubled up to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -157,14 +161,15 @@ impl Core {
     /// and what is due. Lines that nobody is in a hurry for only gather.
     async fn wait(&mut self) -> Option<Vec<Message>> {
         let timer = Instant::now() + self.next_deadline().since(self.steady());
+        let mut nap = None;
         loop {
-            let until = self.quiet.due().map_or(timer, |due| due.min(timer));
+            let due = [Some(timer), self.quiet.due(), nap].into_iter().flatten().min();
             let first = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
                 wish = self.wishes.recv() => vec![Message::Wish(wish?)],
-                news = self.news.recv() => vec![Message::News(news?)],
-                () = tokio::time::sleep_until(until) => Vec::new(),
+                news = self.news.recv(), if nap.is_none() => vec![Message::News(news?)],
+                () = tokio::time::sleep_until(due.unwrap_or(timer)) => Vec::new(),
             };
             let batch = self.drain(first);
             let fanout = &self.reach.fanout;
@@ -173,6 +178,9 @@ impl Core {
             if !batch.is_empty() || now >= timer {
                 return Some(batch);
             }
+            // Being woken by each of two thousand lines costs more than what
+            // is done with them.
+            nap = self.quiet.due().map(|due| due.min(now + NAP));
         }
     }
 

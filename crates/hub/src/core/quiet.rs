@@ -15,8 +15,8 @@ use pilot_proto::{Event, RunId};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long lines wait that somebody reads as they come: a fifth of the 50 ms
-/// within which they have to be on the screen.
+/// Lines that somebody reads as they come leave at once, but not more often
+/// than this: a fifth of the 50 ms within which they have to be on the screen.
 const WATCHED: Duration = Duration::from_millis(10);
 /// How long those wait that nobody reads. A console that begins to read asks
 /// the store first, and misses this much for that long.
@@ -28,6 +28,8 @@ const BYTES: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
     watched: Group,
+    /// When watched ones may leave next.
+    watched_next: Option<Instant>,
     unwatched: Group,
 }
 
@@ -84,15 +86,19 @@ impl Quiet {
         if !is_watched(news.run) {
             return self.unwatched.hold(now + UNWATCHED, news);
         }
+        let due = self.watched_next.map_or(now, |next| next.max(now));
         // Since somebody began to watch, what came before must leave before.
         for before in self.unwatched.take_run(news.run) {
-            self.watched.hold(now + WATCHED, before);
+            self.watched.hold(due, before);
         }
-        self.watched.hold(now + WATCHED, news);
+        self.watched.hold(due, news);
     }
 
     fn release_due(&mut self, now: Instant) -> impl Iterator<Item = Message> + use<> {
         let watched = self.watched.empty_if_due(now);
+        if !watched.is_empty() {
+            self.watched_next = Some(now + WATCHED);
+        }
         let unwatched = self.unwatched.empty_if_due(now);
         watched.into_iter().chain(unwatched).map(message)
     }
@@ -237,16 +243,18 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_somebody_reads_leaves_within_milliseconds_and_in_order() {
+    fn a_run_that_somebody_reads_leaves_at_once_but_not_all_the_time_and_in_order() {
         let (mut quiet, now) = (Quiet::default(), Instant::now());
         quiet.sift(now, vec![line(1, 1), line(2, 1)], NOBODY);
         let watched = |one: RunId| one == run(1);
-        quiet.sift(now, vec![line(1, 2)], watched);
+        let at_once = left(quiet.sift(now, vec![line(1, 2)], watched));
+        assert_eq!(at_once, [(1, 1), (1, 2)], "and what it said before");
+        assert_eq!(left(quiet.sift(now, vec![line(1, 3)], watched)), []);
         assert_eq!(quiet.due(), Some(now + WATCHED));
         // Nobody reads any more: what comes now is later than what is held.
-        quiet.sift(now, vec![line(1, 3)], NOBODY);
-        assert_eq!(left(quiet.sift(now + WATCHED, Vec::new(), NOBODY)), [(1, 1), (1, 2)]);
-        assert_eq!(left(quiet.sift(now, vec![phase(1, 4)], NOBODY)), [(1, 3), (1, 4)]);
+        quiet.sift(now, vec![line(1, 4)], NOBODY);
+        assert_eq!(left(quiet.sift(now + WATCHED, Vec::new(), NOBODY)), [(1, 3)]);
+        assert_eq!(left(quiet.sift(now, vec![phase(1, 5)], NOBODY)), [(1, 4), (1, 5)]);
     }
 
     #[test]
