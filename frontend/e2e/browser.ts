@@ -140,7 +140,8 @@ export class Browser {
     const field = await this.find("textbox", name);
     await field.click();
     await field.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
-    await field.sendKeys(text);
+    // WebKit drops line ends that are not keys.
+    await field.sendKeys(text.replaceAll("\n", Key.ENTER));
   }
 
   async choose(name: string | RegExp, option: string): Promise<void> {

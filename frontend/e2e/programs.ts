@@ -1,7 +1,7 @@
 // The programs of a test: started in directories of their own, ended with it.
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -45,7 +45,22 @@ export class Place {
 
   async end(): Promise<void> {
     await Promise.all(this.#processes.reverse().map(stop));
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+    // Shims outlive whoever started them; that is their purpose.
+    for (const pid of this.#left()) process.kill(pid, "SIGKILL");
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
+  }
+
+  /** Processes that were started with this directory in their environment. */
+  #left(): number[] {
+    return readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => {
+        try {
+          return pid > 0 && pid !== process.pid && readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.directory);
+        } catch {
+          return false; // It has ended meanwhile.
+        }
+      });
   }
 }
 
