@@ -170,7 +170,9 @@ export class Browser {
       });
     } catch (thrown) {
       const place = await this.place();
-      throw new Error(`${String(thrown)}; it is at ${place} and says:\n${page.slice(0, 3000)}`, { cause: thrown });
+      throw new Error(`${String(thrown)}; it is at ${place} and says:\n${page.slice(0, 3000)}`, {
+        cause: thrown,
+      });
     }
   }
 

@@ -56,7 +56,11 @@ export class Place {
       .map(Number)
       .filter((pid) => {
         try {
-          return pid > 0 && pid !== process.pid && readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.directory);
+          return (
+            pid > 0 &&
+            pid !== process.pid &&
+            readFileSync(`/proc/${pid}/environ`, "utf8").includes(this.directory)
+          );
         } catch {
           return false; // It has ended meanwhile.
         }

@@ -5,7 +5,8 @@ import { spawnSync, type ChildProcess } from "node:child_process";
 import { createServer } from "node:net";
 import path from "node:path";
 import { Browser } from "./browser";
-import { firstLine, Place, program, ROOT, stop, until } from "./programs";
+import type { Place } from "./programs";
+import { firstLine, program, ROOT, stop, until } from "./programs";
 
 export interface Outside {
   /** Base URL of the Gitea double, a token for it, and its repository. */
