@@ -76,7 +76,9 @@ setup_frontend() {
     local stamp=frontend/node_modules/.installed
     if ! cmp -s frontend/package-lock.json "$stamp"; then
         say "installing the frontend's packages"
-        (cd frontend && npm ci --no-audit --no-fund --loglevel error >&2) || die "npm could not install the frontend's packages"
+        # Not `npm ci`, which wants every other platform's optional packages in
+        # the lock too, and registries do not have them all.
+        (cd frontend && npm install --no-save --no-audit --no-fund --loglevel error >&2) || die "npm could not install the frontend's packages"
         cp frontend/package-lock.json "$stamp"
     fi
 }
