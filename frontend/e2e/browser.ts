@@ -75,7 +75,6 @@ export class Browser {
       `--window-size=${size.width},${size.height}`,
     );
     options.setBinaryPath("/usr/bin/chromium");
-    if (dark) options.addArguments("--force-dark-mode=0", "--blink-settings=preferredColorScheme=0");
     if (size.width < 500) {
       options.setMobileEmulation({
         deviceMetrics: { ...size, pixelRatio: 1, touch: true, mobile: true },
@@ -87,6 +86,18 @@ export class Browser {
       .setChromeOptions(options)
       .setChromeService(service)
       .build();
+    const devtools = driver as unknown as chrome.Driver;
+    if (size.width >= 500) {
+      // A window of that size has a page that is smaller.
+      await devtools.sendDevToolsCommand("Emulation.setDeviceMetricsOverride", {
+        ...size,
+        deviceScaleFactor: 1,
+        mobile: false,
+      });
+    }
+    await devtools.sendDevToolsCommand("Emulation.setEmulatedMedia", {
+      features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }],
+    });
     return new Browser(driver);
   }
 

@@ -1,0 +1,81 @@
+// Every screen, light and dark, on a desk and on a phone, of a hub that has
+// something of everything: axe finds nothing serious on any. With
+// PILOTHOUSE_SCREENSHOTS they are also written down, for docs/screenshots.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Task } from "../src/api/generated/proto";
+import { Browser } from "./browser";
+import { violations } from "./flows";
+import { Place } from "./programs";
+import { screens } from "./screens";
+import { connect, fill, owner } from "./seed";
+import { Hub, outside } from "./worlds";
+
+const SIZES = [
+  { name: "desk", width: 1440, height: 900 },
+  { name: "phone", width: 390, height: 844 },
+];
+const kept = process.env["PILOTHOUSE_SCREENSHOTS"];
+
+describe("every screen", () => {
+  const place = new Place();
+  let hub: Hub;
+  let empty: Hub;
+  let tasks: Map<string, Task>;
+
+  beforeAll(async () => {
+    const { world } = await outside(place);
+    hub = await Hub.start(place, 7);
+    empty = await Hub.start(emptyPlace);
+    const client = owner(hub);
+    await connect(client, world);
+    tasks = await fill(client);
+  });
+  const emptyPlace = new Place();
+
+  afterAll(async () => {
+    await place.end();
+    await emptyPlace.end();
+  });
+
+  async function check(browser: Browser, name: string): Promise<void> {
+    await browser.settled();
+    if (kept) {
+      mkdirSync(kept, { recursive: true });
+      writeFileSync(path.join(kept, `${name}.png`), await browser.screenshot());
+    }
+    expect(await violations(browser), name).toEqual([]);
+  }
+
+  for (const size of SIZES) {
+    for (const dark of [false, true]) {
+      it(`${size.name}, ${dark ? "dark" : "light"}`, async () => {
+        const look = `${size.name}-${dark ? "dark" : "light"}`;
+        const browser = await Browser.chromium(size, dark);
+        try {
+          await browser.driver.get(hub.url);
+          await browser.sees(/sign in/i);
+          await check(browser, `sign-in-${look}`);
+          await browser.driver.get(hub.signInLink());
+          await browser.sees(/date library/i);
+          const found: string[] = [];
+          for (const screen of screens(tasks)) {
+            await browser.go(screen.path);
+            await browser.sees(screen.says);
+            await check(browser, `${screen.name}-${look}`).catch((thrown: unknown) =>
+              found.push(String(thrown)),
+            );
+          }
+          expect(found).toEqual([]);
+          await browser.driver.get(empty.signInLink());
+          await browser.sees(/File a first task/);
+          await check(browser, `first-run-${look}`);
+        } finally {
+          await browser.quit();
+        }
+      });
+    }
+  }
+});
