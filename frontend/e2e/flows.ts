@@ -1,8 +1,7 @@
 // What people do, written once for every place it is done in. Each step looks
 // at what a person would look at; the clicks of the first task are counted.
 
-import { readFileSync } from "node:fs";
-import path from "node:path";
+import axe from "axe-core";
 import { Key } from "selenium-webdriver";
 import type { Browser } from "./browser";
 import { until } from "./programs";
@@ -129,8 +128,6 @@ export async function keyboard(browser: Browser): Promise<void> {
   await until("the palette leads to the settings", async () => (await browser.place()).includes("settings"));
 }
 
-const AXE = readFileSync(path.resolve(import.meta.dirname, "../node_modules/axe-core/axe.min.js"), "utf8");
-
 interface Violation {
   id: string;
   impact: string;
@@ -140,7 +137,7 @@ interface Violation {
 
 /** What axe finds that is serious or worse. */
 export async function violations(browser: Browser): Promise<string[]> {
-  await browser.driver.executeScript(`${AXE}; window.axe = axe;`);
+  await browser.driver.executeScript(`${axe.source}; window.axe = axe;`);
   const found = await browser.driver.executeAsyncScript<Violation[]>(
     `const done = arguments[0];
      axe.run(document, { resultTypes: ["violations"] }).then((result) => done(result.violations));`,
