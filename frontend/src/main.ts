@@ -18,5 +18,10 @@ theme.start();
 route.start(host.base);
 clock.start();
 await app.start(host);
+// A sign-in link that is opened where the page is already changes nothing but
+// what stands behind the `#`.
+window.addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#sign-in=")) location.reload();
+});
 const target = document.getElementById("app");
 if (target) mount(App, { target });

@@ -18,7 +18,10 @@ async fn a_runner_and_its_hub_greet_each_other() {
     let (dialled, accepted) = connected(patient()).await;
     assert_eq!(dialled.version, VERSION);
     let greeted = &accepted.greeted;
-    assert_eq!((greeted.runner, greeted.version, greeted.role), (runner_id(), 1, Role::Primary));
+    assert_eq!(
+        (greeted.runner, greeted.version, greeted.role),
+        (runner_id(), VERSION, Role::Primary)
+    );
     assert_eq!(greeted.about, greeting().about);
     assert_eq!(greeted.runs, greeting().runs);
     assert_eq!(accepted.live.peer(), "workshop", "from here on the hub knows its name");
@@ -105,7 +108,7 @@ async fn a_runner_of_another_version_is_refused_with_both_versions() {
         let logged = error.to_string();
         assert!(
             logged.contains(&format!("version {version}"))
-                && logged.contains(&format!("version {VERSION}")),
+                && logged.contains(&format!("versions {OLDEST} to {VERSION}")),
             "the log names both: {logged}"
         );
         assert!(logged.contains(&runner_id().to_string()), "and the peer: {logged}");
@@ -195,7 +198,8 @@ async fn a_hub_of_another_version_is_told_from_a_broken_one() {
         let problem = error.problem();
         assert_eq!(problem.code, Code::Version);
         assert!(
-            problem.message.contains("version 1") && problem.message.contains(words),
+            problem.message.contains(&format!("version {VERSION}"))
+                && problem.message.contains(words),
             "both versions: {problem:?}"
         );
         assert!(problem.hint.contains(hint), "{problem:?}");

@@ -4,7 +4,9 @@ use crate::peers::{
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use pilot_link::{Closed, Deadlines, HubLive, Incoming, Live, SendError};
-use pilot_proto::runner::{BulkHead, MAX_BATCH, MAX_FRAME, Refusal, ToHub, ToRunner};
+use pilot_proto::runner::{
+    BulkHead, MAX_BATCH, MAX_FRAME, OLDEST, Refusal, ToHub, ToRunner, VERSION,
+};
 use pilot_proto::{Cursor, Timestamp};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -107,7 +109,7 @@ async fn a_frame_that_is_too_large_ends_the_connection_by_name() {
     let hub = async {
         let mut raw = accept_raw(&listener).await;
         let nonce = "00".repeat(32);
-        let challenge = ToRunner::Challenge { nonce, oldest: 1, newest: 1 };
+        let challenge = ToRunner::Challenge { nonce, oldest: OLDEST, newest: VERSION };
         say(&mut raw, serde_json::to_string(&challenge).expect("JSON")).await;
         crate::peers::hear(&mut raw).await;
         say(&mut raw, serde_json::to_string(&crate::peers::welcome()).expect("JSON")).await;
