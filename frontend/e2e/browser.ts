@@ -149,6 +149,7 @@ export class Browser {
 
   async type(name: string | RegExp, text: string): Promise<void> {
     const field = await this.find("textbox", name);
+    await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center' })", field);
     await field.click();
     await field.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
     // WebKit drops line ends that are not keys.

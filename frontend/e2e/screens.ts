@@ -17,7 +17,7 @@ export function screens(tasks: Map<string, Task>): Screen[] {
   return [
     { name: "inbox", path: "/", says: /date library/i },
     { name: "tasks", path: "/tasks", says: /typo in the footer/i },
-    { name: "new-task", path: "/new?project=site", says: /prompt/i },
+    { name: "new-task", path: "/new?project=site", says: /what is to be done/i },
     { name: "paste-many", path: "/new/many", says: /paste/i },
     { name: "conversation", path: of("best-1"), says: /money has a module/i },
     { name: "log", path: `${of("working")}/log`, says: /compiling module/i },
