@@ -20,7 +20,7 @@ export function screens(tasks: Map<string, Task>): Screen[] {
     { name: "new-task", path: "/new?project=site", says: /what is to be done/i },
     { name: "paste-many", path: "/new/many", says: /paste/i },
     { name: "conversation", path: of("best-1"), says: /money has a module/i },
-    { name: "log", path: `${of("working")}/log`, says: /compiling module/i },
+    { name: "log", path: `${of("working")}/log`, says: /line \d+/ },
     {
       name: "changes",
       path: `${of("best-1")}/diff?file=${encodeURIComponent("src/price.ts")}`,
