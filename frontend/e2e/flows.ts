@@ -96,7 +96,10 @@ export async function review(browser: Browser, task: string, wide: boolean): Pro
   await browser.click("button", "Send 1 comment to the agent");
   await until("the agent has acted on the comment", async () => {
     if (await browser.has("button", /^Refresh/)) await browser.click("button", /^Refresh/);
-    return (await browser.text()).includes("Cents, so that sums are exact");
+    // In the code itself: the comment stands on the page as well.
+    return browser.driver.executeScript<boolean>(
+      "return [...document.querySelectorAll('.code')].some((code) => code.textContent.includes('Cents, so that'))",
+    );
   });
 }
 
