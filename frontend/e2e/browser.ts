@@ -201,11 +201,13 @@ export class Browser {
     );
   }
 
-  /** Nothing is being read any more. */
+  /** Nothing is being read any more, or nothing has come of it for a while. */
   async settled(): Promise<void> {
-    await until("the page has what it shows", async () =>
-      this.driver.executeScript<boolean>("return !document.querySelector('[aria-busy=true], .spinner')"),
-    );
+    const end = Date.now() + 5000;
+    const busy = "return Boolean(document.querySelector('[aria-busy=true], .spinner'))";
+    while (Date.now() < end && (await this.driver.executeScript<boolean>(busy))) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
     await this.driver.executeAsyncScript(
       "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)))",
     );

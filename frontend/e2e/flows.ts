@@ -94,8 +94,13 @@ export async function review(browser: Browser, task: string, wide: boolean): Pro
   );
   await browser.click("button", /^Add and send all/);
   await browser.click("button", "Send 1 comment to the agent");
+  // The change is opened anew each time, as by somebody who comes back to it.
+  const change = `${task}/diff?file=${encodeURIComponent("src/price.ts")}`;
   await until("the agent has acted on the comment", async () => {
-    if (await browser.has("button", /^Refresh/)) await browser.click("button", /^Refresh/);
+    await browser.go(task);
+    await browser.sees("Conversation");
+    await browser.go(change);
+    await browser.sees(/toFixed\(2\)/);
     // In the code itself: the comment stands on the page as well.
     return browser.driver.executeScript<boolean>(
       "return [...document.querySelectorAll('.code')].some((code) => code.textContent.includes('Cents, so that'))",
