@@ -5,6 +5,7 @@ import type { Client } from "$/api/client";
 import { asProblem } from "$/api/errors";
 import type { ChangedFile, Problem, Snapshot } from "$/api/generated/proto";
 import type { Which } from "./file.svelte";
+import { stampOf } from "./reviewed";
 
 /** Snapshots of one busy agent are taken every few seconds. */
 const SOON_MS = 1200;
@@ -34,9 +35,7 @@ export class ChangeView {
       const { task, run, at } = this.which;
       const snapshot = await this.client.call("task_diff", { task, run, at });
       if (this.#stopped) return;
-      const before = this.snapshot;
-      if (!before || before.number !== snapshot.number || before.base !== snapshot.base)
-        this.snapshot = snapshot;
+      if (isNews(snapshot, this.snapshot)) this.snapshot = snapshot;
       this.problem = null;
       this.ready = true;
     } catch (thrown) {
@@ -71,4 +70,20 @@ export class ChangeView {
       else this.#plan(LATER_MS);
     }, wait);
   }
+}
+
+/**
+ * Whether to show it instead of what is shown. A run that has begun and has no
+ * snapshot yet tells nothing; what was there stays until it has. Numbers count
+ * from one again in each run: the files say whether anything is new.
+ */
+function isNews(now: Snapshot, before: Snapshot | null): boolean {
+  if (!before) return true;
+  if (now.number === 0) return false;
+  const [paths, others] = [Object.keys(now.files), Object.keys(before.files)];
+  if (now.base !== before.base || paths.length !== others.length) return true;
+  return paths.some((path) => {
+    const [one, other] = [now.files[path], before.files[path]];
+    return !one || !other || stampOf(one) !== stampOf(other);
+  });
 }

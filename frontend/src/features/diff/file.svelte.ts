@@ -100,6 +100,10 @@ export class FileView {
     }
   }
 
+  get closed(): boolean {
+    return this.#stopped;
+  }
+
   close(): void {
     this.#stopped = true;
     this.rows.clear();
@@ -133,6 +137,12 @@ export class FileView {
 
   unfold(fold: Fold, part: "top" | "bottom" | "all"): void {
     this.#opened = [...this.#opened, Layout.opening(fold, part)];
+  }
+
+  /** Shows as much of the file as another view of it did. */
+  showLike(other: FileView): void {
+    this.#everything = other.#everything;
+    this.#opened = other.#opened;
   }
 
   showEverything(everything: boolean): void {

@@ -3,6 +3,7 @@
 
 import type { ReviewNote } from "$/api/generated/proto";
 import { Draft } from "$/state/draft.svelte";
+import { placed, type Lines } from "./notes";
 
 export interface PendingNote extends ReviewNote {
   id: string;
@@ -70,6 +71,18 @@ export class Pending {
   remove(id: string): void {
     if (this.editing === id) this.editing = null;
     this.#keep(this.notes.filter((note) => note.id !== id));
+  }
+
+  /** The file has changed: what is said of its lines moves with them. */
+  follow(path: string, lines: Record<"old" | "new", Lines>): void {
+    this.#keep(
+      this.notes.map((note) => {
+        const first = note.path === path ? placed(note, lines[note.old_side ? "old" : "new"]) : null;
+        if (first === null || typeof note.first_line !== "number") return note;
+        const last_line = first + (note.last_line ?? note.first_line) - note.first_line;
+        return { ...note, first_line: first, last_line };
+      }),
+    );
   }
 
   /** They were sent; what was begun meanwhile stays. */
