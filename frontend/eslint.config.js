@@ -39,7 +39,8 @@ export default [
   {
     files: ["**/*.ts", "**/*.js", "**/*.svelte"],
     plugins: { "import-x": importX },
-    languageOptions: { globals: { ...globals.browser } },
+    // import-x parses what is imported with these options too, `.svelte` among it.
+    languageOptions: { globals: { ...globals.browser }, parserOptions: { parser: tseslint.parser } },
     settings: {
       "import-x/resolver-next": [createTypeScriptImportResolver({ project: "./tsconfig.json" })],
       "import-x/parsers": { "@typescript-eslint/parser": [".ts"], "svelte-eslint-parser": [".svelte"] },
