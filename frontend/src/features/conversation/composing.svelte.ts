@@ -2,28 +2,22 @@
 // been heard yet.
 
 import type { Client } from "$/api/client";
-import { asProblem, passes } from "$/api/errors";
-import type { Problem, Task, TaskId } from "$/api/generated/proto";
+import type { Task, TaskId } from "$/api/generated/proto";
+import { Doing } from "$/state/doing.svelte";
 import { Draft } from "$/state/draft.svelte";
 import { Said } from "./said.svelte";
 
-export class Composing {
+export class Composing extends Doing<"send" | "interrupt"> {
   readonly draft: Draft;
   readonly said: Said;
-  busy = $state(false);
-  problem = $state.raw<Problem | null>(null);
 
   constructor(
     readonly client: Client,
     readonly task: TaskId,
   ) {
+    super();
     this.draft = new Draft(`say/${task}`);
     this.said = new Said(task);
-  }
-
-  /** The hub or the way to it is lost. */
-  get lost(): boolean {
-    return this.problem !== null && passes(this.problem);
   }
 
   /**
@@ -33,8 +27,8 @@ export class Composing {
    */
   async send(task: Task, last: number, interrupt: boolean): Promise<boolean> {
     const text = this.draft.text;
-    if (this.busy || text.trim() === "") return false;
-    return this.#carefully(async () => {
+    if (text.trim() === "") return false;
+    return this.run("send", async () => {
       await this.client.call("task_say", { task: this.task, text });
       this.said.add({ text, at: Date.now(), run: task.run, after: last });
       this.draft.clear();
@@ -42,30 +36,13 @@ export class Composing {
     });
   }
 
-  async interrupt(): Promise<boolean> {
-    if (this.busy) return false;
-    return this.#carefully(async () => {
-      await this.client.call("task_interrupt", { task: this.task });
-    });
+  interrupt(): Promise<boolean> {
+    return this.run("interrupt", () => this.client.call("task_interrupt", { task: this.task }));
   }
 
   /** An earlier message, to be changed and said again. What was typed stays below it. */
   again(prompt: string): void {
     const typed = this.draft.text.trim();
     this.draft.text = typed === "" || typed === prompt.trim() ? prompt : `${prompt}\n\n${typed}`;
-  }
-
-  async #carefully(act: () => Promise<void>): Promise<boolean> {
-    this.busy = true;
-    this.problem = null;
-    try {
-      await act();
-      return true;
-    } catch (thrown) {
-      this.problem = asProblem(thrown);
-      return false;
-    } finally {
-      this.busy = false;
-    }
   }
 }

@@ -1,19 +1,23 @@
 // Carries out what a person chose to do to a task. One at a time; the task
 // itself changes only when the hub says so.
 
-import { asProblem } from "$/api/errors";
 import type { Client } from "$/api/client";
 import type { Reassign, Task, TaskId } from "$/api/generated/proto";
+import { Doing as Asked } from "$/state/doing.svelte";
 import { toasts } from "$/ui/toasts.svelte";
 import type { ActionName } from "./actions";
 
 export class Doing {
-  busy = $state<ActionName | null>(null);
+  #asked = new Asked<ActionName>();
 
   constructor(
     readonly client: Client,
     readonly task: TaskId,
   ) {}
+
+  get busy(): ActionName | null {
+    return this.#asked.busy;
+  }
 
   /** True once the hub has taken it. */
   async run(name: Exclude<ActionName, "pull_request" | "reassign">): Promise<boolean> {
@@ -44,16 +48,14 @@ export class Doing {
 
   async #one(name: ActionName, act: () => Promise<Task>): Promise<boolean> {
     if (this.busy) return false;
-    this.busy = name;
-    try {
-      await act();
-      return true;
-    } catch (thrown) {
-      const { message, hint } = asProblem(thrown);
-      toasts.say({ tone: "fail", text: hint ? `${message} ${hint}` : message });
-      return false;
-    } finally {
-      this.busy = null;
+    const done = await this.#asked.run(name, act);
+    const { problem } = this.#asked;
+    if (problem) {
+      toasts.say({
+        tone: "fail",
+        text: problem.hint ? `${problem.message} ${problem.hint}` : problem.message,
+      });
     }
+    return done;
   }
 }

@@ -3,28 +3,21 @@
 // hub that vanished in mid-answer. The item itself is closed by the hub only.
 
 import type { Client } from "$/api/client";
-import { asProblem, passes } from "$/api/errors";
-import type { Answer, InboxId, InboxItem, Problem } from "$/api/generated/proto";
+import type { Answer, InboxId, InboxItem } from "$/api/generated/proto";
+import { Doing } from "$/state/doing.svelte";
 import { Draft } from "$/state/draft.svelte";
 
 /** Which part of the card is open. */
 export type Opened = "nothing" | "deny" | "edit";
 
-export class Answering {
-  /** It is being sent. */
-  busy = $state(false);
-  /** Why the last answer did not arrive. */
-  problem = $state.raw<Problem | null>(null);
+export class Answering extends Doing<"answer"> {
   /** The hub has it; the item closes when the run has heard it. */
   sent = $state.raw<Answer | null>(null);
   opened = $state<Opened>("nothing");
   #drafts = new Map<string, Draft>();
 
-  constructor(readonly item: InboxId) {}
-
-  /** The hub or the way to it is lost: what was said stays and can be sent again. */
-  get lost(): boolean {
-    return this.problem !== null && passes(this.problem);
+  constructor(readonly item: InboxId) {
+    super();
   }
 
   /** Somebody else, or the default, was faster. */
@@ -44,22 +37,13 @@ export class Answering {
   }
 
   /** True once the hub has taken it. Nothing typed is dropped before that. */
-  async send(client: Client, answer: Answer): Promise<boolean> {
-    if (this.busy) return false;
-    this.busy = true;
-    this.problem = null;
-    try {
+  send(client: Client, answer: Answer): Promise<boolean> {
+    return this.run("answer", async () => {
       await client.call("inbox_answer", { item: this.item, ...answer });
       this.sent = answer;
       this.opened = "nothing";
       for (const draft of this.#drafts.values()) draft.clear();
-      return true;
-    } catch (thrown) {
-      this.problem = asProblem(thrown);
-      return false;
-    } finally {
-      this.busy = false;
-    }
+    });
   }
 
   /** The run never confirmed what was sent: answer once more. */
