@@ -1,7 +1,7 @@
 // Taking lines of a log elsewhere: to the clipboard, or as a file.
 
 import type { LogText } from "$/api/generated/proto";
-import { plainText } from "./ansi";
+import { plainText } from "$/parts/terminal/ansi";
 import type { LineRange } from "./lines";
 import type { LogView } from "./view.svelte";
 

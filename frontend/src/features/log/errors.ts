@@ -6,7 +6,7 @@
 // that there was none (`0 errors`, `no failures`, `error: none`, `without errors`).
 
 import type { LogText } from "$/api/generated/proto";
-import { plainText } from "./ansi";
+import { plainText } from "$/parts/terminal/ansi";
 
 /** For the hub, which knows no look-around: finds at least all that the rule finds. */
 export const ERROR_PATTERN = String.raw`\b(errors?|err!|fail(ed|ure|ures|ing)?|fatal|panic(ked)?|exceptions?|traceback|segfault|segmentation fault|abort(ed)?)\b`;

@@ -3,7 +3,7 @@
 // wanted is not asked for at all, and only so many are kept.
 
 import type { LogPage, LogText } from "$/api/generated/proto";
-import { parseLine, PLAIN, type Span, type Style } from "./ansi";
+import { parseLine, PLAIN, type Span, type Style } from "$/parts/terminal/ansi";
 
 export const PAGE_LINES = 500;
 /** Twenty thousand lines: some megabytes of an ordinary log. */

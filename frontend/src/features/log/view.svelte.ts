@@ -5,7 +5,7 @@ import type { Client } from "$/api/client";
 import { asProblem } from "$/api/errors";
 import type { Live } from "$/api/live";
 import type { LogPage, LogText, Problem } from "$/api/generated/proto";
-import type { Span } from "./ansi";
+import type { Span } from "$/parts/terminal/ansi";
 import { PAGE_LINES, Pages } from "./pages";
 
 export interface Which {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PLAIN, parseLine, plainText, rgb, type Style } from "./ansi";
+import { PLAIN, parseLine, parseText, plainText, rgb, type Style } from "./ansi";
 
 const ESC = "\x1b";
 
@@ -115,4 +115,16 @@ describe("colours beyond the sixteen", () => {
     [232, [8, 8, 8]],
     [0x1aabbcc, [0xaa, 0xbb, 0xcc]],
   ] as const)("%i", (colour, expected) => expect(rgb(colour)).toEqual(expected));
+});
+
+it("reads many lines, whose style goes on from line to line", () => {
+  const red = { ...PLAIN, fg: 1 };
+  expect(parseText("a\r\n\x1b[31mb\n10%\r100%\x1b[0m\n")).toEqual([
+    { text: "a", style: PLAIN },
+    { text: "\n", style: PLAIN },
+    { text: "b", style: red },
+    { text: "\n", style: PLAIN },
+    { text: "100%", style: red },
+    { text: "\n", style: PLAIN },
+  ]);
 });

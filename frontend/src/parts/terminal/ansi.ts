@@ -55,6 +55,16 @@ export function parseLine(text: string, start: Style = PLAIN): Parsed {
   return new Line(start).read(whole);
 }
 
+/** Many lines, the style of each going on where the one before ended. */
+export function parseText(text: string): Span[] {
+  let style = PLAIN;
+  return text.split("\n").flatMap((line, at) => {
+    const { spans, end } = parseLine(line, style);
+    style = end;
+    return at === 0 ? spans : [{ text: "\n", style: PLAIN }, ...spans];
+  });
+}
+
 /** The text of a line without any of it, for search and copying. */
 export function plainText(text: string): string {
   if (!CONTROL.test(text)) return text;
