@@ -23,7 +23,10 @@ export class Everything implements EverythingEvents {
   #inbox = new Map<string, InboxItem>();
   /** Told in the round of the present state that is under way. */
   #round: Set<string> | null = null;
-  #tasksChanged = false;
+  /** Changed since they were shown. */
+  #changed = new Set<string>();
+  /** Place of each in `tasks`; null when their order is to be found anew. */
+  #places: Map<string, number> | null = null;
   #othersChanged = false;
   #scheduled = false;
 
@@ -53,13 +56,9 @@ export class Everything implements EverythingEvents {
       this.#inbox = new Map(part.inbox.map((item) => [item.id, item]));
       this.#othersChanged = true;
     }
-    for (const task of part.tasks) this.#tasks.set(task.id, task);
-    for (const task of part.tasks) this.#round?.add(task.id);
-    this.#tasksChanged = true;
+    for (const task of part.tasks) this.#take(task);
     if (part.last) {
-      const told = this.#round;
-      if (told) for (const id of this.#tasks.keys()) if (!told.has(id)) this.#tasks.delete(id);
-      this.#round = null;
+      this.#forgetUntold();
       this.#show();
       this.ready = true;
     } else {
@@ -68,9 +67,7 @@ export class Everything implements EverythingEvents {
   }
 
   task(task: Task): void {
-    this.#tasks.set(task.id, task);
-    this.#round?.add(task.id);
-    this.#tasksChanged = true;
+    this.#take(task);
     this.#schedule();
   }
 
@@ -87,6 +84,24 @@ export class Everything implements EverythingEvents {
     this.#schedule();
   }
 
+  #take(task: Task): void {
+    if (this.#tasks.get(task.id)?.created_at !== task.created_at) this.#places = null;
+    this.#tasks.set(task.id, task);
+    this.#changed.add(task.id);
+    this.#round?.add(task.id);
+  }
+
+  #forgetUntold(): void {
+    const told = this.#round;
+    this.#round = null;
+    for (const id of this.#tasks.keys()) {
+      if (!told || told.has(id)) continue;
+      this.#tasks.delete(id);
+      this.#changed.add(id);
+      this.#places = null;
+    }
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -96,16 +111,32 @@ export class Everything implements EverythingEvents {
 
   #show(): void {
     this.#scheduled = false;
-    if (this.#tasksChanged) {
-      this.#tasksChanged = false;
-      this.tasks = [...this.#tasks.values()].sort(
-        (a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1),
-      );
+    if (this.#changed.size > 0) {
+      this.tasks = this.#places ? this.#replaced(this.#places) : this.#sorted();
+      this.#changed.clear();
     }
     if (this.#othersChanged) {
       this.#othersChanged = false;
       this.runners = [...this.#runners.values()].sort((a, b) => a.about.name.localeCompare(b.about.name));
       this.inbox = [...this.#inbox.values()].sort((a, b) => a.asked_at - b.asked_at);
     }
+  }
+
+  /** A new list in the same order: what a busy run tells changes no place. */
+  #replaced(places: ReadonlyMap<string, number>): Task[] {
+    const tasks = this.tasks.slice();
+    for (const id of this.#changed) {
+      const [place, task] = [places.get(id), this.#tasks.get(id)];
+      if (place !== undefined && task) tasks[place] = task;
+    }
+    return tasks;
+  }
+
+  #sorted(): Task[] {
+    const tasks = [...this.#tasks.values()].sort(
+      (a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1),
+    );
+    this.#places = new Map(tasks.map((task, place) => [task.id, place]));
+    return tasks;
   }
 }

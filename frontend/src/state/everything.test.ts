@@ -77,3 +77,22 @@ it("puts tasks that were filed together in one order, whatever order they come i
   all.present(present({ tasks: [task("a"), task("c"), task("b")] }));
   expect(ids(all.tasks)).toEqual(["c", "b", "a"]);
 });
+
+it("keeps the order when what is told changes none, and finds it anew when it does", () => {
+  all.present(present({ tasks: [task("a", 1), task("b", 2), task("c", 3)] }));
+  all.task(task("b", 2, { reason: "works" }));
+  frame();
+  expect(all.tasks.map(({ id, reason }) => [id, reason])).toEqual([
+    ["c", undefined],
+    ["b", "works"],
+    ["a", undefined],
+  ]);
+  const shown = all.tasks;
+  all.task(task("b", 2, { reason: "works on" }));
+  all.task(task("d", 4));
+  frame();
+  expect(ids(all.tasks)).toEqual(["d", "c", "b", "a"]);
+  expect(all.tasks[2]?.reason).toBe("works on");
+  // What was shown is another list: a page may hold on to it.
+  expect(shown[1]?.reason).toBe("works");
+});
