@@ -2,6 +2,8 @@
 // `main.ts`; everything below reads it.
 
 import type { Host, HubEntry } from "$/host/host";
+import { linkFromWindow } from "./link";
+import { route } from "./route.svelte";
 import { Session } from "./session.svelte";
 
 const CHOSEN = "pilothouse.hub";
@@ -28,6 +30,12 @@ class App {
   async readHubs(): Promise<void> {
     const here = { id: "here", name: "This hub", url: location.origin, fingerprint: null, local: false };
     this.hubs = this.host.desktop ? await this.host.desktop.hubs() : [here];
+  }
+
+  /** The address of a page of a task, for somebody to open it elsewhere. */
+  link(path: string): string {
+    const hub = this.hubs.find(({ id }) => id === this.session?.hub);
+    return hub && this.host.desktop ? linkFromWindow(hub, path) : location.origin + route.href(path);
   }
 
   choose(hub: string): void {
