@@ -11,6 +11,7 @@ import "./styles/reset.css";
 import "./styles/palette.css";
 import "./styles/roles.css";
 import "./styles/type.css";
+import "./styles/code.css";
 
 const inWindow = "__TAURI_INTERNALS__" in window;
 const host = inWindow ? (await import("./host/tauri")).tauri : (await import("./host/browser")).browser;

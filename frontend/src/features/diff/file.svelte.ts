@@ -3,13 +3,13 @@
 import type { Client } from "$/api/client";
 import { asProblem } from "$/api/errors";
 import type { ChangedFile, FileDiff, Problem } from "$/api/generated/proto";
-import { highlight } from "./highlight";
-import { languageOf } from "./language";
+import { highlight } from "$/parts/code/highlight";
+import { languageOf } from "$/parts/code/language";
 import { Layout, type Fold, type Item } from "./layout";
 import { linesOf } from "./notes";
 import { stampOf } from "./reviewed";
 import { RowStore, type Row } from "./rows";
-import { columns, type Tokens } from "./text";
+import { columns, type Tokens } from "$/parts/code/text";
 
 export interface Which {
   task: string;

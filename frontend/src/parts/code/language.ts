@@ -150,3 +150,13 @@ export function languageOf(path: string): Language | null {
   const ending = name.includes(".") ? name.slice(name.lastIndexOf(".") + 1) : "";
   return BY_NAME[name] ?? (name.startsWith("dockerfile.") ? "docker" : null) ?? BY_ENDING[ending] ?? null;
 }
+
+const ALSO: Record<string, Language> = { console: "shellscript", shell: "shellscript", dockerfile: "docker" };
+
+/** The language that a block of Markdown says it is in: its name, or an ending of its files. */
+export function languageNamed(name: string): Language | null {
+  const known = name.toLowerCase();
+  if (Object.hasOwn(LOAD, known)) return known as Language;
+  const found = [BY_ENDING, ALSO].find((names) => Object.hasOwn(names, known));
+  return found?.[known] ?? null;
+}

@@ -3,7 +3,12 @@
 
 /** Kinds of word that have a colour of their own; 0 has none. */
 export type Word = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
-export const WORDS = ["", "word", "string", "number", "comment", "name", "type", "mark"] as const;
+const WORDS = ["", "word", "string", "number", "comment", "name", "type", "mark"] as const;
+
+/** What makes a word look as it does: a class of styles/code.css. */
+export function classOf(word: Word): string | undefined {
+  return word === 0 ? undefined : `code-${WORDS[word]}`;
+}
 
 /** `[start, end, kind, start, end, kind, …]` in UTF-16 units, in order. */
 export type Tokens = readonly number[];

@@ -1,8 +1,8 @@
 import { createHighlighterCore, type LanguageInput } from "shiki/core";
 import { createJavaScriptRegexEngine } from "shiki/engine/javascript";
 import { describe, expect, it } from "vitest";
-import { languageOf, load } from "./language";
-import { pieces, WORDS } from "./text";
+import { languageNamed, languageOf, load } from "./language";
+import { classOf, pieces } from "./text";
 import { asTokens, THEME } from "./words";
 
 describe("the language of a file", () => {
@@ -17,6 +17,15 @@ describe("the language of a file", () => {
     ["x.unknown", null],
   ])("%s", (path, language) => expect(languageOf(path)).toBe(language));
 });
+
+it.each([
+  ["rust", "rust"],
+  ["TS", "typescript"],
+  ["sh", "shellscript"],
+  ["console", "shellscript"],
+  ["toString", null],
+  ["", null],
+])("the language that a fence calls %s", (name, language) => expect(languageNamed(name)).toBe(language));
 
 describe("the words of a line", () => {
   it("are told by kind, with the browser's own expressions", async () => {
@@ -34,17 +43,17 @@ describe("the words of a line", () => {
       });
       return pieces(code, [], asTokens(line))
         .filter((piece) => piece.word > 0)
-        .map((piece) => `${WORDS[piece.word]}:${piece.text.trim()}`);
+        .map((piece) => `${classOf(piece.word)}:${piece.text.trim()}`);
     };
     expect(await check("rust", "fn main() { let n = 12; } // done")).toEqual([
-      "word:fn",
-      "name:main",
-      "word:let",
-      "number:12",
-      "comment:// done",
+      "code-word:fn",
+      "code-name:main",
+      "code-word:let",
+      "code-number:12",
+      "code-comment:// done",
     ]);
     expect(await check("typescript", 'const a = "b" + f(1);')).toEqual(
-      expect.arrayContaining(["word:const", 'string:"b"', "name:f", "number:1"]),
+      expect.arrayContaining(["code-word:const", 'code-string:"b"', "code-name:f", "code-number:1"]),
     );
   });
 
