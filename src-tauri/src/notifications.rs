@@ -106,6 +106,10 @@ async fn attend(
             return None;
         }
     }
+    if !matches!(response, Some(NotificationResponse::Closed(_)) | None) {
+        // Not every daemon takes away what was chosen from a menu of actions.
+        handle.close_async().await;
+    }
     Some(match response {
         Some(NotificationResponse::Default) => Done::Open(notice),
         Some(NotificationResponse::Action(action)) if action == APPROVE => Done::Approve(notice),

@@ -42,6 +42,7 @@ pub(crate) fn listen(desktop: Parts<'_>, page: Channel<Told>) {
 /// The page shows this of that hub.
 #[tauri::command]
 pub(crate) async fn page_is(desktop: Parts<'_>, hub: String, path: String) -> Result<(), Problem> {
+    tracing::debug!(hub, path, "the page shows");
     desktop.page_is(Seen { hub, path }).await;
     Ok(())
 }

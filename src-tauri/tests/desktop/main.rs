@@ -1,12 +1,12 @@
 //! The program on a real desktop session: display, bus, keychain; and what a
 //! person does with its tray and its notifications.
 
-mod doubles;
+mod desk;
 mod session;
 
-use doubles::{Notifications, TrayHost};
+use desk::{Dunst, Panel, Press};
 use pilot_client::{Client, Endpoint};
-use pilot_proto::console::{InboxList, InboxQuery, NewTask, TaskNew};
+use pilot_proto::console::{InboxList, InboxQuery, NewTask, OneTask, TaskNew, TaskStop};
 use pilot_proto::task::Mode;
 use pilot_proto::{Secret, Task};
 use session::{Session, eventually, shows_a_page, window};
@@ -43,11 +43,20 @@ impl Owner {
         self.runtime.block_on(self.client.call::<TaskNew>(new)).expect("it is filed")
     }
 
+    fn stops(&self, task: &Task) {
+        let stopped = self.client.call::<TaskStop>(OneTask { task: task.id });
+        self.runtime.block_on(stopped).expect("it is stopped");
+    }
+
     /// How many items are open.
     fn open_items(&self) -> usize {
         let asked = self.client.call::<InboxList>(InboxQuery::default());
         self.runtime.block_on(asked).expect("the hub answers").len()
     }
+}
+
+fn of(task: &Task) -> String {
+    format!("/tasks/{}", task.id)
 }
 
 fn session() -> Session {
@@ -59,56 +68,57 @@ fn session() -> Session {
 #[test]
 fn a_permission_is_announced_approved_from_the_notification_and_done() {
     let mut session = session();
-    let desktop = Notifications::start(&session.bus);
-    let _tray = TrayHost::start(&session.bus);
+    let dunst = Dunst::start(&mut session);
     session.start_window(&["--hidden"]);
     let owner = Owner::of(&session);
-    owner.files("permit Bash echo hello\nwrite a.txt a");
-    let told = desktop.told("Permission wanted");
-    let actions: Vec<_> = told.actions.iter().map(String::as_str).collect();
-    assert_eq!(actions, ["approve", "Approve", "open", "Open", "default", "Open"]);
+    let task = owner.files("permit Bash echo hello\nwrite a.txt a");
+    let told = dunst.told("Permission wanted");
+    assert_eq!(told.actions, ["approve", "default", "open"]);
     assert!(told.body.contains("echo hello"), "it says what is asked: {told:?}");
-    // A press that comes before the program listens for it is nobody's.
-    eventually("the item is answered", || {
-        desktop.press(told.id, "approve");
-        (owner.open_items() == 0).then_some(())
-    });
-    let ready = desktop.told("Ready: ");
+    dunst.press(&told, Press::Action("Approve"), || owner.open_items() == 0);
+    dunst.closed(&told);
+    let ready = dunst.told("Ready: ");
     assert!(!ready.actions.contains(&"approve".to_owned()), "nothing to approve: {ready:?}");
+    dunst.press(&ready, Press::Itself, || session.page_was_at(&of(&task)));
 }
 
 #[test]
-fn a_notification_is_taken_back_when_it_was_answered_elsewhere_and_opens_its_place() {
+fn a_notification_that_is_followed_lands_on_the_very_task() {
     let mut session = session();
-    let desktop = Notifications::start(&session.bus);
-    let _tray = TrayHost::start(&session.bus);
+    let dunst = Dunst::start(&mut session);
     let pid = session.start_window(&["--hidden"]);
     let owner = Owner::of(&session);
-    let task = owner.files("ask Which colour? | Red | Blue");
-    let told = desktop.told("A question");
+    let first = owner.files("ask Which colour? | Red | Blue");
+    let question = dunst.told("A question");
+    let second = owner.files("permit Bash echo hello");
+    let permission = dunst.told("Permission wanted");
     assert!(!shows_a_page(pid), "it was started without a window");
-    eventually("the window is there", || {
-        desktop.press(told.id, "open");
-        shows_a_page(pid).then_some(())
-    });
-    let other = owner.files("permit Bash echo hello");
-    let told = desktop.told("Permission wanted");
-    let stop = pilot_proto::console::OneTask { task: other.id };
-    let stopped = owner.client.call::<pilot_proto::console::TaskStop>(stop);
-    owner.runtime.block_on(stopped).expect("it is stopped");
-    desktop.closed(told.id);
-    let stop = pilot_proto::console::OneTask { task: task.id };
-    let stopped = owner.client.call::<pilot_proto::console::TaskStop>(stop);
-    owner.runtime.block_on(stopped).expect("it is stopped");
+    dunst.press(&permission, Press::Action("Open"), || session.page_was_at(&of(&second)));
+    assert!(!session.page_was_at(&of(&first)), "it shows what was followed and nothing else");
+    // The inbox, which the window opens with, shows the question as well.
+    dunst.closed(&question);
+}
+
+#[test]
+fn a_notification_is_taken_back_when_it_was_answered_elsewhere() {
+    let mut session = session();
+    let dunst = Dunst::start(&mut session);
+    session.start_window(&["--hidden"]);
+    let owner = Owner::of(&session);
+    let task = owner.files("permit Bash echo hello");
+    let told = dunst.told("Permission wanted");
+    owner.stops(&task);
+    dunst.closed(&told);
 }
 
 #[test]
 fn the_tray_counts_opens_and_quits_and_a_new_start_finds_everything_again() {
     let mut session = session();
-    let tray = TrayHost::start(&session.bus);
+    let tray = Panel::start(&mut session);
     let pid = session.start_window(&["--hidden"]);
     let owner = Owner::of(&session);
     owner.files("ask Which colour? | Red | Blue");
+    assert_eq!(tray.items().len(), 1, "our icon hangs in the tray, once");
     eventually("the tray counts it", || {
         let lines = tray.menu();
         lines.iter().any(|(_, says)| says == "Inbox (1)").then_some(())
@@ -118,8 +128,7 @@ fn the_tray_counts_opens_and_quits_and_a_new_start_finds_everything_again() {
     tray.choose("Quit");
     session.ended(pid);
 
-    drop(tray);
-    let tray = TrayHost::start(&session.bus);
+    eventually("the icon went with it", || tray.items().is_empty().then_some(()));
     let began = Instant::now();
     session.start_window(&["--hidden"]);
     session.logged("this machine's hub serves", 2);
@@ -139,7 +148,7 @@ fn the_tray_counts_opens_and_quits_and_a_new_start_finds_everything_again() {
 #[test]
 fn a_closed_window_is_destroyed_and_made_again_where_there_is_a_tray() {
     let mut session = session();
-    let tray = TrayHost::start(&session.bus);
+    let tray = Panel::start(&mut session);
     session.start_window_manager();
     let pid = session.start_window(&[]);
     Owner::of(&session);
@@ -172,7 +181,7 @@ fn a_closed_window_stays_within_reach_where_there_is_no_tray() {
 #[test]
 fn links_reach_a_program_that_runs_and_one_that_does_not() {
     let mut session = session();
-    let _tray = TrayHost::start(&session.bus);
+    let _tray = Panel::start(&mut session);
     let pid = session.start_window(&["--hidden"]);
     Owner::of(&session);
     let entry = session.data().join("applications/pilothouse-handler.desktop");

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use zbus::blocking::Connection;
 
 /// For everything that happens by itself, on a machine that does much else.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ pub(crate) struct Session {
     home: TempDir,
     environment: BTreeMap<String, String>,
     children: Vec<Child>,
-    pub(crate) bus: String,
+    bus: String,
 }
 
 impl Session {
@@ -40,6 +41,8 @@ impl Session {
         let mut environment = BTreeMap::new();
         let path = std::env::var_os("PATH").expect("a PATH").into_string().expect("UTF-8");
         environment.insert("PATH".to_owned(), path);
+        // Where the page is, is said to whoever looks closely.
+        environment.insert("RUST_LOG".to_owned(), "info,pilot_desktop=debug".to_owned());
         for (name, folder) in [
             ("HOME", "home"),
             ("XDG_CONFIG_HOME", "config"),
@@ -99,8 +102,7 @@ impl Session {
 
     /// Something that can close windows as a person does.
     pub(crate) fn start_window_manager(&mut self) {
-        let child = self.command("openbox").spawn().expect("openbox is installed");
-        self.children.push(child);
+        self.keep(self.command("openbox"));
     }
 
     /// Presses the window's close button.
@@ -127,6 +129,20 @@ impl Session {
         pid
     }
 
+    /// Starts a program that ends with the session.
+    pub(crate) fn keep(&mut self, mut command: Command) {
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("{:?} is not installed: {error}", command.get_program());
+        });
+        self.children.push(child);
+    }
+
+    /// A way onto its bus.
+    pub(crate) fn connection(&self) -> Connection {
+        let bus = zbus::blocking::connection::Builder::address(self.bus.as_str());
+        bus.and_then(zbus::blocking::connection::Builder::build).expect("the bus is there")
+    }
+
     /// What it says at its end.
     pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> String {
         let output = self.command(program).args(arguments).output().expect("it is installed");
@@ -135,6 +151,10 @@ impl Session {
 
     pub(crate) fn data(&self) -> PathBuf {
         self.home.path().join("data")
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.home.path().join("config")
     }
 
     pub(crate) fn log(&self) -> String {
@@ -148,6 +168,11 @@ impl Session {
         eventually(&format!("`{what}` in the log"), || {
             (self.log().matches(what).count() >= times).then_some(())
         });
+    }
+
+    /// True if the window's page said that it is there.
+    pub(crate) fn page_was_at(&self, path: &str) -> bool {
+        self.log().contains(&format!("the page shows hub=\"local\" path=\"{path}\""))
     }
 
     /// Waits until a child of this session has ended.
@@ -172,6 +197,13 @@ impl Drop for Session {
             child.wait().ok();
         }
     }
+}
+
+/// A script that programs of a session can start.
+pub(crate) fn write_program(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("writable");
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(path, mode).expect("it is ours");
 }
 
 pub(crate) fn window() -> &'static Path {
