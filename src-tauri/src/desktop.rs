@@ -65,14 +65,15 @@ impl Desktop {
         rendering_wanted: Option<String>,
         attendant: Attendant,
     ) -> Result<Self, FileProblem> {
+        let settings = SettingsFile::open(&folder.settings());
         Ok(Self {
             keys: Keys::new(&folder, own_folder),
-            local: LocalHub::new(folder.clone()),
+            local: LocalHub::new(folder.clone(), settings.now().workers),
             sockets: Sockets::default(),
             tasks: TaskTracker::new(),
             attendant,
             voice: Voice::default(),
-            settings: Mutex::new(SettingsFile::open(&folder.settings())),
+            settings: Mutex::new(settings),
             book: Mutex::new(HubBook::open(&folder.hubs())?),
             clients: Mutex::default(),
             rendering_wanted,

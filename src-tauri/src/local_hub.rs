@@ -48,6 +48,7 @@ pub(crate) enum LocalHubState {
 #[derive(Debug)]
 pub(crate) struct LocalHub {
     folder: Folder,
+    workers: u32,
     state: watch::Sender<LocalHubState>,
     life: Mutex<Life>,
 }
@@ -61,10 +62,11 @@ struct Life {
 }
 
 impl LocalHub {
-    /// Not started yet.
-    pub(crate) fn new(folder: Folder) -> Self {
+    /// Not started yet; its runner will have so many workers.
+    pub(crate) fn new(folder: Folder, workers: Option<u32>) -> Self {
         let (state, _) = watch::channel(LocalHubState::Starting);
-        Self { folder, state, life: Mutex::default() }
+        let workers = workers.unwrap_or_else(one_per_core).max(1);
+        Self { folder, workers, state, life: Mutex::default() }
     }
 
     /// How it is.
@@ -187,7 +189,7 @@ impl LocalHub {
             data,
             hub,
             name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            workers: workers(),
+            workers: self.workers,
             once: false,
             shim: ShimCommand { program: shim_program()?, args: vec!["shim".into()] },
             environment: surroundings::variables(),
@@ -196,8 +198,7 @@ impl LocalHub {
     }
 }
 
-/// One run per core: an agent builds and tests.
-fn workers() -> u32 {
+fn one_per_core() -> u32 {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     u32::try_from(cores).unwrap_or(u32::MAX).max(2)
 }

@@ -22,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) graphics: Graphics,
     /// That there is no tray was said.
     pub(crate) told_no_tray: bool,
+    /// Runs at once on this machine, from the next start; none: one per core,
+    /// for an agent builds and tests.
+    pub(crate) workers: Option<u32>,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             without_tray: WithoutTray::Minimise,
             graphics: Graphics::Auto,
             told_no_tray: false,
+            workers: None,
         }
     }
 }

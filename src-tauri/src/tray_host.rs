@@ -7,7 +7,8 @@ use zbus::Connection;
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 const WATCHER_PATH: &str = "/StatusNotifierWatcher";
 /// A person has just pressed "close"; a bus that says nothing counts as no.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Half a second was too short beside forty runs on two busy cores.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// True if a StatusNotifier host is there.
 pub(crate) async fn is_there() -> bool {

@@ -2,58 +2,14 @@
 //! person does with its tray and its notifications.
 
 mod desk;
+mod owner;
 mod session;
 
 use desk::{Dunst, Panel, Press};
-use pilot_client::{Client, Endpoint};
-use pilot_proto::console::{InboxList, InboxQuery, NewTask, OneTask, TaskNew, TaskStop};
-use pilot_proto::task::Mode;
-use pilot_proto::{Secret, Task};
+use owner::Owner;
+use pilot_proto::Task;
 use session::{Session, eventually, shows_a_page, window};
 use std::time::Instant;
-use tokio::runtime::Runtime;
-
-/// The owner of the hub in the window, by the token that the real keychain has.
-struct Owner {
-    client: Client,
-    runtime: Runtime,
-}
-
-impl Owner {
-    fn of(session: &Session) -> Self {
-        session.logged("this machine's hub serves", 1);
-        let token = session
-            .run("secret-tool", &["lookup", "service", "pilothouse", "username", "owner-token"]);
-        assert_eq!(token.len(), 64, "the keychain has the owner's token");
-        let hub = session.data().join("pilothouse/hub");
-        assert!(!hub.join("owner-token").exists(), "and no file has it");
-        let url = std::fs::read_to_string(hub.join("address")).expect("the hub says where it is");
-        let endpoint =
-            Endpoint { url: url.trim().to_owned(), token: Secret::new(token), fingerprint: None };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Self { client: Client::new(&endpoint).expect("a hub"), runtime: runtime.expect("one") }
-    }
-
-    fn files(&self, prompt: &str) -> Task {
-        let new: NewTask = serde_json::from_value(serde_json::json!({
-            "project": "demo", "agent": "scripted", "prompt": prompt, "on_timeout": "pause",
-        }))
-        .expect("a task");
-        let new = NewTask { mode: Mode::Ask, ..new };
-        self.runtime.block_on(self.client.call::<TaskNew>(new)).expect("it is filed")
-    }
-
-    fn stops(&self, task: &Task) {
-        let stopped = self.client.call::<TaskStop>(OneTask { task: task.id });
-        self.runtime.block_on(stopped).expect("it is stopped");
-    }
-
-    /// How many items are open.
-    fn open_items(&self) -> usize {
-        let asked = self.client.call::<InboxList>(InboxQuery::default());
-        self.runtime.block_on(asked).expect("the hub answers").len()
-    }
-}
 
 fn of(task: &Task) -> String {
     format!("/tasks/{}", task.id)

@@ -73,6 +73,8 @@ impl Session {
     fn start_display(&mut self) {
         let mut display = self.command("Xvfb");
         display.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
+        // Its pixels are in `Xvfb_screen0` there, for whoever measures.
+        display.arg("-fbdir").arg(self.home.path());
         let number = self.first_line(display);
         self.environment.insert("DISPLAY".to_owned(), format!(":{number}"));
     }
@@ -123,18 +125,19 @@ impl Session {
 
     /// Starts the window's program; what it logs is in its log file.
     pub(crate) fn start_window(&mut self, arguments: &[&str]) -> u32 {
-        let child = self.command(window()).args(arguments).spawn().expect("it was built");
+        let mut program = self.command(window());
+        program.args(arguments);
+        self.keep(program)
+    }
+
+    /// Starts a program that ends with the session, or before.
+    pub(crate) fn keep(&mut self, mut command: Command) -> u32 {
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("{:?} does not start: {error}", command.get_program());
+        });
         let pid = child.id();
         self.children.push(child);
         pid
-    }
-
-    /// Starts a program that ends with the session.
-    pub(crate) fn keep(&mut self, mut command: Command) {
-        let child = command.spawn().unwrap_or_else(|error| {
-            panic!("{:?} is not installed: {error}", command.get_program());
-        });
-        self.children.push(child);
     }
 
     /// A way onto its bus.
