@@ -7,6 +7,7 @@ mod diff;
 mod figure;
 mod journal;
 mod live;
+mod pages;
 mod reading;
 mod workspace;
 #[path = "../../tests/it/world.rs"]
@@ -27,6 +28,7 @@ const GROUPS: &[Group] = &[
     ("diff", diff::huge_file),
     ("file-list", reading::file_list),
     ("conversation", reading::conversation),
+    ("pages", pages::measure),
 ];
 
 fn main() {
