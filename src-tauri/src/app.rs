@@ -62,7 +62,8 @@ fn start() -> Result<(), String> {
     let desktop = Arc::new(desktop);
     let app =
         build(Arc::clone(&desktop), surroundings, duties).map_err(|error| error.to_string())?;
-    app.run(move |app, event| heard(app, &desktop, &runtime, event));
+    let mut runtime = Some(runtime);
+    app.run(move |app, event| heard(app, &desktop, &mut runtime, event));
     Ok(())
 }
 
@@ -201,7 +202,7 @@ pub(crate) fn quit(app: &AppHandle) {
     }
 }
 
-fn heard(app: &AppHandle, desktop: &Arc<Desktop>, runtime: &Runtime, event: RunEvent) {
+fn heard(app: &AppHandle, desktop: &Arc<Desktop>, runtime: &mut Option<Runtime>, event: RunEvent) {
     match event {
         RunEvent::WindowEvent { label, event, .. } if label == window::MAIN => {
             window_event(app, desktop, event);
@@ -211,10 +212,14 @@ fn heard(app: &AppHandle, desktop: &Arc<Desktop>, runtime: &Runtime, event: RunE
             api.prevent_exit();
         }
         RunEvent::Exit => {
+            let Some(runtime) = runtime.take() else { return };
             let stop = async { tokio::time::timeout(LAST_WORDS, desktop.local.stop()).await };
             if runtime.block_on(stop).is_err() {
                 tracing::warn!("hub and runner did not stop in time");
             }
+            // Not dropped, which would wait for a keychain or a program of the
+            // desktop that somebody was just asked for.
+            runtime.shutdown_background();
         }
         _ => {}
     }
