@@ -7,7 +7,7 @@
 //!
 //! The shim does what the effects say, in order, and reports how each [`Step`]
 //! went. The machine decides what is journalled; the shim itself adds only
-//! `Output` of its steps, `Snapshot` and `SessionSaved`. **Invariants:** every
+//! `Output` of its steps, `Snapshot`, `SessionSaved` and what the gates saw. **Invariants:** every
 //! path, also every failure, goes through Cleaning; nothing is wiped before it
 //! was rescued; nothing is pushed without a permit for the run's own fencing
 //! token, nor after its lease ended; `Finished` is journalled once, last. Every
@@ -16,6 +16,7 @@
 mod agent;
 mod asks;
 mod deadlines;
+mod gates;
 mod judge;
 mod machine;
 mod orders;

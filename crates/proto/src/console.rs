@@ -8,6 +8,7 @@
 
 mod inbox;
 mod live;
+mod network;
 mod reads;
 mod runners;
 mod setup;
@@ -15,6 +16,7 @@ mod tasks;
 
 pub use inbox::{AnswerItem, InboxQuery};
 pub use live::{FromConsole, JournalPart, ToConsole};
+pub use network::{AllowHosts, NetworkAudit, NetworkQuery, NetworkTry, Prices};
 pub use reads::{
     DiffQuery, FileQuery, JournalPage, JournalQuery, LogHits, LogPage, LogQuery, LogSearch,
     LogText, Moment, MomentKind, Moments, MomentsQuery,
@@ -29,6 +31,7 @@ pub use tasks::{
     ReviewNote, ReviewNoteSent, Say, SendReview, TaskDetail, TaskQuery,
 };
 
+use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
 use crate::project::{Forge, Project, Provider};
 use crate::snapshot::{FileDiff, Snapshot};
@@ -144,6 +147,8 @@ command_table! {
     TaskDiffFile("task_diff_file", Get, "/api/tasks/{task}/diff/file", Viewer): FileQuery => FileDiff;
     /// The points of a run that a person may want to go back to.
     TaskMoments("task_moments", Get, "/api/tasks/{task}/moments", Viewer): MomentsQuery => Moments;
+    /// What a run tried to reach, what became of it, and a policy that would have let it.
+    TaskNetwork("task_network", Get, "/api/tasks/{task}/network", Viewer): NetworkQuery => NetworkAudit;
     /// Tells the agent something: queued while it works, a new run when it is done.
     TaskSay("task_say", Post, "/api/tasks/{task}/say", Operator): Say => Task;
     /// Stops the agent's turn and keeps its session.
@@ -179,6 +184,8 @@ command_table! {
     ProjectAdd("project_add", Post, "/api/projects", Admin): Project => Project;
     /// Lists projects.
     ProjectList("project_list", Get, "/api/projects", Viewer): Nothing => Vec<Project>;
+    /// Adds hosts to what a project's runs may reach, also those at work.
+    ProjectAllow("project_allow", Post, "/api/projects/{name}/allow", Admin): AllowHosts => Project;
     /// Removes a project that has no task under way.
     ProjectRemove("project_remove", Delete, "/api/projects/{name}", Admin): Named => Nothing;
     /// Adds or changes a forge; its token is checked first.
@@ -193,6 +200,16 @@ command_table! {
     ProviderList("provider_list", Get, "/api/providers", Viewer): Nothing => Vec<Provider>;
     /// Removes a model provider and its key.
     ProviderRemove("provider_remove", Delete, "/api/providers/{name}", Admin): Named => Nothing;
+    /// Keeps a secret that projects may use, or gives it a new value.
+    SecretSet("secret_set", Post, "/api/secrets", Admin): NewSecret => SecretSeen;
+    /// Lists secrets, without their values.
+    SecretList("secret_list", Get, "/api/secrets", Viewer): Nothing => Vec<SecretSeen>;
+    /// Removes a secret that no project uses.
+    SecretRemove("secret_remove", Delete, "/api/secrets/{name}", Admin): Named => Nothing;
+    /// The prices of models that go before the built-in ones.
+    PriceList("price_list", Get, "/api/prices", Viewer): Nothing => Prices;
+    /// Sets them, all at once.
+    PriceSet("price_set", Post, "/api/prices", Admin): Prices => Prices;
     /// Makes a single-use code that enrols one runner.
     JoinCodeNew("join_code_new", Post, "/api/runners/join-codes", Admin): NewJoinCode => NewJoinCodeMade;
     /// Lists runners.

@@ -4,10 +4,13 @@
 use crate::code::Problem;
 use crate::ids::{BlobId, InboxId, OrderId};
 use crate::inbox::{Answer, Ask, Decider};
+use crate::model::ModelCall;
+use crate::network::{NetworkDecision, NetworkEnd};
 use crate::run::{Outcome, Phase, Session, Usage};
 use crate::snapshot::SnapshotDelta;
 use crate::task::OnTimeout;
 use crate::time::Timestamp;
+use crate::walls::WallsReport;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -278,6 +281,19 @@ pub enum Event {
     },
     /// The workspace's changes, as far as they changed.
     Snapshot(SnapshotDelta),
+    /// The walls stand: what holds, what does not, and which limits apply.
+    Walls(WallsReport),
+    /// The gate decided on something that the run's processes tried to reach.
+    Network(NetworkDecision),
+    /// A connection that the gate let through has ended.
+    NetworkEnded(NetworkEnd),
+    /// The gate decided faster than could be written down.
+    NetworkLost {
+        /// So many decisions were not written down.
+        decisions: u64,
+    },
+    /// The agent called a model.
+    ModelCalled(ModelCall),
     /// An order of the hub was carried out, or could not be.
     OrderDone {
         /// Which.

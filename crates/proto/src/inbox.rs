@@ -20,8 +20,10 @@ pub enum Need {
     Plan,
     /// The agent was interrupted and waits to be told how to go on.
     Interrupted,
-    /// The provider's quota is used up.
+    /// The provider's quota, or the task's budget, is used up.
     Quota,
+    /// Something that the run wants to reach is not allowed. The agent goes on.
+    Network,
     /// A person drives.
     Takeover,
     /// A need this build does not know yet.
@@ -81,10 +83,35 @@ pub enum Ask {
     },
     /// The agent was interrupted; say something, or let it end.
     Interrupted,
+    /// The gate refused this. May the run's processes reach it from now on? The
+    /// agent was told no and goes on meanwhile.
+    Network {
+        /// The name, or the address where there is none.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The command that tried, where it is known.
+        #[serde(default)]
+        process: Option<String>,
+        /// Why it was refused, in words.
+        because: String,
+    },
+    /// The task's budget for models is used up: allow as much again, or end.
+    Budget {
+        /// What was spent, in millionths of a US dollar.
+        spent_micros: u64,
+        /// What may be.
+        budget_micros: u64,
+    },
     /// An ask this build does not know yet, kept as it came.
     #[serde(untagged)]
     #[ts(skip)]
     Unknown(Value),
+}
+
+impl Answer {
+    /// Yes, this once.
+    pub const ALLOW: Self = Self::Allow { input: None, for_run: false, for_project: false };
 }
 
 impl Ask {
@@ -95,7 +122,22 @@ impl Ask {
             Self::Permission { .. } => Need::Permission,
             Self::Plan { .. } => Need::Plan,
             Self::Interrupted => Need::Interrupted,
+            Self::Network { .. } => Need::Network,
+            Self::Budget { .. } => Need::Quota,
             Self::Unknown(_) => Need::Unknown,
+        }
+    }
+
+    /// Whether the agent waits for the answer.
+    pub fn holds_up(&self) -> bool {
+        match self {
+            Self::Network { .. } => false,
+            Self::Question { .. }
+            | Self::Permission { .. }
+            | Self::Plan { .. }
+            | Self::Interrupted
+            | Self::Budget { .. }
+            | Self::Unknown(_) => true,
         }
     }
 }
@@ -104,16 +146,21 @@ impl Ask {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// Permission: yes. Plan: approved.
+    /// Permission, network: yes. Plan: approved. Budget: as much again.
     Allow {
         /// Permission: the input to use instead of the asked one.
         #[serde(default)]
         input: Option<Value>,
         /// Permission: also every later ask of this run for the same tool.
+        /// Network: always so.
         #[serde(default)]
         for_run: bool,
+        /// Network: also every later run of the project.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        for_project: bool,
     },
-    /// Permission: no. Plan: not like this. The agent is told the reason and goes on.
+    /// Permission, network: no. Plan: not like this. The agent is told the reason
+    /// and goes on. Budget: end.
     Deny {
         /// Told to the agent.
         #[serde(default)]

@@ -9,9 +9,12 @@
 pub mod code;
 pub mod console;
 pub mod event;
+pub mod grant;
 pub mod ids;
 pub mod inbox;
 pub mod log;
+pub mod model;
+pub mod network;
 pub mod project;
 pub mod run;
 pub mod runner;
@@ -19,9 +22,13 @@ pub mod secret;
 pub mod snapshot;
 pub mod task;
 pub mod time;
+pub mod walls;
 
 pub use code::{Code, Problem};
 pub use event::{Cursor, Event, Record, Stream};
+pub use grant::{
+    NewSecret, SealedGrant, SecretDelivery, SecretOrigin, SecretSeen, SecretSource, SecretUse,
+};
 pub use ids::{BatchId, BlobId, GroupId, InboxId, OrderId, RunId, RunnerId, TaskId};
 pub use inbox::{Answer, InboxItem, Need};
 pub use project::{Forge, ForgeKind, Project, Provider, ProviderKind};
@@ -30,3 +37,4 @@ pub use secret::Secret;
 pub use snapshot::{ChangedFile, Snapshot, SnapshotDelta};
 pub use task::{Mode, OnTimeout, Task, TaskState};
 pub use time::Timestamp;
+pub use walls::{AppliedLimit, LimitMeans, Limited, WallLimits, WallsKind, WallsReport, WallsWish};

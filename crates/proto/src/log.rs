@@ -4,6 +4,7 @@
 //! index and every reader stand on that.
 
 use crate::event::{Event, Stream};
+use crate::network::NetworkDecision;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,10 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
             pilot(&format!("~ try {attempt} failed, next in {wait_ms} ms: {reason}"))
         }
         Event::LimitHit { reason, .. } => pilot(&format!("~ limit: {reason}")),
+        Event::Network(decision) if !decision.allowed => {
+            let NetworkDecision { host, port, because, .. } = decision;
+            pilot(&format!("! network: {host}:{port} was refused: {because}"))
+        }
         Event::Phase { .. }
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }
@@ -64,6 +69,11 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
         | Event::Snapshot(_)
+        | Event::Walls(_)
+        | Event::Network(_)
+        | Event::NetworkEnded(_)
+        | Event::NetworkLost { .. }
+        | Event::ModelCalled(_)
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }
@@ -82,8 +92,9 @@ fn word(need: crate::inbox::Need) -> &'static str {
         Need::Permission => "a permission",
         Need::Plan => "a plan to approve",
         Need::Interrupted => "interrupted, waiting for a word",
-        Need::Quota => "the quota is used up",
+        Need::Quota => "the quota or the budget is used up",
         Need::Takeover => "a person drives",
+        Need::Network => "a host that is not allowed",
         Need::Unknown => "something this version does not know",
     }
 }

@@ -1,6 +1,10 @@
 //! Projects, and the outside things they name: forges and model providers.
 
+use crate::grant::SecretUse;
+use crate::network::NetworkPolicy;
 use crate::secret::{self, Secret};
+use crate::time::Timestamp;
+use crate::walls::WallsWish;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -23,6 +27,15 @@ pub struct Project {
     /// Shell command lines run in the fresh clone before the agent, in order.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// What its runs may reach.
+    #[serde(default)]
+    pub network: NetworkPolicy,
+    /// How its runs are kept apart from the machine.
+    #[serde(default)]
+    pub walls: WallsWish,
+    /// Secrets that its runs may use.
+    #[serde(default)]
+    pub secrets: Vec<SecretUse>,
 }
 
 /// The kinds of forge there is an adapter for.
@@ -48,8 +61,45 @@ pub struct Forge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderKind {
-    /// Anthropic Messages, by API key.
+    /// Anthropic Messages.
     Anthropic,
+    /// OpenAI Responses and Chat Completions.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// Gemini.
+    Gemini,
+    /// Ollama, or any server that speaks Chat Completions and may need no key.
+    Ollama,
+}
+
+/// How a provider wants to be shown the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderLogin {
+    /// An API key, in the header that the vendor made for it.
+    #[default]
+    Key,
+    /// `Authorization: Bearer`: a subscription's long-lived token, or another
+    /// gateway's.
+    Bearer,
+}
+
+/// An OAuth login that has to be renewed (RFC 6749 §6). Its access token is
+/// the grant's `key`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct OauthLogin {
+    /// Where it is renewed.
+    pub token_url: String,
+    /// Who we are to it.
+    pub client_id: String,
+    /// What it is renewed with.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub refresh_token: Secret,
+    /// When the access token ends; none: it is renewed when it is refused.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A model provider as a console sees it; the key stays in the hub.
@@ -62,20 +112,32 @@ pub struct Provider {
     /// Somewhere else than the vendor's own endpoint.
     #[serde(default)]
     pub base_url: Option<String>,
+    /// How it is shown the key.
+    #[serde(default)]
+    pub login: ProviderLogin,
 }
 
 /// What one run is granted of a provider. Travels to the runner inside the
 /// assignment and is never written to its disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderGrant {
+    /// Our name for it.
+    #[serde(default)]
+    pub name: String,
     /// Which API it speaks.
     pub kind: ProviderKind,
     /// Somewhere else than the vendor's own endpoint.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// The key.
+    /// The key; empty for a local server that wants none.
     #[serde(with = "secret::in_clear")]
     pub key: Secret,
+    /// How it is shown.
+    #[serde(default)]
+    pub login: ProviderLogin,
+    /// How it is renewed; none: it is not.
+    #[serde(default)]
+    pub oauth: Option<OauthLogin>,
 }
 
 /// How git logs in to the project's repository over HTTP. Used by the shim,

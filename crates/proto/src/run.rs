@@ -1,10 +1,14 @@
 //! Runs: one attempt at a task on one runner, and what a runner is told to do.
 
 use crate::code::Problem;
+use crate::grant::SealedGrant;
 use crate::ids::{BlobId, RunId, RunnerId, TaskId};
+use crate::model::ModelPrice;
+use crate::network::NetworkPolicy;
 use crate::project::{GitGrant, ProviderGrant};
 use crate::task::{Attachment, Limits, Mode, OnTimeout};
 use crate::time::Timestamp;
+use crate::walls::WallsWish;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -213,12 +217,37 @@ pub struct RunSpec {
     /// Login for the model.
     #[serde(default)]
     pub provider: Option<ProviderGrant>,
+    /// Providers to fall back to when that one fails, in this order.
+    #[serde(default)]
+    pub fallbacks: Vec<ProviderGrant>,
+    /// What it may reach.
+    #[serde(default)]
+    pub network: NetworkPolicy,
+    /// How it is kept apart from the machine.
+    #[serde(default)]
+    pub walls: WallsWish,
+    /// The project's secrets, for this runner and this run only.
+    #[serde(default)]
+    pub secrets: Vec<SealedGrant>,
+    /// Prices that go before the built-in ones.
+    #[serde(default)]
+    pub prices: Vec<ModelPrice>,
+    /// What the task's earlier runs spent on models, in millionths of a US
+    /// dollar: it counts against the limit.
+    #[serde(default)]
+    pub spent_micros: u64,
 }
 
 impl RunSpec {
     /// The same without any secret: what may be written to a disk.
     #[must_use]
     pub fn without_grants(&self) -> Self {
-        Self { git: None, provider: None, ..self.clone() }
+        Self {
+            git: None,
+            provider: None,
+            fallbacks: Vec::new(),
+            secrets: Vec::new(),
+            ..self.clone()
+        }
     }
 }

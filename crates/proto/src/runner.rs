@@ -23,6 +23,7 @@
 //! |--:|---|---|
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
+//! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
 
 use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId};
@@ -35,9 +36,10 @@ use serde_json::Value;
 use ts_rs::TS;
 
 /// The version this build speaks.
-pub const VERSION: u32 = 2;
-/// The oldest version this build still understands.
-pub const OLDEST: u32 = 1;
+pub const VERSION: u32 = 3;
+/// The oldest version this build still understands: older runners know of no
+/// walls, and a run without them is a person's word, not a runner's age.
+pub const OLDEST: u32 = 3;
 
 /// Path of the WebSocket on the hub.
 pub const LINK_PATH: &str = "/runner/link";
@@ -217,6 +219,9 @@ pub struct About {
     /// It takes nothing new.
     #[serde(default)]
     pub draining: bool,
+    /// Its X25519 public key, in hex: secrets for its runs are sealed to it.
+    #[serde(default)]
+    pub seal_key: Option<String>,
     /// Agents found.
     #[serde(default)]
     pub agents: Vec<AgentFound>,
@@ -413,6 +418,11 @@ pub enum Act {
     PermitPush {
         /// The token the permit is for.
         fence: u64,
+    },
+    /// The run's processes may reach these hosts as well from now on.
+    Allow {
+        /// Rules, as in [`crate::network::NetworkPolicy::allow`].
+        rules: Vec<String>,
     },
     /// An act this build does not know yet; it is journalled as not done.
     #[serde(untagged)]

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret value. `Debug`, `Display` and `Serialize` all print `<redacted>`;
+/// A secret value, wiped from memory when it is dropped. `Debug`, `Display` and `Serialize` all print `<redacted>`;
 /// the one way to the value is [`Secret::expose`], and the one way onto a wire
 /// is to say so at the field with `#[serde(with = "secret::in_clear")]`.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -25,6 +26,14 @@ impl Secret {
         self.0.is_empty()
     }
 }
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,6 +99,12 @@ pub mod option_in_clear {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_wiped_when_it_is_dropped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&Secret::new("hunter2"));
+    }
 
     #[test]
     fn a_secret_never_prints_itself() {

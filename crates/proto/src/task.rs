@@ -47,6 +47,9 @@ pub struct Limits {
     pub answer_secs: u64,
     /// Seconds without a sign of the agent after which a run is called stalled.
     pub stall_secs: u64,
+    /// What the task's calls to models may cost, in millionths of a US dollar;
+    /// none: as much as it takes.
+    pub budget_micros: Option<u64>,
 }
 
 impl Default for Limits {
@@ -60,6 +63,7 @@ impl Default for Limits {
             answer_secs: 3600,
             // Longer than a model thinks, shorter than patience.
             stall_secs: 180,
+            budget_micros: None,
         }
     }
 }

@@ -151,6 +151,11 @@ impl RunMachine {
             | Event::Pushed { .. }
             | Event::Rescued { .. }
             | Event::Cleaned { .. }
+            | Event::Walls(_)
+            | Event::Network(_)
+            | Event::NetworkEnded(_)
+            | Event::NetworkLost { .. }
+            | Event::ModelCalled(_)
             | Event::Finished(_) => {}
             Event::Text { ref text, ref parent } => {
                 if parent.is_none() {
@@ -222,7 +227,10 @@ impl RunMachine {
     fn after_turn(&mut self, now: Timestamp, end: TurnEnd, interrupted: bool) {
         if end == TurnEnd::Exited {
             // Nobody is left to be told anything; `AgentExited` follows.
+            self.blame_budget();
             self.agent.stage = Stage::Ending { until: now.after(END_AGENT) };
+        } else if self.ask_for_budget(now) {
+            // What was said meanwhile waits as well: the agent could not hear it.
         } else if let Some((order, text)) = self.agent.follow_ups.pop_front() {
             self.follow_up(now, order, text);
         } else if interrupted {

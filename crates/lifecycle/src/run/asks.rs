@@ -39,12 +39,8 @@ impl RunMachine {
         if self.allowed_by_policy(&ask) {
             let item = self.next_item();
             self.journal_ask(item, &ask, None);
-            self.journal_decision(
-                item,
-                Answer::Allow { input: None, for_run: false },
-                Decider::Policy,
-            );
-            let answer = Answer::Allow { input: None, for_run: false };
+            self.journal_decision(item, Answer::ALLOW, Decider::Policy);
+            let answer = Answer::ALLOW;
             self.out.push(RunEffect::AnswerAgent { key, ask, answer });
         } else {
             self.put_ask(now, Some(key), ask);
@@ -66,17 +62,17 @@ impl RunMachine {
         self.enter(Phase::AwaitingAnswer);
     }
 
-    fn next_item(&mut self) -> InboxId {
+    pub(super) fn next_item(&mut self) -> InboxId {
         self.agent.asked += 1;
         item_id(self.spec.run, self.agent.asked)
     }
 
-    fn journal_ask(&mut self, item: InboxId, ask: &Ask, deadline: Option<Timestamp>) {
+    pub(super) fn journal_ask(&mut self, item: InboxId, ask: &Ask, deadline: Option<Timestamp>) {
         let (ask, on_timeout) = (ask.clone(), self.spec.on_timeout);
         self.journal(Event::Asked { item, ask, deadline, on_timeout });
     }
 
-    fn journal_decision(&mut self, item: InboxId, answer: Answer, decider: Decider) {
+    pub(super) fn journal_decision(&mut self, item: InboxId, answer: Answer, decider: Decider) {
         self.journal(Event::Decided { item, answer, decider });
     }
 
@@ -87,7 +83,11 @@ impl RunMachine {
             }
             Ask::Plan { .. } => self.spec.mode == Mode::Auto,
             // Also in `auto`: only a person knows what a person wants.
-            Ask::Question { .. } | Ask::Interrupted | Ask::Unknown(_) => false,
+            Ask::Question { .. }
+            | Ask::Interrupted
+            | Ask::Network { .. }
+            | Ask::Budget { .. }
+            | Ask::Unknown(_) => false,
         }
     }
 
@@ -99,6 +99,9 @@ impl RunMachine {
         answer: Answer,
         who: String,
     ) -> Result<(), Problem> {
+        if let Some(done) = self.person_answers_gate(item, &answer, &who) {
+            return done;
+        }
         let waiting = self.agent.waiting.iter().find(|waiting| waiting.item == item);
         let Some(waiting) = waiting else {
             return Err(Problem::new(
@@ -107,10 +110,7 @@ impl RunMachine {
             ));
         };
         if !fits(&waiting.ask, &answer) {
-            return Err(Problem::new(
-                Code::Invalid,
-                "This kind of answer does not fit what is asked; it still waits.",
-            ));
+            return Err(does_not_fit());
         }
         self.settle(now, item, answer, Decider::Person { name: who });
         Ok(())
@@ -130,7 +130,7 @@ impl RunMachine {
         let for_run = matches!(&answer, Answer::Allow { for_run: true, .. });
         match key {
             Some(key) => self.out.push(RunEffect::AnswerAgent { key, ask, answer }),
-            None => self.go_on(now, answer),
+            None => self.go_on(now, &ask, answer),
         }
         if for_run {
             self.settle_by_policy(now);
@@ -150,8 +150,11 @@ impl RunMachine {
         }
     }
 
-    /// After an interrupt.
-    fn go_on(&mut self, now: Timestamp, answer: Answer) {
+    /// After an interrupt, or when the budget was used up.
+    fn go_on(&mut self, now: Timestamp, ask: &Ask, answer: Answer) {
+        if let Ask::Budget { spent_micros, budget_micros } = ask {
+            return self.budget_decided(now, *spent_micros, *budget_micros, &answer);
+        }
         match answer {
             Answer::Say { text } => self.tell(now, text),
             Answer::End | Answer::Allow { .. } | Answer::Deny { .. } | Answer::Choose { .. } => {
@@ -170,7 +173,7 @@ impl RunMachine {
             .map(|waiting| waiting.item)
             .collect();
         for item in allowed {
-            self.settle(now, item, Answer::Allow { input: None, for_run: false }, Decider::Policy);
+            self.settle(now, item, Answer::ALLOW, Decider::Policy);
         }
     }
 
@@ -207,8 +210,9 @@ impl RunMachine {
     /// What a person says while the machine waits after an interrupt is the
     /// answer. True if it waited.
     pub(super) fn withdraw_interrupted(&mut self, now: Timestamp) -> bool {
-        let waits = self.agent.waiting.iter().any(|waiting| waiting.key.is_none());
-        self.withdraw(now, |waiting| waiting.key.is_none());
+        let interrupted = |waiting: &Waiting| waiting.ask == Ask::Interrupted;
+        let waits = self.agent.waiting.iter().any(interrupted);
+        self.withdraw(now, interrupted);
         waits
     }
 
@@ -236,11 +240,20 @@ impl RunMachine {
     }
 }
 
+/// For a person whose answer is of the wrong kind.
+pub(super) fn does_not_fit() -> Problem {
+    Problem::new(Code::Invalid, "This kind of answer does not fit what is asked; it still waits.")
+}
+
 /// Whether `answer` is one to `ask`. What is asked by a newer agent than this
 /// build knows may still be refused.
 fn fits(ask: &Ask, answer: &Answer) -> bool {
     match ask {
-        Ask::Permission { .. } | Ask::Plan { .. } | Ask::Unknown(_) => {
+        Ask::Permission { .. }
+        | Ask::Plan { .. }
+        | Ask::Network { .. }
+        | Ask::Budget { .. }
+        | Ask::Unknown(_) => {
             matches!(answer, Answer::Allow { .. } | Answer::Deny { .. })
         }
         Ask::Question { questions } => match answer {
@@ -260,7 +273,9 @@ fn unanswered(ask: &Ask) -> Answer {
         Ask::Permission { .. } | Ask::Unknown(_) => {
             deny("Nobody answered in time, so this is not allowed: go on without it.")
         }
-        Ask::Plan { .. } => Answer::Allow { input: None, for_run: false },
+        Ask::Plan { .. } => Answer::ALLOW,
+        Ask::Network { .. } => deny("Nobody allowed it in time."),
+        Ask::Budget { .. } => deny("Nobody raised the budget in time."),
         Ask::Interrupted => Answer::End,
     }
 }

@@ -1,6 +1,7 @@
 //! The machine itself: its state, and which part of it hears which event.
 
 use super::agent::Agent;
+use super::gates::Gates;
 use super::past::Past;
 use super::words::{RunEffect, RunEvent, Step};
 use pilot_proto::event::Event;
@@ -48,6 +49,7 @@ pub struct RunMachine {
     /// How the run will end unless the work lands. The first reason stays.
     pub(super) ending: Option<Outcome>,
     pub(super) agent: Agent,
+    pub(super) gates: Gates,
     /// Orders heard, so that each is carried out at most once.
     pub(super) orders: BTreeSet<OrderId>,
     pub(super) past: Option<Past>,
@@ -73,6 +75,7 @@ impl RunMachine {
             landed: None,
             ending: None,
             agent: Agent::default(),
+            gates: Gates::default(),
             orders: BTreeSet::new(),
             past: None,
             pushing: None,
@@ -147,6 +150,12 @@ impl RunMachine {
             RunEvent::AgentAlive => self.agent_alive(now),
             RunEvent::AgentAsked { key, ask } => self.agent_asked(now, key, ask),
             RunEvent::AgentWithdrew { key } => self.agent_withdrew(now, &key),
+            RunEvent::Refused { host, port, process, because } => {
+                self.refused(host, port, process, &because);
+            }
+            RunEvent::BudgetReached { spent_micros, budget_micros } => {
+                self.budget_reached(spent_micros, budget_micros);
+            }
             RunEvent::AgentExited { code, signal } => self.agent_exited(now, code, signal),
             RunEvent::Collected { commit } => self.collected(now, commit),
             RunEvent::Pushed { commit } => self.pushed(now, commit),
@@ -196,6 +205,9 @@ impl RunMachine {
 
     pub(super) fn enter(&mut self, phase: Phase) {
         if self.phase != phase {
+            if matches!(phase, Phase::Collecting | Phase::Pushing | Phase::Cleaning) {
+                self.withdraw_gate_asks();
+            }
             self.phase = phase;
             self.journal(Event::Phase { phase });
         }

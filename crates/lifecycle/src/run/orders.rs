@@ -26,6 +26,7 @@ impl RunMachine {
             }
             Act::Stop => self.stop(now, order),
             Act::PermitPush { fence } => self.permit(now, order, fence),
+            Act::Allow { rules } => self.allow(order, rules),
             Act::Unknown(_) => self.order_done(
                 order,
                 Some(Problem::new(Code::Invalid, "This runner does not know this order.")),

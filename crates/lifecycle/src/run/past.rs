@@ -65,6 +65,11 @@ impl Past {
             | Event::AgentExited { .. }
             | Event::Snapshot(_)
             | Event::Artifact { .. }
+            | Event::Walls(_)
+            | Event::Network(_)
+            | Event::NetworkEnded(_)
+            | Event::NetworkLost { .. }
+            | Event::ModelCalled(_)
             | Event::Unknown(_) => {}
         }
     }

@@ -69,6 +69,24 @@ pub enum RunEvent {
         /// The driver's name for the ask.
         key: String,
     },
+    /// The gate refused something that nobody was asked for yet.
+    Refused {
+        /// The name, or the address where there is none.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The command that tried, where it is known.
+        process: Option<String>,
+        /// Why, in words.
+        because: String,
+    },
+    /// The agent's calls to models are refused from now on.
+    BudgetReached {
+        /// What was spent, in millionths of a US dollar.
+        spent_micros: u64,
+        /// What may be.
+        budget_micros: u64,
+    },
     /// The agent's process ended, and with it whatever it had started.
     AgentExited {
         /// Its exit code; none if a signal ended it.
@@ -181,6 +199,23 @@ pub enum RunEffect {
         ask: Ask,
         /// What is answered.
         answer: Answer,
+    },
+    /// Let the run's processes reach this from now on.
+    AllowHost {
+        /// The name, or the address.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Let the run's processes reach what these rules name from now on.
+    AllowRules {
+        /// As in the project's policy; never empty.
+        rules: Vec<String>,
+    },
+    /// Let the agent's calls to models cost so much more.
+    RaiseBudget {
+        /// Millionths of a US dollar.
+        micros: u64,
     },
     /// Let the agent end by itself (close its input) → `AgentExited`.
     EndAgent,

@@ -39,7 +39,15 @@ impl TaskMachine {
                 }
             }
             Event::SessionSaved { session } => run.session = Some(session.clone()),
-            Event::TurnEnded { usage, .. } => self.task.usage = self.task.usage.plus(*usage),
+            // What the gateway counted is true of every agent; what the agent itself
+            // says would be the same once more.
+            Event::ModelCalled(call) => {
+                self.memory.metered.insert(run.id);
+                self.task.usage = self.task.usage.plus(call.usage);
+            }
+            Event::TurnEnded { usage, .. } if !self.memory.metered.contains(&run.id) => {
+                self.task.usage = self.task.usage.plus(*usage);
+            }
             Event::Rescued { bundle, .. } => run.rescue = Some(bundle.clone()),
             // Also from an older run: it tells what the branch holds.
             Event::Pushed { commit, .. } => self.task.pushed = Some(commit.clone()),
@@ -57,6 +65,7 @@ impl TaskMachine {
             | Event::ToolStarted { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
+            | Event::TurnEnded { .. }
             | Event::Asked { .. }
             | Event::Decided { .. }
             | Event::Withdrawn { .. }
@@ -69,6 +78,10 @@ impl TaskMachine {
             | Event::PushWanted { .. }
             | Event::Artifact { .. }
             | Event::Cleaned { .. }
+            | Event::Walls(_)
+            | Event::Network(_)
+            | Event::NetworkEnded(_)
+            | Event::NetworkLost { .. }
             | Event::Unknown(_) => {}
         }
     }
@@ -131,6 +144,11 @@ impl TaskMachine {
             | Event::Artifact { .. }
             | Event::Rescued { .. }
             | Event::Cleaned { .. }
+            | Event::Walls(_)
+            | Event::Network(_)
+            | Event::NetworkEnded(_)
+            | Event::NetworkLost { .. }
+            | Event::ModelCalled(_)
             | Event::Unknown(_) => {}
         }
     }
@@ -176,7 +194,7 @@ impl TaskMachine {
     }
 
     fn show(&mut self, now: Timestamp, phase: Phase) {
-        match self.memory.items.first() {
+        match self.memory.items.iter().find(|item| item.ask.holds_up()) {
             Some(item) => {
                 let (need, item) = (item.ask.need(), item.id);
                 self.become_state(now, TaskState::NeedsYou { need, item }, "");
@@ -229,6 +247,8 @@ impl TaskMachine {
             | Act::Answer { .. }
             | Act::Stop
             | Act::PermitPush { .. }
+            // The project's policy holds it already, for the runs to come.
+            | Act::Allow { .. }
             | Act::Unknown(_) => {}
         }
     }
@@ -269,6 +289,8 @@ fn by_itself(ask: &Ask) -> String {
             "The agent was interrupted and nobody said how to go on; its work was taken as it was."
                 .into()
         }
+        Ask::Network { host, port, .. } => format!("`{host}:{port}` was not allowed in time."),
+        Ask::Budget { .. } => "The budget for models was used up and nobody raised it.".into(),
         Ask::Unknown(_) => "Nobody answered the agent in time; it was refused.".into(),
     }
 }

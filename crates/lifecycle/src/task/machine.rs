@@ -11,7 +11,7 @@ use pilot_proto::snapshot::{DiffSize, Snapshot};
 use pilot_proto::task::{PullRequest, Task, TaskState};
 use pilot_proto::{Code, Problem, RunId, RunnerId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the machine must remember that neither [`Task`] nor [`Run`] shows.
 /// The hub stores it (as JSON) with the task after every `handle`.
@@ -42,6 +42,8 @@ pub struct Memory {
     pub(super) included: usize,
     /// Open inbox items of the run at work.
     pub(super) items: Vec<InboxItem>,
+    /// Runs whose calls to models the gateway counted.
+    pub(super) metered: BTreeSet<RunId>,
     /// Tool calls refused in the run at work.
     pub(super) denials: u32,
     /// What is being published.
@@ -180,6 +182,7 @@ impl TaskMachine {
             TaskEvent::Begin => self.begin(),
             TaskEvent::Leased { run, runner, fence } => self.leased(now, run, runner, fence),
             TaskEvent::Declined { run, reason } => self.declined(now, run, &reason),
+            TaskEvent::Unfit { run, problem } => self.unfit(now, run, problem),
             TaskEvent::LeaseExpired { run } => self.lease_expired(now, run),
             TaskEvent::RunLost { run } => self.run_lost(now, run),
             TaskEvent::RunnerOffline => self.runner_offline(true),
@@ -333,6 +336,20 @@ impl TaskMachine {
         // For its orders: there is nobody to carry them out.
         self.out.push(TaskEffect::Fence { run });
         self.back_to_the_queue(now, &format!("the runner declined: {reason}"));
+    }
+
+    fn unfit(&mut self, now: Timestamp, run: RunId, problem: Problem) {
+        let begun = self.runs.iter().any(|held| held.id == run && held.started_at.is_some());
+        if begun || !self.is_current(run) {
+            return;
+        }
+        self.close_run(now, Outcome::Failed { problem: problem.clone() });
+        if let Some(run) = self.runs.last_mut() {
+            run.phase = Phase::Finished;
+        }
+        // For its orders: there is nobody to carry them out.
+        self.out.push(TaskEffect::Fence { run });
+        self.fail_or_cancel(now, problem);
     }
 
     fn lease_expired(&mut self, now: Timestamp, run: RunId) {

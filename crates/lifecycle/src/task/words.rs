@@ -29,6 +29,14 @@ pub enum TaskEvent<'a> {
         /// In the runner's words.
         reason: String,
     },
+    /// The hub cannot give the run what its project says it has to have; it
+    /// never began, and would not begin elsewhere.
+    Unfit {
+        /// Which.
+        run: RunId,
+        /// What is missing.
+        problem: Problem,
+    },
     /// The queue gave up waiting for the runner ([`crate::QueueEffect::Expire`]).
     LeaseExpired {
         /// Which run it held.

@@ -42,6 +42,7 @@ fn about(workers: u32, agents: &[(&str, bool)]) -> About {
         platform: "p".into(),
         workers,
         draining: false,
+        seal_key: None,
         agents: agents.iter().map(agent).collect(),
         checks: Vec::new(),
     }

@@ -38,11 +38,23 @@ fn spec() -> RunSpec {
         model: None,
         mode: Mode::Ask,
         on_timeout: OnTimeout::Proceed,
-        limits: Limits { agent_secs: 1000, setup_secs: 300, answer_secs: 200, stall_secs: 60 },
+        limits: Limits {
+            agent_secs: 1000,
+            setup_secs: 300,
+            answer_secs: 200,
+            stall_secs: 60,
+            budget_micros: None,
+        },
         resume: None,
         git: None,
         attachments: Vec::new(),
         provider: None,
+        fallbacks: Vec::new(),
+        network: Default::default(),
+        walls: Default::default(),
+        secrets: Vec::new(),
+        prices: Vec::new(),
+        spent_micros: 0,
     }
 }
 
@@ -183,7 +195,7 @@ fn question() -> Ask {
 }
 
 fn allow(for_run: bool) -> Answer {
-    Answer::Allow { input: None, for_run }
+    Answer::Allow { input: None, for_run, for_project: false }
 }
 
 #[test]
@@ -729,4 +741,18 @@ fn the_machine_keeps_no_grant_of_its_assignment() {
     let git = Some(pilot_proto::project::GitGrant { username: "git".into(), password });
     let machine = RunMachine::new(Timestamp(0), &RunSpec { git, ..spec() });
     assert!(format!("{machine:?}").contains("git: None"));
+}
+
+#[test]
+fn rules_that_a_person_adds_reach_a_run_that_is_at_work() {
+    let rules = || vec!["example.org".to_owned()];
+    let mut stage = Stage::with_agent(&spec());
+    let told = stage.order(Act::Allow { rules: rules() });
+    assert_eq!(told, [RunEffect::AllowRules { rules: rules() }]);
+    assert_eq!(stage.done(), None, "it was carried out");
+    assert_eq!(stage.order(Act::Allow { rules: Vec::new() }), [], "nothing is nothing");
+    assert_eq!(stage.done(), None);
+    stage.order(Act::Stop);
+    assert_eq!(stage.order(Act::Allow { rules: rules() }), []);
+    assert_eq!(stage.done(), Some(Code::Precondition), "its processes reach nothing any more");
 }

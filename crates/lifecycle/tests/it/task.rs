@@ -277,6 +277,21 @@ fn a_declined_run_goes_back_to_the_queue_with_its_orders() {
 }
 
 #[test]
+fn a_run_that_cannot_be_given_what_it_needs_fails_the_task_before_it_begins() {
+    let problem = || Problem::new(Code::Precondition, "The secret `npm` is not here.");
+    let mut desk = Desk::new(false);
+    desk.lease();
+    let unfit = TaskEvent::Unfit { run: run(1), problem: problem() };
+    assert_eq!(desk.tell(unfit), [TaskEffect::Fence { run: run(1) }], "it waits for no other");
+    assert_eq!(desk.state(), &TaskState::Failed { problem: problem() });
+    assert_eq!(desk.machine.lease(), None);
+    // One that has begun was given what it needs.
+    let mut desk = Desk::at_work(false);
+    assert_eq!(desk.tell(TaskEvent::Unfit { run: run(1), problem: problem() }), []);
+    assert!(desk.machine.lease().is_some());
+}
+
+#[test]
 fn a_run_that_its_runner_lost_fails_the_task() {
     let mut desk = Desk::at_work(false);
     desk.tell(TaskEvent::RunLost { run: run(1) });

@@ -42,6 +42,7 @@ pub(crate) fn greeting() -> Greeting {
         platform: "linux x86_64".into(),
         workers: 4,
         draining: false,
+        seal_key: None,
         agents: vec![],
         checks: Vec::new(),
     };

@@ -1,7 +1,7 @@
 //! Who is asking, and what a hub is set up with.
 
 use super::Role;
-use crate::project::{ForgeKind, ProviderKind};
+use crate::project::{ForgeKind, OauthLogin, ProviderKind, ProviderLogin};
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,10 +61,17 @@ pub struct NewProvider {
     /// Somewhere else than the vendor's own endpoint.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// Key.
+    /// Key; empty for a local server that wants none.
     #[serde(with = "secret::in_clear")]
     #[ts(as = "String")]
     pub key: Secret,
+    /// How it is shown the key.
+    #[serde(default)]
+    #[ts(optional, as = "Option<ProviderLogin>")]
+    pub login: ProviderLogin,
+    /// How the key, which is an OAuth access token then, is renewed.
+    #[serde(default)]
+    pub oauth: Option<OauthLogin>,
 }
 
 /// Where a hub keeps tokens and keys.

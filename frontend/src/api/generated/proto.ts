@@ -26,6 +26,10 @@ workers: number,
  */
 draining: boolean,
 /**
+ * Its X25519 public key, in hex: secrets for its runs are sealed to it.
+ */
+seal_key: string | null,
+/**
  * Agents found.
  */
 agents: Array<AgentFound>,
@@ -57,6 +61,19 @@ version: string | null,
 problem: string | null, };
 
 /**
+ * Hosts to add to a project's policy.
+ */
+export type AllowHosts = {
+/**
+ * The project.
+ */
+name: string,
+/**
+ * Rules, as in [`NetworkPolicy::allow`].
+ */
+rules: Array<string>, };
+
+/**
  * What a person (or the default on timeout) says to an [`Ask`].
  */
 export type Answer = { "answer": "allow",
@@ -66,8 +83,13 @@ export type Answer = { "answer": "allow",
 input: JsonValue | null,
 /**
  * Permission: also every later ask of this run for the same tool.
+ * Network: always so.
  */
-for_run: boolean, } | { "answer": "deny",
+for_run: boolean,
+/**
+ * Network: also every later run of the project.
+ */
+for_project?: boolean, } | { "answer": "deny",
 /**
  * Told to the agent.
  */
@@ -95,8 +117,13 @@ item: InboxId, } & ({ "answer": "allow",
 input: JsonValue | null,
 /**
  * Permission: also every later ask of this run for the same tool.
+ * Network: always so.
  */
-for_run: boolean, } | { "answer": "deny",
+for_run: boolean,
+/**
+ * Network: also every later run of the project.
+ */
+for_project?: boolean, } | { "answer": "deny",
 /**
  * Told to the agent.
  */
@@ -128,6 +155,23 @@ decider: Decider,
 at: Timestamp, };
 
 /**
+ * A limit that applies.
+ */
+export type AppliedLimit = {
+/**
+ * To what.
+ */
+what: Limited,
+/**
+ * In the unit of its field in [`WallLimits`].
+ */
+value: number,
+/**
+ * By which means.
+ */
+means: LimitMeans, };
+
+/**
  * What is asked.
  */
 export type Ask = { "kind": "question",
@@ -150,7 +194,31 @@ summary: string, } | { "kind": "plan",
 /**
  * The plan (Markdown).
  */
-plan: string, } | { "kind": "interrupted" };
+plan: string, } | { "kind": "interrupted" } | { "kind": "network",
+/**
+ * The name, or the address where there is none.
+ */
+host: string,
+/**
+ * The port.
+ */
+port: number,
+/**
+ * The command that tried, where it is known.
+ */
+process: string | null,
+/**
+ * Why it was refused, in words.
+ */
+because: string, } | { "kind": "budget",
+/**
+ * What was spent, in millionths of a US dollar.
+ */
+spent_micros: number,
+/**
+ * What may be.
+ */
+budget_micros: number, };
 
 /**
  * A file that an agent is given with a task.
@@ -316,6 +384,11 @@ export type Decider = { "by": "person",
 name: string, } | { "by": "timeout" } | { "by": "policy" };
 
 /**
+ * The wire format of a call.
+ */
+export type Dialect = "anthropic" | "responses" | "chat" | "gemini" | "ollama" | "unknown";
+
+/**
  * One side of a row that differs.
  */
 export type DiffCell = {
@@ -402,6 +475,11 @@ added: number,
  * Lines removed, where they can be counted.
  */
 removed: number, };
+
+/**
+ * Through which door of the gate something was tried.
+ */
+export type Door = "connect" | "http" | "tls" | "tcp" | "dns" | "git" | "unknown";
 
 /**
  * One file, side by side.
@@ -532,6 +610,11 @@ run: RunId, } | { "type": "unwatch",
  * Which.
  */
 watch: number, };
+
+/**
+ * How the gate treats what no rule names.
+ */
+export type GateMode = "enforce" | "learn" | "off" | "unknown";
 
 /**
  * Tasks of which one will be kept: best of N.
@@ -841,7 +924,11 @@ code: number | null,
 /**
  * The signal.
  */
-signal: number | null, } | { "type": "snapshot" } & SnapshotDelta | { "type": "order_done",
+signal: number | null, } | { "type": "snapshot" } & SnapshotDelta | { "type": "walls" } & WallsReport | { "type": "network" } & NetworkDecision | { "type": "network_ended" } & NetworkEnd | { "type": "network_lost",
+/**
+ * So many decisions were not written down.
+ */
+decisions: number, } | { "type": "model_called" } & ModelCall | { "type": "order_done",
 /**
  * Which.
  */
@@ -984,6 +1071,16 @@ event: JournalEvent, };
 export type JsonValue = number | string | boolean | Array<JsonValue> | { [key in string]: JsonValue } | null;
 
 /**
+ * By which means a limit holds.
+ */
+export type LimitMeans = "cgroup_v2" | "cgroup_v1" | "rlimit" | "tmpfs" | "watched" | "engine" | "unknown";
+
+/**
+ * What is limited.
+ */
+export type Limited = "memory" | "pids" | "cpu" | "disk" | "file" | "tmp" | "open_files" | "unknown";
+
+/**
  * Bounds of one run. Every wait of a run has one of these as its deadline.
  */
 export type Limits = {
@@ -1002,7 +1099,12 @@ answer_secs: number,
 /**
  * Seconds without a sign of the agent after which a run is called stalled.
  */
-stall_secs: number, };
+stall_secs: number,
+/**
+ * What the task's calls to models may cost, in millionths of a US dollar;
+ * none: as much as it takes.
+ */
+budget_micros: number | null, };
 
 /**
  * How busy a machine is.
@@ -1156,6 +1258,72 @@ text: string, };
 export type Mode = "auto" | "ask" | "plan";
 
 /**
+ * One call of an agent to a model. Never what was said in it.
+ */
+export type ModelCall = {
+/**
+ * Our name for the provider that answered.
+ */
+provider: string,
+/**
+ * In which format.
+ */
+dialect: Dialect,
+/**
+ * The model, as the answer names it, or as it was asked for.
+ */
+model: string,
+/**
+ * HTTP status that the agent was given.
+ */
+status: number,
+/**
+ * What it used. Cost is by the price table; none where it has no price.
+ */
+usage: Usage,
+/**
+ * Milliseconds to the first byte of the answer.
+ */
+first_ms: number,
+/**
+ * Milliseconds to its last.
+ */
+total_ms: number,
+/**
+ * How many requests were made for it: retries and other providers.
+ */
+attempts: number,
+/**
+ * Why it did not work out, in one line.
+ */
+problem?: string | null, };
+
+/**
+ * What a model costs, in millionths of a US dollar for a million tokens.
+ */
+export type ModelPrice = {
+/**
+ * The model's name, or its beginning and `*`. The longest that fits counts.
+ */
+model: string,
+/**
+ * For tokens read.
+ */
+input: number,
+/**
+ * For tokens written.
+ */
+output: number,
+/**
+ * For tokens read from the provider's cache.
+ */
+cache_read: number,
+/**
+ * For tokens written to the provider's cache.
+ */
+cache_write: number, };
+
+/**
  * A point of a run that a person may want to go back to.
  */
 export type Moment = {
@@ -1232,7 +1400,173 @@ name: string, };
 /**
  * Why a person is needed, in one word.
  */
-export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "takeover" | "unknown";
+export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "network" | "takeover" | "unknown";
+
+/**
+ * What a run tried to reach.
+ */
+export type NetworkAudit = {
+/**
+ * Which run; none where there was none yet.
+ */
+run: RunId | null,
+/**
+ * Its walls; none where it has none yet.
+ */
+walls: WallsReport | null,
+/**
+ * What it tried, oldest first: the last [`NetworkAudit::MAX_TRIES`].
+ */
+tries: Array<NetworkTry>,
+/**
+ * Decisions before those, and those that were not written down.
+ */
+lost: number,
+/**
+ * The policy it began with.
+ */
+policy: NetworkPolicy,
+/**
+ * A policy that would let through what was tried, as narrow as it can be
+ * told; none where nothing was tried.
+ */
+proposal: NetworkPolicy | null,
+/**
+ * Its calls to models, oldest first: the last [`NetworkAudit::MAX_TRIES`].
+ */
+calls: Array<ModelCall>, };
+
+/**
+ * What the gate decided on one connection, request or look-up.
+ */
+export type NetworkDecision = {
+/**
+ * Counts the run's decisions, from 1; [`NetworkEnd`] names it.
+ */
+id: number,
+/**
+ * The name, or the address where there is no name; lower case.
+ */
+host: string,
+/**
+ * 0 for a look-up.
+ */
+port: number,
+/**
+ * How it came.
+ */
+door: Door,
+/**
+ * `GET`, `CONNECT`, …, where it can be seen.
+ */
+method?: string | null,
+/**
+ * Path without its query, for plain HTTP and git.
+ */
+path?: string | null,
+/**
+ * The command that asked, where it is known.
+ */
+process?: string | null,
+/**
+ * It may pass.
+ */
+allowed: boolean,
+/**
+ * The rule, preset or reason that decided, in words.
+ */
+because: string,
+/**
+ * So many alike were decided since the last that was written down, this
+ * one included.
+ */
+count: number, };
+
+/**
+ * A connection that was allowed has ended.
+ */
+export type NetworkEnd = {
+/**
+ * Which decision let it through.
+ */
+id: number,
+/**
+ * Bytes from the run to the outside.
+ */
+sent: number,
+/**
+ * Bytes from the outside to the run.
+ */
+received: number,
+/**
+ * Milliseconds it lasted.
+ */
+ms: number,
+/**
+ * Why it came to nothing.
+ */
+problem?: Problem | null, };
+
+/**
+ * What a project's runs may reach. By default nothing but the package
+ * registries and the project's own forge.
+ */
+export type NetworkPolicy = {
+/**
+ * How the gate treats what no rule names.
+ */
+gate: GateMode,
+/**
+ * Ready-made sets of rules.
+ */
+presets: Array<NetworkPreset>,
+/**
+ * One host each: `[http://|https://]PATTERN[:PORT][/PATH]`. `PATTERN` is a
+ * name, `*.` and a name (any name below it, not itself), an address or a
+ * network in CIDR notation. Without a port: 80 and 443. A path needs
+ * `http://`, and everything below it is allowed. A private address is
+ * reached only by a rule that names it or its host.
+ */
+allow: Array<string>,
+/**
+ * As `allow`, and stronger than it and the presets.
+ */
+deny: Array<string>, };
+
+/**
+ * A ready-made set of rules.
+ */
+export type NetworkPreset = "npm" | "crates" | "pypi" | "debian" | "go" | "forge" | "unknown";
+
+/**
+ * Which run's network.
+ */
+export type NetworkQuery = {
+/**
+ * The task.
+ */
+task: TaskId,
+/**
+ * One of its runs; none: the latest.
+ */
+run?: RunId | null, };
+
+/**
+ * One try, and its end.
+ */
+export type NetworkTry = {
+/**
+ * When.
+ */
+at: Timestamp,
+/**
+ * What was decided.
+ */
+decision: NetworkDecision,
+/**
+ * How it ended; none while it is open, and where nothing was opened.
+ */
+end: NetworkEnd | null, };
 
 /**
  * A file to keep.
@@ -1324,9 +1658,30 @@ kind: ProviderKind,
  */
 base_url?: string | null,
 /**
- * Key.
+ * Key; empty for a local server that wants none.
  */
-key: string, };
+key: string,
+/**
+ * How it is shown the key.
+ */
+login?: ProviderLogin,
+/**
+ * How the key, which is an OAuth access token then, is renewed.
+ */
+oauth?: OauthLogin | null, };
+
+/**
+ * A secret to keep, or a new value for one.
+ */
+export type NewSecret = {
+/**
+ * Its name: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+ */
+name: string,
+/**
+ * Its value, or where to find it.
+ */
+source: SecretSource, };
 
 /**
  * How long a sign-in code lives.
@@ -1435,6 +1790,28 @@ batch?: NewBatch | null, };
 export type Nothing = Record<symbol, never>;
 
 /**
+ * An OAuth login that has to be renewed (RFC 6749 §6). Its access token is
+ * the grant's `key`.
+ */
+export type OauthLogin = {
+/**
+ * Where it is renewed.
+ */
+token_url: string,
+/**
+ * Who we are to it.
+ */
+client_id: string,
+/**
+ * What it is renewed with.
+ */
+refresh_token: string,
+/**
+ * When the access token ends; none: it is renewed when it is refused.
+ */
+expires_at?: Timestamp | null, };
+
+/**
  * What happens when nobody answers in time. The decision is journalled.
  */
 export type OnTimeout = "proceed" | "pause" | "cancel";
@@ -1509,6 +1886,15 @@ export type PreferenceKey = {
 key: string, };
 
 /**
+ * Prices of models.
+ */
+export type Prices = {
+/**
+ * At most [`Prices::MAX`].
+ */
+prices: Array<ModelPrice>, };
+
+/**
  * A failure as a person sees it: what happened, and what to do.
  */
 export type Problem = {
@@ -1552,7 +1938,19 @@ agent: string,
 /**
  * Shell command lines run in the fresh clone before the agent, in order.
  */
-setup: Array<string>, };
+setup: Array<string>,
+/**
+ * What its runs may reach.
+ */
+network: NetworkPolicy,
+/**
+ * How its runs are kept apart from the machine.
+ */
+walls: WallsWish,
+/**
+ * Secrets that its runs may use.
+ */
+secrets: Array<SecretUse>, };
 
 /**
  * A model provider as a console sees it; the key stays in the hub.
@@ -1569,12 +1967,21 @@ kind: ProviderKind,
 /**
  * Somewhere else than the vendor's own endpoint.
  */
-base_url: string | null, };
+base_url: string | null,
+/**
+ * How it is shown the key.
+ */
+login: ProviderLogin, };
 
 /**
  * The model APIs an agent can be pointed at.
  */
-export type ProviderKind = "anthropic";
+export type ProviderKind = "anthropic" | "openai" | "gemini" | "ollama";
+
+/**
+ * How a provider wants to be shown the key.
+ */
+export type ProviderLogin = "key" | "bearer";
 
 /**
  * A pull request on a forge.
@@ -1838,6 +2245,105 @@ task: TaskId,
  * What.
  */
 text: string, };
+
+/**
+ * How a secret reaches the processes of a run.
+ */
+export type SecretDelivery = { "how": "environment",
+/**
+ * Its name: `[A-Za-z_][A-Za-z0-9_]*`.
+ */
+variable: string, } | { "how": "file",
+/**
+ * Where, relative to the run's directory of secrets: no `..`, no
+ * leading `/`.
+ */
+path: string,
+/**
+ * Unix permissions (`0o400` and the like); none: readable by the
+ * run's user alone.
+ */
+mode?: number | null, } | { "how": "file_descriptor" };
+
+/**
+ * Where a secret's value comes from, without the value.
+ */
+export type SecretOrigin = { "from": "own" } | { "from": "vault",
+/**
+ * Our name for the Vault.
+ */
+vault: string,
+/**
+ * The secrets engine's mount path: `secret`.
+ */
+mount: string,
+/**
+ * The secret's path in it: `team/app`.
+ */
+path: string,
+/**
+ * The key within the secret's data.
+ */
+field: string, };
+
+/**
+ * A secret as a console sees it: everything but its value.
+ */
+export type SecretSeen = {
+/**
+ * Its name.
+ */
+name: string,
+/**
+ * Where its value comes from.
+ */
+origin: SecretOrigin,
+/**
+ * When the value, or where it comes from, was set last.
+ */
+rotated_at: Timestamp,
+/**
+ * Names of the projects that use it, sorted.
+ */
+used_by: Array<string>, };
+
+/**
+ * A value for a secret, or where to find it.
+ */
+export type SecretSource = { "from": "value",
+/**
+ * What nobody is to see.
+ */
+value: string, } | { "from": "vault",
+/**
+ * Our name for the Vault.
+ */
+vault: string,
+/**
+ * The secrets engine's mount path: `secret`.
+ */
+mount: string,
+/**
+ * The secret's path in it: `team/app`.
+ */
+path: string,
+/**
+ * The key within the secret's data.
+ */
+field: string, };
+
+/**
+ * A secret that a project uses, by name.
+ */
+export type SecretUse = {
+/**
+ * The secret's name.
+ */
+name: string,
+/**
+ * How a run gets it.
+ */
+delivery: SecretDelivery, };
 
 /**
  * Comments on a change.
@@ -2509,6 +3015,80 @@ cache_write_tokens: number,
  */
 cost_micros: number | null, };
 
+/**
+ * What a run may use up. A limit that is `None` is not set.
+ */
+export type WallLimits = {
+/**
+ * Memory of all its processes together, in MiB.
+ */
+memory_mb: number | null,
+/**
+ * Processes and threads at one moment.
+ */
+pids: number | null,
+/**
+ * Processor time, in percent of one core: 200 is two cores.
+ */
+cpu_percent: number | null,
+/**
+ * What it may write into its own directories (tree, home, temporary
+ * files) on top of what was there when the walls were raised, in MiB.
+ */
+disk_mb: number | null,
+/**
+ * The largest single file, in MiB.
+ */
+file_mb: number | null,
+/**
+ * `/tmp`, `/var/tmp` and `/dev/shm` in memory, each, in MiB.
+ */
+tmp_mb: number | null,
+/**
+ * Open files of one process.
+ */
+open_files: number | null, };
+
+/**
+ * How a run is kept apart from the machine.
+ */
+export type WallsKind = "auto" | "bubblewrap" | "landlock" | "container" | "off" | "unknown";
+
+/**
+ * The walls that a run really has.
+ */
+export type WallsReport = {
+/**
+ * Never [`WallsKind::Auto`] in a report of a run.
+ */
+kind: WallsKind,
+/**
+ * What holds: sentences for a person.
+ */
+holds: Array<string>,
+/**
+ * What does not hold, and why: sentences for a person.
+ */
+lacks: Array<string>,
+/**
+ * The limits that apply. What was wished and is not here does not apply,
+ * and is named in `lacks`.
+ */
+limits: Array<AppliedLimit>, };
+
+/**
+ * What a project wants of the walls.
+ */
+export type WallsWish = {
+/**
+ * Which kind.
+ */
+kind: WallsKind,
+/**
+ * What the run may use up.
+ */
+limits: WallLimits, };
+
 /** Every command of a hub, by name. */
 export type Commands = {
   /** Who am I, and which hub is this? */
@@ -2533,6 +3113,8 @@ export type Commands = {
   task_diff_file: { request: FileQuery; response: FileDiff };
   /** The points of a run that a person may want to go back to. */
   task_moments: { request: MomentsQuery; response: Moments };
+  /** What a run tried to reach, what became of it, and a policy that would have let it. */
+  task_network: { request: NetworkQuery; response: NetworkAudit };
   /** Tells the agent something: queued while it works, a new run when it is done. */
   task_say: { request: Say; response: Task };
   /** Stops the agent's turn and keeps its session. */
@@ -2567,6 +3149,8 @@ export type Commands = {
   project_add: { request: Project; response: Project };
   /** Lists projects. */
   project_list: { request: Nothing; response: Array<Project> };
+  /** Adds hosts to what a project's runs may reach, also those at work. */
+  project_allow: { request: AllowHosts; response: Project };
   /** Removes a project that has no task under way. */
   project_remove: { request: Named; response: Nothing };
   /** Adds or changes a forge; its token is checked first. */
@@ -2581,6 +3165,16 @@ export type Commands = {
   provider_list: { request: Nothing; response: Array<Provider> };
   /** Removes a model provider and its key. */
   provider_remove: { request: Named; response: Nothing };
+  /** Keeps a secret that projects may use, or gives it a new value. */
+  secret_set: { request: NewSecret; response: SecretSeen };
+  /** Lists secrets, without their values. */
+  secret_list: { request: Nothing; response: Array<SecretSeen> };
+  /** Removes a secret that no project uses. */
+  secret_remove: { request: Named; response: Nothing };
+  /** The prices of models that go before the built-in ones. */
+  price_list: { request: Nothing; response: Prices };
+  /** Sets them, all at once. */
+  price_set: { request: Prices; response: Prices };
   /** Makes a single-use code that enrols one runner. */
   join_code_new: { request: NewJoinCode; response: NewJoinCodeMade };
   /** Lists runners. */
@@ -2610,6 +3204,7 @@ export const ROUTES = {
   task_diff: { method: "GET", path: "/api/tasks/{task}/diff", role: "viewer" },
   task_diff_file: { method: "GET", path: "/api/tasks/{task}/diff/file", role: "viewer" },
   task_moments: { method: "GET", path: "/api/tasks/{task}/moments", role: "viewer" },
+  task_network: { method: "GET", path: "/api/tasks/{task}/network", role: "viewer" },
   task_say: { method: "POST", path: "/api/tasks/{task}/say", role: "operator" },
   task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
@@ -2627,6 +3222,7 @@ export const ROUTES = {
   inbox_answer: { method: "POST", path: "/api/inbox/{item}", role: "approver" },
   project_add: { method: "POST", path: "/api/projects", role: "admin" },
   project_list: { method: "GET", path: "/api/projects", role: "viewer" },
+  project_allow: { method: "POST", path: "/api/projects/{name}/allow", role: "admin" },
   project_remove: { method: "DELETE", path: "/api/projects/{name}", role: "admin" },
   forge_add: { method: "POST", path: "/api/forges", role: "admin" },
   forge_list: { method: "GET", path: "/api/forges", role: "viewer" },
@@ -2634,6 +3230,11 @@ export const ROUTES = {
   provider_add: { method: "POST", path: "/api/providers", role: "admin" },
   provider_list: { method: "GET", path: "/api/providers", role: "viewer" },
   provider_remove: { method: "DELETE", path: "/api/providers/{name}", role: "admin" },
+  secret_set: { method: "POST", path: "/api/secrets", role: "admin" },
+  secret_list: { method: "GET", path: "/api/secrets", role: "viewer" },
+  secret_remove: { method: "DELETE", path: "/api/secrets/{name}", role: "admin" },
+  price_list: { method: "GET", path: "/api/prices", role: "viewer" },
+  price_set: { method: "POST", path: "/api/prices", role: "admin" },
   join_code_new: { method: "POST", path: "/api/runners/join-codes", role: "admin" },
   runner_list: { method: "GET", path: "/api/runners", role: "viewer" },
   runner_revoke: { method: "POST", path: "/api/runners/{runner}/revoke", role: "admin" },

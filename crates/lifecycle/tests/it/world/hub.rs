@@ -471,6 +471,7 @@ fn about(workers: u32) -> About {
         platform: "test".into(),
         workers,
         draining: false,
+        seal_key: None,
         agents: vec![
             agent("scripted", None),
             agent("another", None),
@@ -505,6 +506,12 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         git: None,
         attachments: Vec::new(),
         provider: None,
+        fallbacks: Vec::new(),
+        network: Default::default(),
+        walls: Default::default(),
+        secrets: Vec::new(),
+        prices: Vec::new(),
+        spent_micros: 0,
     }
 }
 

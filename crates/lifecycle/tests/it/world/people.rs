@@ -32,7 +32,13 @@ impl World {
             model: None,
             mode,
             on_timeout,
-            limits: Limits { agent_secs: 900, setup_secs: 300, answer_secs: 150, stall_secs: 100 },
+            limits: Limits {
+                agent_secs: 900,
+                setup_secs: 300,
+                answer_secs: 150,
+                stall_secs: 100,
+                budget_micros: None,
+            },
             issue: None,
             branch: format!("pilot/{id}"),
             state: TaskState::Queued,
@@ -136,8 +142,8 @@ impl World {
             _ => InboxId(self.id()),
         };
         let answer = match self.dice.below(5) {
-            0 => Answer::Allow { input: None, for_run: false },
-            1 => Answer::Allow { input: None, for_run: true },
+            0 => Answer::ALLOW,
+            1 => Answer::Allow { input: None, for_run: true, for_project: false },
             2 => Answer::Deny { reason: "no".into() },
             3 => Answer::Say { text: "that one".into() },
             _ => Answer::End,
@@ -161,11 +167,7 @@ impl World {
             .collect();
         for (task, item) in open {
             // Whatever is asked, one of these fits it.
-            for answer in [
-                Answer::Allow { input: None, for_run: false },
-                Answer::Say { text: "that one".into() },
-                Answer::End,
-            ] {
+            for answer in [Answer::ALLOW, Answer::Say { text: "that one".into() }, Answer::End] {
                 let event = TaskEvent::Answer { item, answer, who: "somebody".into() };
                 self.tell_task(task, event);
             }

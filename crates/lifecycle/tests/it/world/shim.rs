@@ -141,6 +141,10 @@ impl World {
                 }
             }
             RunEffect::StopAgent => self.agent_will(machine, run, epoch, 10_000, exited(None)),
+            // Its walls are not part of this world.
+            RunEffect::AllowHost { .. }
+            | RunEffect::AllowRules { .. }
+            | RunEffect::RaiseBudget { .. } => {}
             RunEffect::Done => {
                 self.machines[machine].shims.remove(&run);
             }
@@ -274,6 +278,9 @@ impl World {
             | RunEffect::TellAgent { .. }
             | RunEffect::InterruptAgent
             | RunEffect::AnswerAgent { .. }
+            | RunEffect::AllowHost { .. }
+            | RunEffect::AllowRules { .. }
+            | RunEffect::RaiseBudget { .. }
             | RunEffect::EndAgent
             | RunEffect::StopAgent
             | RunEffect::Done => return,
