@@ -11,6 +11,18 @@ use std::path::Path;
 /// The marker by which a run's processes are found again.
 pub const RUN_VARIABLE: &str = "PILOTHOUSE_RUN";
 
+/// Variables that lead programs to a proxy.
+pub const PROXIES: &[&str] = &[
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
+
 /// Variables of the runner's own environment that a child may need to reach
 /// the network at all. Passed on only where the caller's map has them.
 pub const PASSED: &[&str] = &[

@@ -24,6 +24,15 @@ impl Process {
         Self::of(std::process::id())
     }
 
+    /// Asks it and its process group to end (`TERM`). Does nothing once it is gone.
+    pub fn ask_to_end(self) {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| self.is_alive()) {
+            // It may end in this very moment.
+            rustix::process::kill_process_group(pid, rustix::process::Signal::TERM).ok();
+        }
+    }
+
     /// True while it lives; a zombie does not.
     pub fn is_alive(self) -> bool {
         Seen::of(self.pid).is_some_and(|seen| seen.process == self && !seen.is_zombie())

@@ -1,8 +1,10 @@
 //! Starting a run's processes: in a process group of their own, with nothing
-//! of our environment, with pipes for all three streams.
+//! of our environment, with pipes for all three streams. Here without walls;
+//! `Walls::spawn` starts them inside.
 
 use crate::environment::Environment;
 use crate::process::Process;
+use crate::walls::Inner;
 use pilot_proto::{Code, Problem};
 use std::ffi::OsString;
 use std::io;
@@ -49,6 +51,14 @@ pub enum SpawnError {
         /// What the system said.
         source: io::Error,
     },
+    /// The init of the walls does not answer.
+    #[error("`{program}` did not start: the walls do not answer")]
+    Walls {
+        /// Which.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl SpawnError {
@@ -60,7 +70,7 @@ impl SpawnError {
                     .hint("Install it on the runner, where the runner's `PATH` finds it.")
             }
             Self::Directory { .. } => Problem::new(Code::WorkspaceFailed, format!("{self}.")),
-            Self::Start { source, .. } => {
+            Self::Start { source, .. } | Self::Walls { source, .. } => {
                 Problem::new(Code::WorkspaceFailed, format!("{self}: {source}."))
             }
         }
@@ -100,13 +110,36 @@ pub struct Agent {
     /// Who it is: for the ledger and for [`crate::kill_run`]. Also the number
     /// of its process group.
     pub process: Process,
-    child: Child,
+    life: Life,
+}
+
+/// By whom its end is told.
+#[derive(Debug)]
+enum Life {
+    /// The system: it is our child.
+    Child(Child),
+    /// The init of the walls.
+    Inside(Inner),
 }
 
 impl Agent {
+    pub(crate) fn inside(
+        stdin: ChildStdin,
+        stdout: ChildStdout,
+        stderr: ChildStderr,
+        process: Process,
+        inner: Inner,
+    ) -> Self {
+        let (stdin, stdout, stderr) = (Some(stdin), Some(stdout), Some(stderr));
+        Self { stdin, stdout, stderr, process, life: Life::Inside(inner) }
+    }
+
     /// Waits for its end. Cancel-safe; can be asked again.
     pub async fn wait(&mut self) -> io::Result<Exit> {
-        self.child.wait().await.map(Exit::from)
+        match &mut self.life {
+            Life::Child(child) => child.wait().await.map(Exit::from),
+            Life::Inside(inner) => inner.wait().await,
+        }
     }
 }
 
@@ -145,6 +178,6 @@ pub fn spawn(launch: &Launch) -> Result<Agent, SpawnError> {
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
         process,
-        child,
+        life: Life::Child(child),
     })
 }

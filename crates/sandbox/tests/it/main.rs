@@ -2,7 +2,11 @@
 
 mod death;
 mod environment;
+mod escape;
+mod limits;
 mod spawn;
+mod survivors;
+mod walls;
 
 use pilot_proto::RunId;
 use pilot_sandbox::{Agent, Environment, Launch, Process, Surroundings};
