@@ -8,7 +8,7 @@
 use crate::SecretsError;
 use crate::document::Document;
 use crate::keep::Entries;
-use crate::private_file::{Place, private_directory, read_private, write_private};
+use crate::private_file::{Place, open_private, write_private};
 use pilot_proto::Secret;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,12 +25,9 @@ impl CredentialFile {
     /// Reads the file; one that is not there is an empty one. Makes the
     /// directory, and takes others' rights from the file.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
-        if let Some(directory) = path.parent() {
-            private_directory(directory)?;
-        }
-        let (document, tightened) = match read_private(path)? {
+        let (document, tightened) = match open_private(path)? {
             None => (Document::empty(), false),
-            Some((text, tightened)) => (Document::parse(&text).map_err(damaged(path))?, tightened),
+            Some(found) => (Document::parse(&found.text).map_err(damaged(path))?, found.tightened),
         };
         Ok(Self { path: path.to_owned(), document, tightened })
     }

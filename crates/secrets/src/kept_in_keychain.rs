@@ -8,7 +8,7 @@
 use crate::SecretsError;
 use crate::keep::Entries;
 use crate::keychain::{Keychain, KeychainState};
-use crate::private_file::{Place, private_directory, read_private, write_private};
+use crate::private_file::{Place, open_private, write_private};
 use pilot_proto::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -38,11 +38,8 @@ impl KeptInKeychain {
             KeychainState::Works => {}
             state => return Err(SecretsError::Keychain { doing: "used", state }),
         }
-        if let Some(directory) = path.parent() {
-            private_directory(directory)?;
-        }
-        let index = match read_private(path)? {
-            Some((text, _)) => serde_json::from_str(&text).map_err(|error| {
+        let index = match open_private(path)? {
+            Some(found) => serde_json::from_str(&found.text).map_err(|error| {
                 SecretsError::Damaged { path: path.to_owned(), why: error.to_string() }
             })?,
             None => {

@@ -8,11 +8,13 @@
 
 pub mod compare;
 pub mod credential_file;
+pub mod grant;
 pub mod keep;
 pub mod keychain;
 pub mod owner_token;
 pub mod redactor;
 pub mod sealed_file;
+pub mod vault;
 
 mod document;
 mod kept_in_keychain;
@@ -20,6 +22,7 @@ mod private_file;
 
 pub use compare::same_secret;
 pub use credential_file::CredentialFile;
+pub use grant::{GrantContext, GrantError, RunnerKey};
 pub use keep::{CredentialStore, Entries, Keep, Opened};
 pub use keychain::{Keychain, KeychainState};
 pub use owner_token::{OwnerToken, owner_token};

@@ -125,6 +125,22 @@ pub(crate) fn private_directory(path: &Path) -> Result<bool, SecretsError> {
         .map_err(|source| SecretsError::Directory { path: path.to_owned(), source })
 }
 
+/// What a private file holds.
+pub(crate) struct PrivateText {
+    pub(crate) text: String,
+    /// It was open to others; it no longer is.
+    pub(crate) tightened: bool,
+}
+
+/// Reads a file that should be private, in a directory that is made private (or
+/// made at all) first. None if there is no such file.
+pub(crate) fn open_private(path: &Path) -> Result<Option<PrivateText>, SecretsError> {
+    if let Some(directory) = path.parent() {
+        private_directory(directory)?;
+    }
+    Ok(read_private(path)?.map(|(text, tightened)| PrivateText { text, tightened }))
+}
+
 /// Reads a file that should be private, and takes group's and others' rights
 /// from it. None if there is none; true if it had to be tightened.
 pub(crate) fn read_private(path: &Path) -> Result<Option<(String, bool)>, SecretsError> {

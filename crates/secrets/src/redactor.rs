@@ -1,24 +1,35 @@
-//! Keeps exact secret values out of everything that is written down.
+//! Keeps secrets out of everything that is written down: those that were
+//! granted, by their exact values in all the forms that programs write them in,
+//! and others by what they look like.
 //!
-//! What is looked for are the forms of [`forms`]: the value itself and its
-//! usual encodings. Everything that any form covers is taken out, also where
-//! two overlap. **Invariant:** what comes out does not depend on how the bytes
-//! were cut into pieces on the way in.
+//! What is looked for are the forms of [`forms`] and the rules of `rules`.
+//! Everything that any form covers is taken out, also where two overlap.
+//! **Invariant:** what comes out does not depend on how the bytes were cut into
+//! pieces on the way in.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use engine::Engine;
 use pilot_proto::Secret;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+mod engine;
+mod exact;
 pub mod forms;
+mod grams;
+mod rules;
 mod stream;
 
 pub use stream::RedactedStream;
 
-/// A secret and what stands in its place: `[redacted:NAME]`.
+/// What stands in a secret's place: `[redacted:NAME]`, with the name that it
+/// was granted under, or the rule's. No angle brackets: HTML and Markdown, in
+/// which pull requests are written, would swallow them.
+pub fn marker(name: &str) -> String {
+    format!("[redacted:{name}]")
+}
+
+/// A secret and what stands in its place.
 #[derive(Debug, Clone)]
 pub struct NamedSecret {
     /// Shown in place of the value.
@@ -27,53 +38,37 @@ pub struct NamedSecret {
     pub value: Secret,
 }
 
-/// Finds secrets in all the forms they take. Cheap to clone; clones share the
-/// counters. Without secrets it costs nothing.
+/// Finds secrets. Cheap to clone; clones share the counters.
 #[derive(Debug, Clone)]
 pub struct Redactor {
     /// None if there is nothing to look for.
-    patterns: Option<Arc<Patterns>>,
+    engine: Option<Arc<Engine>>,
     too_short: Arc<[String]>,
-}
-
-/// What is looked for. `automaton` and `forms` have the same order.
-struct Patterns {
-    automaton: AhoCorasick,
-    forms: Vec<Form>,
-    /// Indices into `forms`, sorted by their bytes: for finding beginnings.
-    sorted: Vec<usize>,
-    /// True at `256 * first + second` for each pair that a form begins with:
-    /// most places of ordinary output are dismissed by one look.
-    first_pairs: Box<[bool]>,
-    longest: usize,
-    secrets: Vec<Counted>,
-}
-
-struct Form {
-    text: Vec<u8>,
-    secret: usize,
-}
-
-struct Counted {
-    name: String,
-    marker: String,
-    count: AtomicU64,
 }
 
 impl Redactor {
     /// Values of fewer bytes are not redacted: they would be found everywhere.
     pub const SHORTEST: usize = forms::SHORTEST;
 
-    /// For these secrets.
+    /// For these secrets, and for what looks like one.
     pub fn new(secrets: Vec<NamedSecret>) -> Self {
+        Self::made(secrets, true)
+    }
+
+    /// For these secrets alone. Without any it costs nothing.
+    pub fn exact(secrets: Vec<NamedSecret>) -> Self {
+        Self::made(secrets, false)
+    }
+
+    fn made(secrets: Vec<NamedSecret>, rules: bool) -> Self {
         let (long, short): (Vec<_>, Vec<_>) = secrets
             .into_iter()
             .partition(|secret| secret.value.expose().trim().len() >= Self::SHORTEST);
         let too_short =
             short.into_iter().filter(|secret| !secret.value.is_empty()).map(|secret| secret.name);
         let too_short = too_short.collect();
-        let patterns = (!long.is_empty()).then(|| Arc::new(Patterns::new(&long)));
-        Self { patterns, too_short }
+        let engine = (rules || !long.is_empty()).then(|| Arc::new(Engine::new(&long, rules)));
+        Self { engine, too_short }
     }
 
     /// Names of secrets that are too short to be redacted; the caller says so.
@@ -81,30 +76,37 @@ impl Redactor {
         &self.too_short
     }
 
+    /// Most bytes that a stream holds back for a granted secret that has no
+    /// line breaks in it; each line break may bring its indentation.
+    pub fn longest_form(&self) -> usize {
+        self.engine.as_ref().map_or(0, |engine| engine.longest())
+    }
+
     /// A stream of bytes: each of an agent's outputs has one of its own.
     pub fn stream(&self) -> RedactedStream {
-        RedactedStream::new(self.patterns.clone())
+        RedactedStream::new(self.engine.clone())
     }
 
     /// A whole text.
     pub fn redact_str<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match &self.patterns {
-            Some(patterns) if patterns.automaton.is_match(text) => {
-                let (mut stream, mut out) = (self.stream(), Vec::with_capacity(text.len()));
-                stream.push(text.as_bytes(), &mut out);
-                stream.finish(&mut out);
-                // Forms and markers are whole text, so cutting forms out of
-                // text leaves text, except where two forms overlap inside a
-                // character; then losing that character is right.
-                Cow::Owned(String::from_utf8_lossy(&out).into_owned())
-            }
-            _ => Cow::Borrowed(text),
+        match self.redact_bytes(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            // Forms and markers are whole text, so cutting forms out of text
+            // leaves text, except where two forms overlap inside a character;
+            // then losing that character is right.
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         }
+    }
+
+    /// All of some bytes, text or not.
+    pub fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let redacted = self.engine.as_ref().and_then(|engine| stream::whole(engine, bytes));
+        redacted.map_or(Cow::Borrowed(bytes), Cow::Owned)
     }
 
     /// Every string in a JSON value: values, keys, and numbers that are a secret.
     pub fn redact_json(&self, value: &mut Value) {
-        if self.patterns.is_none() {
+        if self.engine.is_none() {
             return;
         }
         match value {
@@ -141,72 +143,9 @@ impl Redactor {
         }
     }
 
-    /// How often each secret was found so far, by name.
+    /// How often each granted secret was found so far, by name, and then each
+    /// rule that found something.
     pub fn counts(&self) -> Vec<(String, u64)> {
-        let secrets = self.patterns.iter().flat_map(|patterns| &patterns.secrets);
-        secrets.map(|secret| (secret.name.clone(), secret.count.load(Ordering::Relaxed))).collect()
-    }
-}
-
-impl Patterns {
-    fn new(secrets: &[NamedSecret]) -> Self {
-        let mut forms: Vec<Form> = Vec::new();
-        for (secret, named) in secrets.iter().enumerate() {
-            let texts = forms::of(named.value.expose());
-            forms.extend(texts.into_iter().map(|text| Form { text, secret }));
-        }
-        // Overlaps are wanted, so every match counts: the standard kind.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(forms.iter().map(|form| &form.text))
-            .expect("secrets are far below the automaton's limit of 2^31 states");
-        let mut sorted: Vec<usize> = (0..forms.len()).collect();
-        sorted.sort_unstable_by(|a, b| forms[*a].text.cmp(&forms[*b].text));
-        let mut first_pairs = vec![false; 256 * 256].into_boxed_slice();
-        for form in &forms {
-            first_pairs[pair(&form.text)] = true;
-        }
-        let longest = forms.iter().map(|form| form.text.len()).max().unwrap_or(0);
-        let secrets = secrets
-            .iter()
-            .map(|named| Counted {
-                name: named.name.clone(),
-                marker: format!("[redacted:{}]", named.name),
-                count: AtomicU64::new(0),
-            })
-            .collect();
-        Self { automaton, forms, sorted, first_pairs, longest, secrets }
-    }
-
-    /// True if more bytes could make a form out of these.
-    fn is_beginning(&self, bytes: &[u8]) -> bool {
-        let after = self.sorted.partition_point(|form| self.forms[*form].text.as_slice() <= bytes);
-        // What is greater and begins with the bytes is longer than they are,
-        // and the next greater one does if any does.
-        let next = self.sorted.get(after);
-        next.is_some_and(|form| self.forms[*form].text.starts_with(bytes))
-    }
-
-    /// The first place from which on all bytes may be the beginning of a form;
-    /// the end if there is none.
-    fn undecided_from(&self, bytes: &[u8]) -> usize {
-        let from = bytes.len().saturating_sub(self.longest.saturating_sub(1));
-        (from..bytes.len())
-            .find(|at| {
-                let rest = &bytes[*at..];
-                (rest.len() < 2 || self.first_pairs[pair(rest)]) && self.is_beginning(rest)
-            })
-            .unwrap_or(bytes.len())
-    }
-}
-
-fn pair(bytes: &[u8]) -> usize {
-    256 * usize::from(bytes[0]) + usize::from(bytes[1])
-}
-
-impl fmt::Debug for Patterns {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.secrets.iter().map(|secret| &secret.name).collect();
-        f.debug_struct("Patterns").field("names", &names).finish_non_exhaustive()
+        self.engine.as_ref().map(|engine| engine.counts()).unwrap_or_default()
     }
 }

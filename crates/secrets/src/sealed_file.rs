@@ -14,7 +14,7 @@
 use crate::SecretsError;
 use crate::document::Document;
 use crate::keep::Entries;
-use crate::private_file::{Place, private_directory, read_private, write_private};
+use crate::private_file::{Place, open_private, write_private};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -65,11 +65,8 @@ impl SealedFile {
     /// Opens the file, or makes it under this passphrase. Takes a moment, on
     /// purpose.
     pub fn open(path: &Path, passphrase: &Secret) -> Result<Self, SecretsError> {
-        if let Some(directory) = path.parent() {
-            private_directory(directory)?;
-        }
-        match read_private(path)? {
-            Some((text, _)) => Self::unseal(path, &text, passphrase),
+        match open_private(path)? {
+            Some(found) => Self::unseal(path, &found.text, passphrase),
             None => Self::make(path, passphrase),
         }
     }

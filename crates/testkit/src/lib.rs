@@ -2,11 +2,14 @@
 //! private PostgreSQL, a manual clock, and links with faults. Follows the measured facts about the
 //! real things; knows neither hub nor runner.
 
+pub mod canary;
 pub mod claude;
 pub mod clock;
+pub mod escape;
 pub mod faults;
 pub mod forge;
 pub mod git_http;
 pub mod model;
 pub mod postgres;
 pub mod repo;
+pub mod vault;

@@ -11,8 +11,18 @@ use std::fmt::Write;
 /// a secret of that length says little.
 pub const SHORTEST: usize = 6;
 
+/// A way in which a value is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Form {
+    /// The bytes.
+    pub text: Vec<u8>,
+    /// Line breaks may stand anywhere in it: base64 and hexadecimal digits are
+    /// often cut into lines, alone or as part of something longer.
+    pub wraps: bool,
+}
+
 /// All forms of a value, each once. Empty if the value is too short.
-pub fn of(value: &str) -> BTreeSet<Vec<u8>> {
+pub fn of(value: &str) -> BTreeSet<Form> {
     let mut forms = BTreeSet::new();
     // A value that was read from a file often ends with a newline that nobody
     // prints, and one that was piped often has one that nobody kept.
@@ -20,12 +30,51 @@ pub fn of(value: &str) -> BTreeSet<Vec<u8>> {
         if value.len() < SHORTEST {
             continue;
         }
-        forms.insert(value.as_bytes().to_vec());
-        let texts = [json(value), percent(value), base64(value), hexadecimal(value)];
-        forms.extend(texts.into_iter().flatten().map(String::into_bytes));
+        let form = |text: String, wraps| Form { text: text.into_bytes(), wraps };
+        forms.insert(form(value.to_owned(), false));
+        let texts = [json(value), percent(value), shell(value)];
+        forms.extend(texts.into_iter().flatten().map(|text| form(text, false)));
+        let texts = [base64(value), hexadecimal(value)];
+        forms.extend(texts.into_iter().flatten().map(|text| form(text, true)));
     }
-    forms.retain(|form| form.len() >= SHORTEST);
+    forms.retain(|form| form.text.len() >= SHORTEST);
     forms
+}
+
+/// As a shell's word: the inside of single quotes (`'\\''` or `'"'"'` for a
+/// quote), of double quotes, of `$'…'`, and with a backslash before each
+/// letter that means something, as `printf %q` writes it.
+fn shell(value: &str) -> BTreeSet<String> {
+    let before = |means: &dyn Fn(char) -> bool| {
+        let mut out = String::new();
+        for letter in value.chars() {
+            if means(letter) {
+                out.push('\\');
+            }
+            out.push(letter);
+        }
+        out
+    };
+    let plain = |letter: char| letter.is_alphanumeric() || "_-./:=@%+,".contains(letter);
+    let dollar: String = value
+        .chars()
+        .map(|letter| match letter {
+            '\n' => "\\n".to_owned(),
+            '\t' => "\\t".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '\\' | '\'' => format!("\\{letter}"),
+            letter => letter.to_string(),
+        })
+        .collect();
+    BTreeSet::from([
+        value.replace('\'', "'\\''"),
+        value.replace('\'', "'\"'\"'"),
+        before(&|letter| "\"\\$`".contains(letter)),
+        before(&|letter| "\"\\$`!".contains(letter)),
+        before(&|letter| !plain(letter)),
+        before(&|letter| !plain(letter) || "=:@%+,".contains(letter)),
+        dollar,
+    ])
 }
 
 /// As the inside of a JSON string: as most write it, with `\/`, with letters
@@ -128,27 +177,17 @@ fn lower_escapes(text: &str) -> String {
 /// are mixed with its neighbours; what is looked for is what lies between.
 fn base64(value: &str) -> BTreeSet<String> {
     let bytes = value.as_bytes();
-    let mut forms = BTreeSet::new();
-    for engine in [&STANDARD, &URL_SAFE] {
-        let whole = engine.encode(bytes);
-        forms.extend(wrapped(&whole));
-        forms.insert(whole);
-    }
+    let mut forms: BTreeSet<String> =
+        [&STANDARD, &URL_SAFE].map(|engine| engine.encode(bytes)).into();
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-        let whole = engine.encode(bytes);
-        forms.extend(wrapped(&whole));
-        forms.insert(whole);
+        forms.insert(engine.encode(bytes));
         for shift in 0..3 {
             let shifted = engine.encode([vec![0; shift], bytes.to_vec()].concat());
             // Letters that hold a bit of what comes before: 8 bits reach into
             // 2 letters, 16 into 3. The last one is shared unless it is full.
             let first = [0, 2, 3][shift];
             let last = shifted.len() - usize::from(!(shift + bytes.len()).is_multiple_of(3));
-            let between = &shifted[first..last];
-            if shift == 0 {
-                forms.extend(wrapped(between));
-            }
-            forms.insert(between.to_owned());
+            forms.insert(shifted[first..last].to_owned());
         }
     }
     forms
@@ -156,24 +195,5 @@ fn base64(value: &str) -> BTreeSet<String> {
 
 /// In hexadecimal.
 fn hexadecimal(value: &str) -> BTreeSet<String> {
-    let (lower, upper) = (hex::encode(value), hex::encode_upper(value));
-    let mut forms: BTreeSet<String> = wrapped(&lower).chain(wrapped(&upper)).collect();
-    forms.extend([lower, upper]);
-    forms
-}
-
-/// With line breaks, where it is longer than the line of a tool that breaks:
-/// `base64` (76), PEM (64), `xxd -p` (60).
-fn wrapped(text: &str) -> impl Iterator<Item = String> {
-    let widths = [76, 64, 60].into_iter().filter(|width| text.len() > *width);
-    widths.flat_map(|width| {
-        ["\n", "\r\n"].map(|end| {
-            let lines: Vec<&str> = text
-                .as_bytes()
-                .chunks(width)
-                .map(|line| std::str::from_utf8(line).expect("base64 and hex are ASCII"))
-                .collect();
-            lines.join(end)
-        })
-    })
+    BTreeSet::from([hex::encode(value), hex::encode_upper(value)])
 }

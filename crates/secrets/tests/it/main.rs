@@ -1,11 +1,15 @@
 //! Secrets at rest and on their way out.
 
+mod canary;
 mod credential_file;
 mod forms;
+mod grant;
 mod keep;
 mod owner_token;
 mod redactor;
+mod rules;
 mod sealed_file;
+mod vault;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
