@@ -7,7 +7,7 @@ use pilot_sandbox::{Environment, Exit, Launch};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -27,7 +27,7 @@ impl Programs {
     /// For a runner with this environment.
     pub fn new(data: &Path, environment: &BTreeMap<String, String>) -> Self {
         let path = environment.get("PATH").map_or(DEFAULT_PATH, String::as_str);
-        Self { data: data.to_path_buf(), path: path.into() }
+        Self { data: data.to_path_buf(), path: straight(path) }
     }
 
     /// `PATH` for an agent: its own directory first.
@@ -49,6 +49,18 @@ impl Programs {
     fn own(&self, agent: &str) -> PathBuf {
         self.data.join("agents").join(agent).join("bin")
     }
+}
+
+/// A `PATH` whose directories are written without `..`: what they lead over need
+/// not be there inside the walls.
+fn straight(path: &str) -> OsString {
+    let directories = std::env::split_paths(path).map(|directory| {
+        let crooked = directory.components().any(|part| part == Component::ParentDir);
+        let real = crooked.then(|| directory.canonicalize().ok()).flatten();
+        real.unwrap_or(directory)
+    });
+    // It was split at the only letter that cannot be joined.
+    std::env::join_paths(directories).unwrap_or_else(|_| path.into())
 }
 
 /// What a login shell of a fresh Debian has.

@@ -4,7 +4,7 @@
 use pilot_proto::BlobId;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A run's blobs.
 #[derive(Debug, Clone)]
@@ -61,8 +61,8 @@ impl Blobs {
     }
 
     /// Writes the contents to a file outside.
-    pub(crate) fn extract(&self, blob: &BlobId, target: &Path) -> io::Result<()> {
-        io::copy(&mut self.reader(blob)?, &mut File::create(target)?)?;
+    pub(crate) fn extract(&self, blob: &BlobId, target: &mut File) -> io::Result<()> {
+        io::copy(&mut self.reader(blob)?, target)?;
         Ok(())
     }
 
@@ -96,7 +96,8 @@ mod tests {
 
         blobs.write(&blob, &b"contents"[..]).expect("writable");
         let target = home.path().join("out");
-        blobs.extract(&blob, &target).expect("readable");
+        let mut file = File::create(&target).expect("writable");
+        blobs.extract(&blob, &mut file).expect("readable");
         assert_eq!(std::fs::read(target).expect("readable"), b"contents");
     }
 }

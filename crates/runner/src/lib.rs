@@ -21,6 +21,7 @@ pub mod agents;
 pub mod clock;
 pub mod daemon;
 pub mod doctor;
+pub mod inside;
 pub mod journal;
 pub mod ledger;
 pub mod run_dir;

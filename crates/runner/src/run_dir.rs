@@ -13,10 +13,12 @@
 //!   shim.sock     its socket
 //!   shim.log      its words
 //!   scratch/      short-lived files of our git commands
+//!   walls/        what the walls show inside of our making
 //! ```
 //!
 //! All of it is its owner's alone (0700).
 
+pub(crate) mod beneath;
 pub mod lock;
 pub mod wipe;
 
@@ -41,6 +43,11 @@ pub struct Place {
     pub cursor: Cursor,
     /// Bytes of the file up to and including it.
     pub offset: u64,
+}
+
+/// The runner's own X25519 key in its data directory.
+pub(crate) fn seal_key_file(data: &Path) -> PathBuf {
+    data.join("seal.key")
 }
 
 impl RunDir {
@@ -131,6 +138,11 @@ impl RunDir {
     /// Short-lived files of our own git commands, out of the agent's way.
     pub fn scratch(&self) -> PathBuf {
         self.path.join("scratch")
+    }
+
+    /// Files that the walls are made with.
+    pub fn walls(&self) -> PathBuf {
+        self.path.join("walls")
     }
 
     /// The clone.

@@ -24,9 +24,15 @@ mod log;
 mod orphans;
 mod output;
 mod pump;
+mod secrets;
 mod setup;
 mod steps;
+mod trial;
+mod walls;
 mod workspace;
+
+pub use pilot_sandbox::Exit;
+pub use trial::{Streams, Trial, Tried, try_walls};
 
 use crate::clock::SteadyClock;
 use crate::journal::{JournalWriter, scan};

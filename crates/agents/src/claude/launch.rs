@@ -2,6 +2,7 @@
 
 use super::session::CONFIG_DIR;
 use crate::driver::{HomeFile, Launch, Start};
+use pilot_proto::project::ProviderLogin;
 use pilot_proto::{Mode, ProviderKind};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -76,9 +77,15 @@ fn environment(start: &Start) -> Vec<(String, String)> {
     if let Some(provider) = &start.provider {
         match provider.kind {
             ProviderKind::Anthropic => {
-                set("ANTHROPIC_API_KEY", provider.key.expose());
+                let name = match provider.login {
+                    ProviderLogin::Key => "ANTHROPIC_API_KEY",
+                    ProviderLogin::Bearer => "ANTHROPIC_AUTH_TOKEN",
+                };
+                set(name, provider.key.expose());
                 set("ANTHROPIC_BASE_URL", provider.base_url.as_deref().unwrap_or_default());
             }
+            // Claude Code speaks Anthropic's format alone.
+            ProviderKind::OpenAi | ProviderKind::Gemini | ProviderKind::Ollama => {}
         }
     }
     env

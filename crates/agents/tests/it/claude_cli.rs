@@ -10,7 +10,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 fn allow() -> Answer {
-    Answer::Allow { input: None, for_run: false }
+    Answer::ALLOW
 }
 
 fn deny(reason: &str) -> Answer {
@@ -98,7 +98,7 @@ async fn an_allowed_tool_runs_with_the_changed_input() {
     let mut play = Play::begin(world.start(prompt, Mode::Ask, &model.url())).await;
     let asked = play.asked().await;
     let input = Some(json!({"command": "echo two > two.txt", "description": "changed"}));
-    play.answer(asked, &Answer::Allow { input, for_run: false });
+    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false });
     assert_eq!(play.over().await.end, TurnEnd::Completed);
     assert_eq!((world.has("one.txt"), world.read("two.txt")), (false, "two\n".into()));
 }

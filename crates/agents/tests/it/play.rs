@@ -74,6 +74,9 @@ impl World {
                 kind: ProviderKind::Anthropic,
                 base_url: Some(base_url.to_owned()),
                 key: Secret::new("sk-test-key"),
+                name: "test".to_owned(),
+                login: pilot_proto::project::ProviderLogin::Key,
+                oauth: None,
             }),
             attachments: Vec::new(),
         }

@@ -292,7 +292,7 @@ fn a_denied_permission_is_counted_and_the_rest_is_done() {
     assert_eq!((tool.as_str(), summary.as_str()), ("Bash", "echo one > one.txt"));
     talk.answer(first, &Answer::Deny { reason: "not that".to_owned() });
     let second = talk.asked();
-    talk.answer(second, &Answer::Allow { input: None, for_run: false });
+    talk.answer(second, &Answer::ALLOW);
     let (end, denials, _) = talk.over();
     assert_eq!((end, denials), (TurnEnd::Completed, 1));
     assert_eq!((talk.read("one.txt"), talk.read("two.txt")), ("(no file)".into(), "two\n".into()));
@@ -316,7 +316,7 @@ fn a_plan_sent_back_is_proposed_again() {
     let Ask::Plan { plan } = &second.1 else { panic!("{second:?}") };
     assert!(plan.contains("and b.txt"), "{plan}");
     assert_eq!(talk.read("a.txt"), "(no file)", "nothing is changed before the approval");
-    talk.answer(second, &Answer::Allow { input: None, for_run: false });
+    talk.answer(second, &Answer::ALLOW);
     assert_eq!(talk.over().0, TurnEnd::Completed);
     assert_eq!(talk.read("a.txt"), "x\n");
 }

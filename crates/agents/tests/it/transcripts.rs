@@ -97,7 +97,7 @@ fn answer(ask: &Ask, response: &Value) -> Answer {
                 })
                 .collect(),
         },
-        _ => Answer::Allow { input: None, for_run: false },
+        _ => Answer::ALLOW,
     }
 }
 

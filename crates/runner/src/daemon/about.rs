@@ -30,6 +30,7 @@ impl Daemon {
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             workers: if self.options.once { 1 } else { self.options.workers },
             draining: self.options.once && self.took_one,
+            seal_key: self.seal_key.clone(),
             agents,
             checks,
         }

@@ -14,12 +14,15 @@ use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
 use crate::ledger::{Ledger, Resource};
 use crate::load::LoadMeter;
+use crate::run_dir::seal_key_file;
 use crate::run_dir::wipe::wipe;
 use pilot_link::{Greeting, Outbox};
 use pilot_proto::runner::{BulkHead, HEARTBEAT_SECS, MAX_BATCH, Role, ToHub};
 use pilot_proto::{Problem, RunId, Timestamp};
+use pilot_secrets::RunnerKey;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -35,6 +38,8 @@ pub(super) struct Daemon {
     pub(super) options: RunnerOptions,
     pub(super) clock: SteadyClock,
     pub(super) programs: Programs,
+    /// What secrets are sealed to; none if our key cannot be had.
+    pub(super) seal_key: Option<String>,
     pub(super) ledger: Ledger,
     pub(super) runs: BTreeMap<RunId, HeldRun>,
     /// Assigned, and without a shim yet.
@@ -71,6 +76,17 @@ struct Inboxes {
     looked: mpsc::Receiver<Looked>,
 }
 
+/// Without it a run whose project has secrets is refused, and others go on.
+fn seal_key(data: &Path) -> Option<String> {
+    match RunnerKey::load(&seal_key_file(data)) {
+        Ok(key) => Some(key.public()),
+        Err(error) => {
+            tracing::error!(%error, "the runner's key for secrets cannot be read");
+            None
+        }
+    }
+}
+
 impl Daemon {
     /// With the runs that are on the disk.
     pub(super) async fn new(options: RunnerOptions, enrolment: Enrolment) -> io::Result<Self> {
@@ -85,6 +101,7 @@ impl Daemon {
         let mut daemon = Self {
             clock: SteadyClock::start(),
             programs: Programs::new(&options.data, &options.environment),
+            seal_key: seal_key(&options.data),
             ledger,
             runs: BTreeMap::new(),
             starting: BTreeMap::new(),

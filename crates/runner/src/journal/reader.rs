@@ -265,6 +265,11 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::LimitHit { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
+        | Event::Walls(_)
+        | Event::Network(_)
+        | Event::NetworkEnded(_)
+        | Event::NetworkLost { .. }
+        | Event::ModelCalled(_)
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }

@@ -4,15 +4,16 @@ use super::attachments;
 use super::output::{OutputFold, ProtocolLines};
 use super::pump::{Piece, pump};
 use super::steps::disk;
+use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
+use crate::run_dir::beneath;
 use pilot_agents::{Driver, HomeFile, Start};
 use pilot_proto::event::Stream;
-use pilot_proto::{Code, Event, Problem, RunId};
-use pilot_sandbox::{Agent, Doomed, Exit, Launch};
+use pilot_proto::{Code, Event, Problem};
+use pilot_sandbox::{Agent, Exit, Launch};
 use pilot_secrets::Redactor;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
@@ -38,6 +39,13 @@ const UNREAD: usize = 256;
 /// Of standard error, for the message when it fails.
 const TAIL: usize = 8 * 1024;
 
+/// An agent that is to be started inside.
+pub(super) struct Starting {
+    pub(super) launch: Launch,
+    /// What it is told, as soon as it runs.
+    input: mpsc::Receiver<String>,
+}
+
 /// An agent's process.
 pub(super) struct AgentProcess {
     pub(super) driver: Box<dyn Driver>,
@@ -53,14 +61,13 @@ pub(super) struct AgentProcess {
 }
 
 impl AgentProcess {
-    /// Starts the agent. `heard` gets its output.
-    pub(super) fn start(
+    /// Prepares the agent: what is said to it from now on waits until it runs.
+    pub(super) fn prepare(
         workspace: &Workspace,
+        walls: &Standing,
         prompt: String,
-        heard: &mpsc::Sender<Heard>,
-        tasks: &mut JoinSet<()>,
-    ) -> Result<(Self, Agent), Problem> {
-        let driver = driver(workspace, prompt)?;
+    ) -> Result<(Self, Starting), Problem> {
+        let driver = driver(workspace, walls, prompt)?;
         let launch = driver.launch();
         for file in &launch.files {
             write_home_file(&workspace.dir.home(), file).map_err(|error| {
@@ -71,6 +78,7 @@ impl AgentProcess {
             disk(Code::WorkspaceFailed, "The earlier session cannot be restored", &error)
         })?;
         let mut env = workspace.environment();
+        walls.furnish(&mut env);
         env.extend(launch.env);
         let launch = Launch {
             program: launch.program.into(),
@@ -78,29 +86,18 @@ impl AgentProcess {
             env,
             cwd: workspace.dir.tree(),
         };
-        let mut agent = pilot_sandbox::spawn(&launch).map_err(|error| error.problem())?;
-        let stdin = agent.stdin.take().map(|pipe| {
-            let (stdin, from_us) = mpsc::channel(UNREAD);
-            tasks.spawn(write(pipe, from_us));
-            stdin
-        });
-        if let Some(pipe) = agent.stdout.take() {
-            tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentOut, piece)));
-        }
-        if let Some(pipe) = agent.stderr.take() {
-            tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentErr, piece)));
-        }
+        let (stdin, input) = mpsc::channel(UNREAD);
         let process = Self {
             driver,
             stop: CancellationToken::new(),
             exit: None,
-            stdin,
+            stdin: Some(stdin),
             out: Some(OutputFold::new(&workspace.redactor)),
             err: Some(OutputFold::new(&workspace.redactor)),
             lines: ProtocolLines::default(),
             tail: Vec::new(),
         };
-        Ok((process, agent))
+        Ok((process, Starting { launch, input }))
     }
 
     /// Writes to the agent's standard input.
@@ -175,7 +172,39 @@ impl AgentProcess {
     }
 }
 
-fn driver(workspace: &Workspace, prompt: String) -> Result<Box<dyn Driver>, Problem> {
+/// Ties an agent that runs to us: what it is told, and what it says.
+pub(super) fn attach(
+    agent: &mut Agent,
+    input: mpsc::Receiver<String>,
+    heard: &mpsc::Sender<Heard>,
+    tasks: &mut JoinSet<()>,
+) {
+    if let Some(pipe) = agent.stdin.take() {
+        tasks.spawn(write(pipe, input));
+    }
+    if let Some(pipe) = agent.stdout.take() {
+        tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentOut, piece)));
+    }
+    if let Some(pipe) = agent.stderr.take() {
+        tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentErr, piece)));
+    }
+}
+
+/// An agent that runs, and what it is to be told.
+pub(super) type Started = Result<(Agent, mpsc::Receiver<String>), Problem>;
+
+/// Starts it.
+pub(super) async fn start(walls: SharedWalls, starting: Starting) -> Started {
+    let Starting { launch, input } = starting;
+    let agent = walls.spawn(&launch).await.map_err(|error| error.problem())?;
+    Ok((agent, input))
+}
+
+fn driver(
+    workspace: &Workspace,
+    walls: &Standing,
+    prompt: String,
+) -> Result<Box<dyn Driver>, Problem> {
     let spec = &workspace.spec;
     let probe = pilot_agents::probes().into_iter().find(|probe| probe.agent == spec.agent);
     let program = match probe.and_then(|probe| Some((probe, probe.program?))) {
@@ -200,7 +229,7 @@ fn driver(workspace: &Workspace, prompt: String) -> Result<Box<dyn Driver>, Prob
         tree: workspace.dir.tree(),
         tmp: workspace.dir.tmp(),
         program,
-        provider: spec.provider.clone(),
+        provider: walls.provider(),
         attachments: attachments::given(workspace).map_err(|error| {
             disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
         })?,
@@ -218,25 +247,13 @@ fn restore_session(workspace: &Workspace) -> io::Result<()> {
     let Some(path) = pilot_agents::session_file(agent, &home, &tree, &session.id) else {
         return Ok(());
     };
-    make_parent(&path)?;
-    workspace.blobs.extract(file, &path)
+    let name = path.strip_prefix(&home).map_err(|_| io::ErrorKind::InvalidInput)?;
+    workspace.blobs.extract(file, &mut beneath::create(&home, name, 0o600)?)
 }
 
 fn write_home_file(home: &Path, file: &HomeFile) -> io::Result<()> {
-    if file.path.components().any(|part| !matches!(part, Component::Normal(_))) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a path out of the home"));
-    }
-    let path: PathBuf = home.join(&file.path);
-    make_parent(&path)?;
-    let mut options = std::fs::File::options();
-    let opened = options.write(true).create(true).truncate(true).mode(file.mode).open(&path)?;
-    opened.set_permissions(std::fs::Permissions::from_mode(file.mode))?;
-    io::Write::write_all(&mut &opened, file.contents.as_bytes())
-}
-
-fn make_parent(path: &Path) -> io::Result<()> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)
+    let mut made = beneath::create(home, &file.path, file.mode)?;
+    io::Write::write_all(&mut made, file.contents.as_bytes())
 }
 
 async fn write(mut pipe: ChildStdin, mut from_us: mpsc::Receiver<String>) {
@@ -257,19 +274,16 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// One task does both: a killer that is still looking around when the next
 /// step begins would take that step's processes for the agent's.
-pub(super) async fn see_off(mut agent: Agent, run: RunId, stop: CancellationToken) -> Exit {
-    let doomed = Doomed { run, roots: vec![agent.process], adopted: true };
+pub(super) async fn see_off(mut agent: Agent, walls: SharedWalls, stop: CancellationToken) -> Exit {
+    let process = agent.process;
     let exit = tokio::select! {
         exit = wait(&mut agent) => exit,
         () = stop.cancelled() => {
-            let (exit, _) = tokio::join!(wait(&mut agent), pilot_sandbox::kill_run(&doomed, GRACE));
+            let ((), exit) = tokio::join!(walls.end(process, GRACE), wait(&mut agent));
             exit
         }
     };
-    let report = pilot_sandbox::kill_run(&doomed, GRACE).await;
-    if !report.left.is_empty() {
-        tracing::error!(?report, "processes of the agent cannot be killed");
-    }
+    walls.clear(process, GRACE).await;
     exit
 }
 

@@ -5,16 +5,15 @@
 //! being written, and what is left out is said once.
 
 use crate::blobs::Blobs;
+use crate::run_dir::beneath;
 use pilot_git::blob_id_of;
 use pilot_proto::event::Stream;
 use pilot_proto::{BlobId, Event};
 use pilot_secrets::Redactor;
-use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Names the directory to whatever runs in the workspace.
@@ -80,7 +79,7 @@ impl Artifacts {
     }
 
     fn look_at(&mut self, name: &str, last: bool, found: &mut Found) -> io::Result<()> {
-        let file = open_beneath(&self.root, Path::new(name))?;
+        let file = beneath::open(&self.root, Path::new(name))?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(());
@@ -183,27 +182,6 @@ impl Artifacts {
         names.sort();
         names
     }
-}
-
-/// Opens a file without following any link on the way, so that nothing outside
-/// of the directory is taken for an artifact, whoever changes what meanwhile.
-fn open_beneath(root: &Path, name: &Path) -> io::Result<File> {
-    let mut parts: Vec<_> = name
-        .components()
-        .map(|part| match part {
-            Component::Normal(part) => Ok(part),
-            _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
-        })
-        .collect::<Result<_, _>>()?;
-    let last = parts.pop().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-    let mut at: OwnedFd = rustix::fs::open(root, directory, Mode::empty())?;
-    for part in parts {
-        at = rustix::fs::openat(&at, part, directory, Mode::empty())?;
-    }
-    // A pipe must not hold us up.
-    let file = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::RDONLY | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(&at, last, file, Mode::empty())?.into())
 }
 
 /// What was copied.
@@ -322,7 +300,8 @@ mod tests {
         fn contents(&self, name: &str) -> Vec<u8> {
             let blob = self.artifacts.files[name].blob.clone().expect("it was kept");
             let target = self.home.path().join("read");
-            self.artifacts.blobs.extract(&blob, &target).expect("readable");
+            let mut file = File::create(&target).expect("writable");
+            self.artifacts.blobs.extract(&blob, &mut file).expect("readable");
             std::fs::read(target).expect("readable")
         }
     }
@@ -355,12 +334,13 @@ mod tests {
         let root = fixture.artifacts.root.clone();
         symlink(outside.join("secret.txt"), root.join("file.txt")).expect("writable");
         symlink(&outside, root.join("directory")).expect("writable");
-        rustix::fs::mkfifoat(rustix::fs::CWD, root.join("pipe"), Mode::RWXU).expect("writable");
+        rustix::fs::mkfifoat(rustix::fs::CWD, root.join("pipe"), rustix::fs::Mode::RWXU)
+            .expect("writable");
         assert_eq!(fixture.look(true), (vec![], false));
         // Not even where a directory became a link after it was listed.
-        let error = open_beneath(&root, Path::new("directory/secret.txt"));
+        let error = beneath::open(&root, Path::new("directory/secret.txt"));
         assert!(error.is_err(), "a link on the way is not followed");
-        assert!(open_beneath(&root, Path::new("../outside/secret.txt")).is_err());
+        assert!(beneath::open(&root, Path::new("../outside/secret.txt")).is_err());
     }
 
     #[test]

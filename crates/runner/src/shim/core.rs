@@ -1,6 +1,6 @@
 //! The shim's one task: everything that changes its state happens here.
 
-use super::agent::{AgentProcess, Heard, Source};
+use super::agent::{self, AgentProcess, Heard, Source};
 use super::diff::{Findings, Schedule};
 use super::doorway;
 use super::log::{Log, RETRY};
@@ -8,6 +8,7 @@ use super::orphans::Orphans;
 use super::output::OutputFold;
 use super::pump::Piece;
 use super::steps::Report;
+use super::walls::{self, Ears, SharedWalls, Voices};
 use super::workspace::SharedWorkspace;
 use crate::clock::SteadyClock;
 use crate::ledger::Ledger;
@@ -52,6 +53,7 @@ pub(super) enum Done {
         gone: bool,
     },
     Looked(Findings),
+    AgentStarted(Box<agent::Started>),
     AgentGone(Exit),
     /// The session's file was kept, if there is one.
     Session(Option<Event>),
@@ -65,6 +67,11 @@ pub(super) struct Shim {
     pub(super) clock: SteadyClock,
     pub(super) session: Option<String>,
     pub(super) agent: Option<AgentProcess>,
+    /// From the end of the clone to the wipe.
+    pub(super) walls: Option<SharedWalls>,
+    /// For the gates, to be heard by `ears`.
+    pub(super) voices: Voices,
+    ears: Ears,
     pub(super) diff: Schedule,
     /// Steps and waits; each reports once.
     pub(super) work: JoinSet<Done>,
@@ -93,6 +100,7 @@ impl Shim {
     pub(super) fn new(begin: Begin) -> Self {
         let Begin { workspace, machine, log, ledger, clock } = begin;
         let (heard, pieces) = mpsc::channel(PIECES);
+        let (voices, ears) = walls::line();
         Self {
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),
@@ -102,6 +110,9 @@ impl Shim {
             clock,
             session: None,
             agent: None,
+            walls: None,
+            voices,
+            ears,
             diff: Schedule::new(clock),
             work: JoinSet::new(),
             pipes: JoinSet::new(),
@@ -137,6 +148,8 @@ impl Shim {
                 Some((source, piece)) = self.pieces.recv(), if !self.log.is_blocked() => {
                     self.hear(source, piece);
                 }
+                // What a full disk does not take waits at the gate, which counts.
+                said = self.ears.next(), if !self.log.is_blocked() => self.gate_says(said),
                 Some(_) = self.pipes.join_next() => {}
                 () = self.diff.changed() => self.diff.noticed(),
                 () = tokio::time::sleep(wait) => {}
@@ -201,7 +214,7 @@ impl Shim {
 
     fn do_chores(&mut self) {
         // Only then is nobody else of ours waiting for a child.
-        if self.agent.is_some() {
+        if self.agent.is_some() && self.walls.as_ref().is_some_and(|walls| walls.leaves_orphans()) {
             self.orphans.reap();
         }
         if !self.workspace.dir.path().exists() {
@@ -268,8 +281,15 @@ impl Shim {
     fn work_done(&mut self, done: Done) {
         match done {
             Done::Step(report) => self.step_done(report),
-            Done::Cleaned { left, gone } => self.cleaned(left, gone),
+            Done::Cleaned { left, gone } => {
+                // The gates are closed; this is the last of them.
+                while let Some(said) = self.ears.try_next() {
+                    self.gate_says(said);
+                }
+                self.cleaned(left, gone);
+            }
             Done::Looked(findings) => self.looked(findings),
+            Done::AgentStarted(started) => self.agent_started(*started),
             Done::AgentGone(exit) => {
                 if let Some(agent) = &mut self.agent {
                     agent.exit = Some(exit);
@@ -291,7 +311,10 @@ impl Shim {
         {
             self.hear(source, piece);
         }
-        let Report { journal, event, looker } = report;
+        let Report { journal, event, looker, walls } = report;
+        if walls.is_some() {
+            self.walls = walls;
+        }
         if let RunEvent::Failed { step, problem } = &event {
             tracing::warn!(?step, %problem, "a step did not work out");
         }

@@ -4,8 +4,11 @@ use super::agent::{self, AgentProcess};
 use super::core::{Done, Shim};
 use super::setup;
 use super::steps::{self, Report};
+use super::walls::Said;
 use crate::ledger::Resource;
 use pilot_agents::Step as DriverStep;
+use pilot_egress::gate::{Denied, News};
+use pilot_egress::model;
 use pilot_lifecycle::{RunEffect, RunEvent, Step};
 use pilot_proto::{Code, Event, Problem};
 use tokio_util::sync::CancellationToken;
@@ -20,13 +23,21 @@ impl Shim {
             RunEffect::Clone => {
                 let text = format!("Cloning `{}`.", shown(&workspace.spec.repo));
                 self.journal(&steps::word(text));
-                self.step(Step::Clone, steps::clone(workspace));
+                self.step(Step::Clone, steps::clone(workspace, self.voices.clone(), self.clock));
             }
             RunEffect::Setup { step } => self.set_up(step),
             // There is only one step at a time.
             RunEffect::Abort { .. } => self.abort.cancel(),
             RunEffect::StartAgent { prompt } => self.start_agent(prompt),
-            RunEffect::TellAgent { text } => self.with_driver(|agent| agent.driver.say(&text)),
+            RunEffect::TellAgent { text } => {
+                self.walls.iter().for_each(|walls| walls.begin_turn());
+                self.with_driver(|agent| agent.driver.say(&text));
+            }
+            RunEffect::AllowHost { host, port } => self.allow(&rule(&host, port)),
+            RunEffect::AllowRules { rules } => rules.iter().for_each(|rule| self.allow(rule)),
+            RunEffect::RaiseBudget { micros } => {
+                self.walls.iter().for_each(|walls| walls.raise_budget(micros));
+            }
             RunEffect::InterruptAgent => self.with_driver(|agent| agent.driver.interrupt()),
             RunEffect::AnswerAgent { key, ask, answer } => {
                 self.with_driver(|agent| agent.driver.answer(&key, &ask, &answer));
@@ -49,8 +60,9 @@ impl Shim {
             }
             RunEffect::Wipe { keep_tree } => {
                 drop(self.diff.end());
+                let walls = self.walls.take();
                 self.work.spawn(async move {
-                    let (left, gone) = steps::clean(workspace, keep_tree).await;
+                    let (left, gone) = steps::clean(workspace, walls, keep_tree).await;
                     Done::Cleaned { left, gone }
                 });
             }
@@ -118,28 +130,74 @@ impl Shim {
         let command = self.workspace.spec.setup.get(step).cloned().unwrap_or_default();
         self.journal(&steps::word(format!("Setup step {}: {command}", step + 1)));
         self.abort = CancellationToken::new();
-        match setup::start(&self.workspace, step, &self.heard, self.abort.clone()) {
-            Ok(wait) => {
-                self.work.spawn(async move { Done::Step(wait.await) });
-            }
-            Err(problem) => {
-                self.events.push_back(RunEvent::Failed { step: Step::Setup, problem });
-            }
-        }
+        let Some(walls) = &self.walls else {
+            let problem = no_walls();
+            return self.events.push_back(RunEvent::Failed { step: Step::Setup, problem });
+        };
+        let step = setup::start(&self.workspace, walls, step, &self.heard, self.abort.clone());
+        self.work.spawn(async move { Done::Step(step.await) });
     }
 
     fn start_agent(&mut self, prompt: String) {
-        let run = self.workspace.spec.run;
-        match AgentProcess::start(&self.workspace, prompt, &self.heard, &mut self.pipes) {
-            Ok((process, agent)) => {
-                let stop = process.stop.clone();
+        let Some(walls) = self.walls.clone() else {
+            let problem = no_walls();
+            return self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
+        };
+        match AgentProcess::prepare(&self.workspace, &walls, prompt) {
+            Ok((process, starting)) => {
                 self.agent = Some(process);
-                self.work
-                    .spawn(async move { Done::AgentGone(agent::see_off(agent, run, stop).await) });
+                self.work.spawn(async move {
+                    Done::AgentStarted(Box::new(agent::start(walls, starting).await))
+                });
                 self.with_driver(|agent| agent.driver.begin());
             }
             Err(problem) => {
                 self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
+            }
+        }
+    }
+
+    /// The agent runs, or could not be started.
+    pub(super) fn agent_started(&mut self, started: agent::Started) {
+        let (Some(process), Some(walls)) = (&self.agent, &self.walls) else { return };
+        match started {
+            Ok((mut agent, input)) => {
+                agent::attach(&mut agent, input, &self.heard, &mut self.pipes);
+                let (walls, stop) = (walls.clone(), process.stop.clone());
+                self.work.spawn(async move {
+                    Done::AgentGone(agent::see_off(agent, walls, stop).await)
+                });
+            }
+            Err(problem) => {
+                self.agent = None;
+                self.tell(RunEvent::Failed { step: Step::Agent, problem });
+            }
+        }
+    }
+
+    /// Lets the run's processes reach something from now on.
+    pub(super) fn allow(&mut self, rule: &str) {
+        if let Some(words) = self.walls.as_ref().and_then(|walls| walls.allow(rule)) {
+            self.journal(&words);
+        }
+    }
+
+    /// What a gate has to say.
+    pub(super) fn gate_says(&mut self, said: Said) {
+        match said {
+            Said::Gate(News::Decided(decision)) => self.journal(&Event::Network(decision)),
+            Said::Gate(News::Ended(end)) => self.journal(&Event::NetworkEnded(end)),
+            Said::Gate(News::Lost(decisions)) => self.journal(&Event::NetworkLost { decisions }),
+            Said::Gate(News::Denied(Denied { host, port, process, because })) => {
+                self.tell(RunEvent::Refused { host, port, process, because });
+            }
+            Said::Called(call) => self.journal(&Event::ModelCalled(call)),
+            Said::Model(model::News::BudgetReached { spent_micros, budget_micros }) => {
+                self.tell(RunEvent::BudgetReached { spent_micros, budget_micros });
+            }
+            // The gateway goes on with it; the hub's own is renewed by itself.
+            Said::Model(model::News::Renewed { provider, .. }) => {
+                self.journal(&steps::word(format!("The login to `{provider}` was renewed.")));
             }
         }
     }
@@ -254,6 +312,16 @@ fn shown(repo: &str) -> String {
         }
         None => repo.to_owned(),
     }
+}
+
+/// A rule of the network policy that is about this alone.
+fn rule(host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == 0 { host } else { format!("{host}:{port}") }
+}
+
+fn no_walls() -> Problem {
+    Problem::new(Code::Internal, "The run has no walls, so nothing is started in it.")
 }
 
 fn stopped(step: Step) -> Problem {

@@ -41,13 +41,14 @@ impl OutputFold {
         }
     }
 
-    /// The pipe is quiet: what waits for its line's end is shown as it is.
+    /// The pipe is quiet: what waits for its line's end is shown as it is, but
+    /// for what may be a secret's beginning.
     pub(super) fn quiet(
         &mut self,
         stream_of: &dyn Fn(&[u8]) -> Stream,
         emit: &mut dyn FnMut(Event),
     ) {
-        self.redacted.finish(&mut self.text);
+        self.redacted.pause(&mut self.text);
         self.push(&[], stream_of, emit);
         let piece = character_border(&self.text);
         if piece > 0 {

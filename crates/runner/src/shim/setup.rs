@@ -3,10 +3,11 @@
 use super::agent::{Heard, Source};
 use super::pump::pump;
 use super::steps::{Report, word};
+use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
 use pilot_lifecycle::{RunEvent, Step};
-use pilot_proto::{Code, Problem, RunId};
-use pilot_sandbox::{Agent, Doomed, Exit, Launch};
+use pilot_proto::{Code, Problem};
+use pilot_sandbox::{Agent, Exit, Launch};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -17,29 +18,38 @@ use tokio_util::sync::CancellationToken;
 const LINGER: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Starts one step. Gives the wait for its end, which `abort` brings about.
+/// One step, started when it is first polled, to its end, which `abort` brings about.
 pub(super) fn start(
     workspace: &SharedWorkspace,
+    walls: &SharedWalls,
     step: usize,
     heard: &mpsc::Sender<Heard>,
     abort: CancellationToken,
-) -> Result<impl Future<Output = Report> + Send + use<>, Problem> {
+) -> impl Future<Output = Report> + Send + use<> {
     let command = workspace.spec.setup.get(step).cloned().unwrap_or_default();
+    let mut env = workspace.environment();
+    walls.furnish(&mut env);
     let launch = Launch {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), command.clone().into()],
-        env: workspace.environment(),
+        env,
         cwd: workspace.dir.tree(),
     };
-    let agent = pilot_sandbox::spawn(&launch).map_err(|error| {
-        Problem::new(Code::SetupFailed, format!("Setup step `{command}` did not start: {error}."))
-    })?;
-    Ok(run(agent, workspace.spec.run, command, step, heard.clone(), abort))
+    let (walls, heard) = (walls.clone(), heard.clone());
+    async move {
+        match walls.spawn(&launch).await {
+            Ok(agent) => run(agent, walls, command, step, heard, abort).await,
+            Err(error) => {
+                let message = format!("Setup step `{command}` did not start: {error}.");
+                Report::failed(Step::Setup, Problem::new(Code::SetupFailed, message))
+            }
+        }
+    }
 }
 
 async fn run(
     mut agent: Agent,
-    run: RunId,
+    walls: SharedWalls,
     command: String,
     step: usize,
     heard: mpsc::Sender<Heard>,
@@ -53,11 +63,11 @@ async fn run(
     if let Some(pipe) = agent.stderr.take() {
         pumps.spawn(pump(pipe, heard, |piece| (Source::SetupErr, piece)));
     }
-    let doomed = Doomed { run, roots: vec![agent.process], adopted: true };
+    let process = agent.process;
     let exit = tokio::select! {
         exit = agent.wait() => exit,
         () = abort.cancelled() => {
-            let (exit, _) = tokio::join!(agent.wait(), pilot_sandbox::kill_run(&doomed, GRACE));
+            let (exit, ()) = tokio::join!(agent.wait(), walls.end(process, GRACE));
             exit
         }
     };

@@ -3,7 +3,10 @@
 use super::artifacts::Artifacts;
 use super::attachments;
 use super::diff::{Findings, Keeper, Looker};
+use super::walls::{self, SharedWalls, Voices};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
+use crate::clock::SteadyClock;
+use crate::run_dir::beneath;
 use crate::run_dir::wipe::wipe;
 use pilot_git::{Checkout, GitError, Push, blob_id, blob_id_of};
 use pilot_lifecycle::run::Bundle;
@@ -13,7 +16,7 @@ use pilot_proto::run::Session;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::Doomed;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
@@ -26,11 +29,13 @@ pub(super) struct Report {
     pub(super) event: RunEvent,
     /// Who looks at the tree from now on.
     pub(super) looker: Option<Looker>,
+    /// What everything else of the run happens within.
+    pub(super) walls: Option<SharedWalls>,
 }
 
 impl Report {
     pub(super) fn of(event: RunEvent) -> Self {
-        Self { journal: Vec::new(), event, looker: None }
+        Self { journal: Vec::new(), event, looker: None, walls: None }
     }
 
     pub(super) fn failed(step: Step, problem: Problem) -> Self {
@@ -50,6 +55,9 @@ pub(super) fn word(text: impl Into<String>) -> Event {
 
 /// How long the members of a process tree have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// A session of days, with everything that was read in it, has tens of megabytes.
+const LARGEST_SESSION: u64 = 512 * 1024 * 1024;
 
 /// Kills what an earlier incarnation left.
 pub(super) async fn kill(workspace: SharedWorkspace) -> Report {
@@ -85,15 +93,27 @@ pub(super) async fn make(workspace: SharedWorkspace) -> Report {
     }
 }
 
-/// Checks the tree out, and lays an earlier run's work over it.
-pub(super) async fn clone(workspace: SharedWorkspace) -> Report {
-    match check_out(&workspace).await {
-        Ok((looker, words)) => {
-            let mut report = Report::of(RunEvent::Cloned).after(words);
+/// Checks the tree out, lays an earlier run's work over it, and raises the
+/// walls around it. What the machine can do for walls is found out meanwhile.
+pub(super) async fn clone(
+    workspace: SharedWorkspace,
+    voices: Voices,
+    clock: SteadyClock,
+) -> Report {
+    let (checked_out, survey) =
+        tokio::join!(check_out(&workspace), pilot_sandbox::walls::survey(&workspace.programs.path));
+    let (looker, words) = match checked_out {
+        Ok(checked_out) => checked_out,
+        Err(problem) => return Report::failed(Step::Clone, problem),
+    };
+    match walls::raise(&workspace, &survey, &voices, clock).await {
+        Ok((walls, event)) => {
+            let mut report = Report::of(RunEvent::Cloned).after(words).after([event]);
             report.looker = Some(looker);
+            report.walls = Some(walls);
             report
         }
-        Err(problem) => Report::failed(Step::Clone, problem),
+        Err(problem) => Report::failed(Step::Clone, problem).after(words),
     }
 }
 
@@ -156,7 +176,9 @@ async fn restore(workspace: &Workspace) -> Result<Option<pilot_git::Restored>, P
     let Some(resume) = &workspace.spec.resume else { return Ok(None) };
     let Some(bundle) = &resume.bundle else { return Ok(None) };
     let file = workspace.dir.work().join("bundle");
-    workspace.blobs.extract(bundle, &file).map_err(|error| {
+    let extracted =
+        File::create(&file).and_then(|mut file| workspace.blobs.extract(bundle, &mut file));
+    extracted.map_err(|error| {
         disk(Code::WorkspaceFailed, "The earlier run's bundle cannot be read", &error)
     })?;
     let reference = reference_in(&file)
@@ -236,7 +258,7 @@ pub(super) async fn keep_session(
     let path = pilot_agents::session_file(&workspace.spec.agent, &home, &tree, &id)?;
     let keeper = workspace.clone();
     let kept = off_thread(move || {
-        let bytes = match std::fs::read(&path) {
+        let bytes = match read_session(&home, &path) {
             Ok(bytes) => redacted(&keeper, &bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -255,6 +277,19 @@ pub(super) async fn keep_session(
             None
         }
     }
+}
+
+/// The agent may have put a link, or a pipe, or a whole disk in its place.
+fn read_session(home: &Path, path: &Path) -> io::Result<Vec<u8>> {
+    let name = path.strip_prefix(home).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let file = beneath::open(home, name)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > LARGEST_SESSION {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no session's file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_SESSION).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn redacted(workspace: &Workspace, bytes: &[u8]) -> Vec<u8> {
@@ -354,11 +389,19 @@ async fn bundle(
 }
 
 /// Kills and removes everything. What is left is said by name.
-pub(super) async fn clean(workspace: SharedWorkspace, keep_tree: bool) -> (Vec<String>, bool) {
+pub(super) async fn clean(
+    workspace: SharedWorkspace,
+    walls: Option<SharedWalls>,
+    keep_tree: bool,
+) -> (Vec<String>, bool) {
+    if let Some(walls) = walls {
+        walls.lower().await;
+    }
     let mut left = kill_all(&workspace).await;
     let dir = workspace.dir.clone();
     let removed = off_thread(move || {
         wipe(&dir.scratch())?;
+        wipe(&dir.walls())?;
         if keep_tree {
             let rest = [dir.home(), dir.tmp(), dir.attachments(), dir.artifacts()];
             return rest.iter().try_for_each(|path| wipe(path));

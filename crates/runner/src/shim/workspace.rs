@@ -1,10 +1,12 @@
 //! A run's surroundings: its spec with the grants, its directories, its git,
 //! and the environments of what it starts.
 
+use super::secrets::Secrets;
 use super::{ShimOptions, artifacts, attachments};
 use crate::agents::Programs;
 use crate::blobs::Blobs;
 use crate::run_dir::RunDir;
+use pilot_egress::outside::UpstreamProxy;
 use pilot_git::{Author, Deadlines, Git, Mirrors, Surroundings};
 use pilot_proto::{RunSpec, Secret};
 use pilot_sandbox::Environment;
@@ -29,11 +31,28 @@ pub(super) struct Workspace {
     /// The `pilot` binary.
     pub(super) pilot: PathBuf,
     pub(super) redactor: Redactor,
+    pub(super) secrets: Secrets,
     given: BTreeMap<OsString, OsString>,
 }
 
 /// What every rescue bundle's ref begins with.
 pub(super) const RESCUE: &str = "refs/pilothouse/rescue/";
+
+/// Names, separated by colons, files and directories that every run on this
+/// runner may read: a toolchain, a cache, a data set.
+const READABLE: &str = "PILOTHOUSE_READABLE";
+
+/// Variables that name a file or directory of certificates.
+const CERTIFICATES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "PIP_CERT",
+];
 
 /// Variables that git needs besides those that every child may have.
 const GIT_PASSED: &[&str] = &["SSH_AUTH_SOCK"];
@@ -59,7 +78,9 @@ impl Workspace {
             passed_on,
             deadlines: Deadlines::default(),
         });
-        let redactor = Redactor::new(secrets_of(&spec));
+        let secrets = Secrets::open(&spec, &data);
+        let named = secrets_of(&spec).into_iter().chain(secrets.named()).collect();
+        let redactor = Redactor::new(named);
         for name in redactor.too_short() {
             tracing::warn!(name, "a secret is too short to be kept out of the journal");
         }
@@ -77,6 +98,7 @@ impl Workspace {
             git,
             programs,
             redactor,
+            secrets,
         })
     }
 
@@ -92,10 +114,43 @@ impl Workspace {
         };
         let mut environment = pilot_sandbox::environment(surroundings, &self.given);
         environment.set(artifacts::VARIABLE, self.dir.artifacts());
+        if let Some(toolchains) = self.rust_toolchains() {
+            environment.set("RUSTUP_HOME", toolchains);
+        }
         if !self.spec.attachments.is_empty() {
             environment.set(attachments::VARIABLE, self.dir.attachments());
         }
         environment
+    }
+
+    /// Where `rustup` keeps what its programs on the `PATH` start: it looks in
+    /// the home, and a run has its own.
+    pub(super) fn rust_toolchains(&self) -> Option<PathBuf> {
+        let given = |name: &str| self.given.get(OsStr::new(name)).map(PathBuf::from);
+        let kept = given("RUSTUP_HOME").or_else(|| Some(given("HOME")?.join(".rustup")));
+        kept.filter(|path| path.join("toolchains").is_dir())
+    }
+
+    /// The proxy that this machine must use.
+    pub(super) fn upstream(&self) -> Option<UpstreamProxy> {
+        let given = |name: &str| self.given.get(OsStr::new(name)).and_then(|value| value.to_str());
+        let either = |upper: &str, lower: &str| given(upper).or_else(|| given(lower));
+        let proxy =
+            either("HTTPS_PROXY", "https_proxy").or_else(|| either("ALL_PROXY", "all_proxy"))?;
+        UpstreamProxy::parse(proxy, either("NO_PROXY", "no_proxy").unwrap_or_default())
+    }
+
+    /// Files of certificates that programs are told of.
+    pub(super) fn certificates(&self) -> Vec<PathBuf> {
+        let paths = CERTIFICATES.iter().filter_map(|name| self.given.get(OsStr::new(name)));
+        paths.map(PathBuf::from).filter(|path| path.is_absolute()).collect()
+    }
+
+    /// What the runner's owner lets every run read.
+    pub(super) fn shared(&self) -> Vec<PathBuf> {
+        let given = self.given.get(OsStr::new(READABLE)).map(OsString::as_os_str);
+        let paths = std::env::split_paths(given.unwrap_or_default());
+        paths.filter(|path| path.is_absolute()).collect()
     }
 
     /// What our commits are signed with.
@@ -127,6 +182,9 @@ fn secrets_of(spec: &RunSpec) -> Vec<NamedSecret> {
     let named =
         |name: &str, value: &Secret| NamedSecret { name: name.to_owned(), value: value.clone() };
     let git = spec.git.iter().map(|grant| named("repository", &grant.password));
-    let provider = spec.provider.iter().map(|grant| named("provider", &grant.key));
-    git.chain(provider).filter(|secret| !secret.value.is_empty()).collect()
+    let providers = spec.provider.iter().chain(&spec.fallbacks);
+    let oauth = providers.clone().filter_map(|grant| grant.oauth.as_ref());
+    let provider = providers.map(|grant| named("provider", &grant.key));
+    let oauth = oauth.map(|oauth| named("provider", &oauth.refresh_token));
+    git.chain(provider).chain(oauth).filter(|secret| !secret.value.is_empty()).collect()
 }

@@ -4,6 +4,7 @@ use crate::hub::PATIENCE;
 use crate::world::{World, eventually, failure, lines, outcome, touch};
 use pilot_proto::project::GitGrant;
 use pilot_proto::run::{Outcome, Resume};
+use pilot_proto::walls::WallsKind;
 use pilot_proto::{BlobId, Code, Cursor, Event, Record, RunId, Secret, Stream};
 use pilot_runner::journal::scan;
 use pilot_runner::run_dir::{RunDir, lock};
@@ -286,7 +287,10 @@ async fn a_shim_killed_by_its_own_push_to_a_private_remote_ends_as_pushed() {
 async fn processes_of_a_run_whose_directory_is_gone_are_killed_at_the_start() {
     let world = World::new().await;
     let daemon = world.daemon_process();
-    let spec = world.spec(&format!("write a.txt a\nwait-file {}", world.gate("never").display()));
+    let mut spec =
+        world.spec(&format!("write a.txt a\nwait-file {}", world.gate("never").display()));
+    // With walls, nothing outlives the shim.
+    spec.walls.kind = WallsKind::Off;
     world.hub.assign(&spec);
     at_work(&world, spec.run).await;
     daemon.kill();

@@ -25,7 +25,14 @@ async fn granted_secrets_stand_in_no_journal_no_blob_and_no_file() {
     ));
     spec.git = Some(GitGrant { username: "pilot".to_owned(), password: Secret::new(TOKEN) });
     let (kind, key) = (ProviderKind::Anthropic, Secret::new(KEY));
-    spec.provider = Some(ProviderGrant { kind, base_url: None, key });
+    spec.provider = Some(ProviderGrant {
+        name: "test".into(),
+        kind,
+        base_url: None,
+        key,
+        login: Default::default(),
+        oauth: None,
+    });
     spec.setup = vec![format!("printf 'set up with '; cat {found}")];
     let run = spec.run;
     world.hub.assign(&spec);

@@ -4,6 +4,7 @@ use crate::hub::blobs_of;
 use crate::world::{World, eventually, lines, outcome, snapshots, touch};
 use pilot_proto::run::{Outcome, Phase, Resume};
 use pilot_proto::snapshot::{Change, Snapshot};
+use pilot_proto::walls::WallsKind;
 use pilot_proto::{Event, Stream};
 
 #[tokio::test]
@@ -157,22 +158,18 @@ async fn nothing_is_pushed_before_the_hub_permits_it() {
 async fn processes_that_the_agent_leaves_behind_die_with_the_run() {
     let world = World::new().await;
     let _daemon = world.daemon().await;
-    let pid_file = world.gate("pid");
-    let spec = world.spec(&format!(
-        "run setsid sh -c 'trap \"\" TERM; echo $$ > {}; sleep 1000' >/dev/null 2>&1 &\nwait-file {}\nwrite a.txt a",
-        pid_file.display(),
-        pid_file.display()
-    ));
-    world.hub.assign(&spec);
-    let events = world.hub.finished(spec.run).await;
-    assert!(matches!(outcome(&events), Outcome::Pushed { .. }), "{events:#?}");
-    let pid = std::fs::read_to_string(&pid_file).expect("it began");
-    let stat = format!("/proc/{}/stat", pid.trim());
-    eventually("the process is gone", || {
-        std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
-    })
-    .await;
-    world.assert_clean(spec.run).await;
+    for kind in [WallsKind::Auto, WallsKind::Off] {
+        let mut spec = world.spec(
+            "run setsid sh -c 'trap \"\" TERM; touch began; sleep 1000' >/dev/null 2>&1 &\nwait-file began\nwrite a.txt a",
+        );
+        spec.branch = format!("pilot/{kind:?}").to_lowercase();
+        spec.walls.kind = kind;
+        world.hub.assign(&spec);
+        let events = world.hub.finished(spec.run).await;
+        assert!(matches!(outcome(&events), Outcome::Pushed { .. }), "{events:#?}");
+        eventually("the process is gone", || pilot_sandbox::survivors(spec.run).is_empty()).await;
+        world.assert_clean(spec.run).await;
+    }
 }
 
 #[tokio::test]

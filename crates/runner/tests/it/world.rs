@@ -1,6 +1,6 @@
 //! A machine for a runner: a data directory, a repository, a hub, and verbs.
 
-use crate::entry::{self, daemon_args, write_pilot};
+use crate::entry::{self, daemon_args};
 use crate::hub::{FakeHub, PATIENCE, random_uuid};
 use pilot_proto::run::Outcome;
 use pilot_proto::task::Limits;
@@ -33,22 +33,21 @@ impl World {
         let home = tempfile::tempdir().expect("a temporary directory");
         let git = GitWorld::new();
         let repo = git.demo("acme/demo.git");
-        write_pilot(&home.path().join("pilot"));
-        std::fs::create_dir(home.path().join("home")).expect("writable");
+        for directory in ["home", "gates"] {
+            std::fs::create_dir(home.path().join(directory)).expect("writable");
+        }
         let data = home.path().canonicalize().expect("it is there").join(path);
         Self { hub: FakeHub::start().await, repo, data, home, git }
     }
 
-    fn pilot(&self) -> PathBuf {
-        self.home.path().join("pilot")
-    }
-
     fn environment(&self) -> BTreeMap<String, String> {
         let path = std::env::var_os("PATH").and_then(|path| path.into_string().ok());
-        let home = self.home.path().join("home");
+        let (home, gates) = (self.home.path().join("home"), self.gates());
         BTreeMap::from([
             ("PATH".to_owned(), path.unwrap_or_else(|| "/usr/bin:/bin".to_owned())),
             ("HOME".to_owned(), home.to_str().expect("a UTF-8 path").to_owned()),
+            // What the tests and the agents inside tell one another by.
+            ("PILOTHOUSE_READABLE".to_owned(), gates.to_str().expect("a UTF-8 path").to_owned()),
         ])
     }
 
@@ -58,7 +57,7 @@ impl World {
         } else {
             HubChoice::Join(self.hub.join_code())
         };
-        entry::options(&self.data, choice, self.pilot(), self.environment())
+        entry::options(&self.data, choice, self.environment())
     }
 
     /// A daemon in this process.
@@ -77,11 +76,11 @@ impl World {
             .open(self.home.path().join("daemon.log"))
             .expect("writable");
         #[expect(clippy::disallowed_methods, reason = "a daemon to be killed")]
-        let mut command = std::process::Command::new(self.pilot());
+        let mut command = std::process::Command::new(entry::pilot());
         command.args(daemon_args(&self.data, join.as_deref()));
         command.env_clear().envs(self.environment());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        DaemonProcess(command.spawn().expect("the script runs"))
+        DaemonProcess(command.spawn().expect("it runs"))
     }
 
     /// A run of the scripted agent.
@@ -109,6 +108,12 @@ impl World {
             git: None,
             attachments: Vec::new(),
             provider: None,
+            fallbacks: Vec::new(),
+            network: Default::default(),
+            walls: Default::default(),
+            secrets: Vec::new(),
+            prices: Vec::new(),
+            spent_micros: 0,
         }
     }
 
@@ -116,9 +121,13 @@ impl World {
         RunDir::of(&self.data, run)
     }
 
+    fn gates(&self) -> PathBuf {
+        self.home.path().join("gates")
+    }
+
     /// The path of a file that a script of the agent waits for.
     pub(crate) fn gate(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
+        self.gates().join(name)
     }
 
     /// Kills a run's shim the hard way.
