@@ -1,13 +1,20 @@
 //! What a run is told to do, and the grants that go along.
 //!
 //! **Invariant:** a spec with grants exists on its way to the runner and
-//! nowhere else; what is stored is made by [`run_spec`], which has none.
+//! nowhere else; what is stored is made by [`run_spec`], which has none. Of the
+//! project's secrets only the runner can read what leaves here.
 
 use crate::credentials::Credentials;
 use pilot_forge::Gitea;
 use pilot_lifecycle::TaskMachine;
+use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
-use pilot_proto::{Forge, ForgeKind, Project, Provider, ProviderKind, RunSpec};
+use pilot_proto::{
+    Code, Forge, ForgeKind, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret,
+    SecretUse,
+};
+use pilot_secrets::GrantError;
+use pilot_secrets::grant::seal_grant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +22,7 @@ use std::time::Duration;
 pub(crate) fn run_spec(
     machine: &TaskMachine,
     project: &Project,
+    prices: &Prices,
     lease: Duration,
 ) -> Option<RunSpec> {
     let (task, run) = (machine.task(), machine.run()?);
@@ -41,6 +49,12 @@ pub(crate) fn run_spec(
         attachments: task.attachments.clone(),
         git: None,
         provider: None,
+        fallbacks: Vec::new(),
+        network: project.network.clone(),
+        walls: project.walls,
+        secrets: Vec::new(),
+        prices: prices.prices.clone(),
+        spent_micros: task.usage.cost_micros.unwrap_or(0),
     })
 }
 
@@ -55,7 +69,8 @@ impl Granter {
         Self { credentials }
     }
 
-    /// The spec with everything the run may have.
+    /// The spec with everything the run may have but its secrets, which are
+    /// sealed before.
     pub(crate) fn complete<'a>(
         &self,
         spec: RunSpec,
@@ -63,12 +78,46 @@ impl Granter {
         providers: impl Iterator<Item = &'a Provider>,
     ) -> RunSpec {
         let git = forge.and_then(|forge| self.git(forge, &spec.repo));
-        let provider = match spec.agent.as_str() {
-            "claude" => self.provider(ProviderKind::Anthropic, providers),
-            // Other agents call no model of ours.
-            _ => None,
-        };
-        RunSpec { git, provider, ..spec }
+        let mut grants = in_order(&spec.agent, providers.collect())
+            .into_iter()
+            .filter_map(|provider| self.provider(provider));
+        let provider = grants.next();
+        let fallbacks = grants.collect();
+        RunSpec { git, provider, fallbacks, ..spec }
+    }
+
+    /// A secret that a run may use, for the runner with this public key.
+    ///
+    /// # Errors
+    /// The secret is not here, is empty, or cannot be delivered as it is to be;
+    /// the key is none.
+    pub(crate) fn seal(
+        &self,
+        public_key: &str,
+        spec: &RunSpec,
+        used: &SecretUse,
+    ) -> Result<SealedGrant, Problem> {
+        let name = &used.name;
+        let secret = self.credentials.secret(name).ok_or_else(|| {
+            let message = format!("The value of the secret `{name}` is not in this hub's keep.");
+            Problem::new(Code::Precondition, message)
+                .hint(format!("Set it again with `pilot secret set {name}`."))
+        })?;
+        seal_grant(public_key, spec.run, spec.fence, used, &secret).map_err(|error| {
+            let hint = match &error {
+                GrantError::Empty(_) | GrantError::TooLong(_) => {
+                    format!("Set another value with `pilot secret set {name}`.")
+                }
+                GrantError::Delivery { .. } => {
+                    format!("Deliver it in another way: `pilot project secret {}`.", spec.project)
+                }
+                GrantError::PublicKey | GrantError::DoesNotOpen(_) => {
+                    "Start the runner again, and look at its log.".to_owned()
+                }
+            };
+            let message = format!("The secret `{name}` cannot be granted: {error}.");
+            Problem::new(Code::Precondition, message).hint(hint)
+        })
     }
 
     /// The forge's token, if the repository is on that forge. A token goes to
@@ -84,19 +133,77 @@ impl Granter {
         }
     }
 
-    /// Of several providers of a kind the one called like the kind, else the
-    /// first by name.
-    fn provider<'a>(
-        &self,
-        kind: ProviderKind,
-        providers: impl Iterator<Item = &'a Provider>,
-    ) -> Option<ProviderGrant> {
-        let called = match kind {
-            ProviderKind::Anthropic => "anthropic",
+    /// A provider with its key; none if it needs one and there is none.
+    fn provider(&self, provider: &Provider) -> Option<ProviderGrant> {
+        let key = self.credentials.provider_key(&provider.name);
+        let key = match provider.kind {
+            ProviderKind::Ollama => key.unwrap_or_else(|| Secret::new("")),
+            ProviderKind::Anthropic | ProviderKind::OpenAi | ProviderKind::Gemini => key?,
         };
-        let of_kind = providers.filter(|provider| provider.kind == kind);
-        let provider = of_kind.min_by_key(|one| (one.name != called, one.name.clone()))?;
-        let key = self.credentials.provider_key(&provider.name)?;
-        Some(ProviderGrant { kind, base_url: provider.base_url.clone(), key })
+        Some(ProviderGrant {
+            name: provider.name.clone(),
+            kind: provider.kind,
+            base_url: provider.base_url.clone(),
+            key,
+            login: provider.login,
+            oauth: self.credentials.provider_oauth(&provider.name),
+        })
+    }
+}
+
+/// The providers that an agent may use, the first one first. Of several of a
+/// kind the one called like the kind is first, then they go by name; an agent
+/// that speaks many tongues uses the one that is called like itself.
+fn in_order<'a>(agent: &str, mut providers: Vec<&'a Provider>) -> Vec<&'a Provider> {
+    let (kind, first) = match agent {
+        "claude" => (ProviderKind::Anthropic, "anthropic"),
+        "codex" => (ProviderKind::OpenAi, "openai"),
+        "gemini" => (ProviderKind::Gemini, "gemini"),
+        other => match providers.iter().find(|provider| provider.name == other) {
+            Some(provider) => (provider.kind, other),
+            // Other agents call no model of ours.
+            None => return Vec::new(),
+        },
+    };
+    providers.retain(|provider| provider.kind == kind);
+    providers.sort_by_key(|one| (one.name != first, one.name.clone()));
+    providers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_gets_the_provider_of_its_kind_and_the_others_to_fall_back_to() {
+        let provider = |name: &str, kind| Provider {
+            name: name.to_owned(),
+            kind,
+            base_url: None,
+            login: Default::default(),
+        };
+        let all = [
+            provider("anthropic", ProviderKind::Anthropic),
+            provider("another", ProviderKind::Anthropic),
+            provider("bedrock", ProviderKind::Anthropic),
+            provider("gemini", ProviderKind::Gemini),
+            provider("local", ProviderKind::Ollama),
+            provider("opencode", ProviderKind::OpenAi),
+            provider("azure", ProviderKind::OpenAi),
+        ];
+        for (agent, expected) in [
+            ("claude", &["anthropic", "another", "bedrock"][..]),
+            ("codex", &["azure", "opencode"]),
+            ("gemini", &["gemini"]),
+            ("opencode", &["opencode", "azure"]),
+            ("local", &["local"]),
+            ("scripted", &[]),
+        ] {
+            let names: Vec<_> = in_order(agent, all.iter().collect())
+                .into_iter()
+                .map(|provider| provider.name.as_str())
+                .collect();
+            assert_eq!(names, expected, "{agent}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The commands that change something: what can be said about a request
 //! without knowing the hub's state is checked here, the rest in the core.
 
+mod access;
 mod credentials;
 mod issues;
+mod prices;
 mod projects;
 mod review;
 mod runners;
+mod secrets;
 mod tasks;
 
 pub(crate) use tasks::check_attachment;

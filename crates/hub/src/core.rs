@@ -11,6 +11,7 @@
 //! wishes are refused with the reason, and news wait here, and behind them in
 //! the runners' own journals, until the store takes them.
 
+mod access;
 mod answers;
 mod board;
 mod effects;
@@ -28,6 +29,7 @@ mod turn;
 mod waits;
 mod wishes;
 
+pub(crate) use access::{MAX_RULES, check_policy};
 pub(crate) use handle::CoreHandle;
 pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Review, Steer};
 

@@ -5,6 +5,7 @@
 //! the core. What changes is kept first and known after.
 
 use pilot_proto::console::CredentialKeep;
+use pilot_proto::project::OauthLogin;
 use pilot_proto::{Code, Problem, Secret};
 use pilot_secrets::{CredentialStore, Entries, Keep, Opened, SecretsError};
 use std::path::Path;
@@ -12,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const FORGE: &str = "forge";
 const PROVIDER: &str = "provider";
+/// How a provider's key is renewed, as JSON.
+const OAUTH: &str = "provider-oauth";
+const SECRET: &str = "secret";
 
 /// What is kept, and where.
 #[derive(Debug)]
@@ -64,6 +68,45 @@ impl Credentials {
 
     pub(crate) fn provider_key(&self, provider: &str) -> Option<Secret> {
         self.get(PROVIDER, provider)
+    }
+
+    /// How the provider's key is renewed; none where it is not.
+    pub(crate) fn provider_oauth(&self, provider: &str) -> Option<OauthLogin> {
+        let kept = self.get(OAUTH, provider)?;
+        match serde_json::from_str(kept.expose()) {
+            Ok(login) => Some(login),
+            Err(_) => {
+                // Not the error: it may quote what is kept.
+                tracing::error!(provider, "how its key is renewed is kept in a damaged form");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(SECRET, name)
+    }
+
+    pub(crate) async fn keep_secret(&self, name: &str, value: &Secret) -> Result<(), Problem> {
+        self.change(SECRET, name, Some(value.clone())).await
+    }
+
+    pub(crate) async fn forget_secret(&self, name: &str) -> Result<(), Problem> {
+        self.change(SECRET, name, None).await
+    }
+
+    /// None: its key is renewed no more.
+    pub(crate) async fn keep_provider_oauth(
+        &self,
+        provider: &str,
+        login: Option<&OauthLogin>,
+    ) -> Result<(), Problem> {
+        let spelt = login.map(serde_json::to_string).transpose();
+        let spelt = spelt.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        if spelt.is_none() && self.get(OAUTH, provider).is_none() {
+            return Ok(());
+        }
+        self.change(OAUTH, provider, spelt.map(Secret::new)).await
     }
 
     pub(crate) async fn keep_forge_token(

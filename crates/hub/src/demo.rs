@@ -3,7 +3,8 @@
 //! and no key.
 
 use crate::error::HubError;
-use pilot_proto::Project;
+use pilot_proto::network::NetworkPolicy;
+use pilot_proto::{Project, WallsWish};
 use pilot_store::{Change, Commit, Store};
 use std::path::Path;
 use std::process::Stdio;
@@ -46,6 +47,9 @@ pub(crate) async fn ensure(data: &Path, store: &Store) -> Result<(), HubError> {
         base: Some("main".to_owned()),
         agent: "scripted".to_owned(),
         setup: Vec::new(),
+        network: NetworkPolicy::default(),
+        walls: WallsWish::default(),
+        secrets: Vec::new(),
     };
     let commit = Commit { journal: Vec::new(), changes: vec![Change::PutProject(project)] };
     store.commit(&commit).await.map(drop).map_err(HubError::Store)

@@ -39,6 +39,7 @@ mod publish;
 mod reads;
 mod request;
 mod sessions;
+mod settings;
 mod tls;
 mod web;
 

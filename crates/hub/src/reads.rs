@@ -4,6 +4,7 @@
 mod journals;
 mod lists;
 mod moments;
+mod network;
 mod rescue;
 
 pub(crate) use rescue::{pieces, rescue};

@@ -53,7 +53,6 @@ impl StoredRecord {
 /// One change of state. `Put…` inserts or replaces; fields that a newer build
 /// left in a replaced document, and that this build does not know, survive.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "most changes are of tasks, and a commit has few")]
 pub enum Change {
     /// A task as it is now.
     PutTask(Task),

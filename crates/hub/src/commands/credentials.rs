@@ -9,7 +9,8 @@ use pilot_forge::Gitea;
 use pilot_proto::console::{
     ForgeAdd, ForgeRemove, Named, NewForge, NewProvider, Nothing, ProviderAdd, ProviderRemove,
 };
-use pilot_proto::{Forge, ForgeKind, Problem, Provider, Secret};
+use pilot_proto::project::OauthLogin;
+use pilot_proto::{Forge, ForgeKind, Problem, Provider, ProviderKind, Secret};
 
 impl Answers<ForgeAdd> for Parts {
     async fn answer(&self, _who: &Principal, new: NewForge) -> Result<Forge, Problem> {
@@ -32,10 +33,15 @@ impl Answers<ForgeAdd> for Parts {
 impl Answers<ProviderAdd> for Parts {
     async fn answer(&self, _who: &Principal, new: NewProvider) -> Result<Provider, Problem> {
         check_name("name", &new.name)?;
-        let key = secret("key", &new.key)?;
+        let key = provider_key(new.kind, &new.key)?;
         let base_url = new.base_url.map(|url| web_address("base_url", &url)).transpose()?;
-        let provider = Provider { name: new.name, kind: new.kind, base_url };
-        self.credentials.keep_provider_key(&provider.name, &key).await?;
+        let oauth = new.oauth.as_ref().map(oauth).transpose()?;
+        let provider = Provider { name: new.name, kind: new.kind, base_url, login: new.login };
+        match &key {
+            Some(key) => self.credentials.keep_provider_key(&provider.name, key).await?,
+            None => self.credentials.forget_provider_key(&provider.name).await?,
+        }
+        self.credentials.keep_provider_oauth(&provider.name, oauth.as_ref()).await?;
         self.core.put_provider(provider.clone()).await?;
         Ok(provider)
     }
@@ -55,9 +61,30 @@ impl Answers<ProviderRemove> for Parts {
     async fn answer(&self, who: &Principal, named: Named) -> Result<Nothing, Problem> {
         self.core.remove_provider(named.name.clone()).await?;
         self.credentials.forget_provider_key(&named.name).await?;
+        self.credentials.keep_provider_oauth(&named.name, None).await?;
         tracing::info!(who = who.name, provider = named.name, "a model provider was removed");
         Ok(Nothing {})
     }
+}
+
+/// A server of one's own may want no key; everybody else's does.
+fn provider_key(kind: ProviderKind, key: &Secret) -> Result<Option<Secret>, Problem> {
+    match kind {
+        ProviderKind::Ollama if key.expose().trim().is_empty() => Ok(None),
+        ProviderKind::Anthropic
+        | ProviderKind::OpenAi
+        | ProviderKind::Gemini
+        | ProviderKind::Ollama => secret("key", key).map(Some),
+    }
+}
+
+fn oauth(login: &OauthLogin) -> Result<OauthLogin, Problem> {
+    super::check_word("oauth.client_id", &login.client_id)?;
+    Ok(OauthLogin {
+        token_url: web_address("oauth.token_url", &login.token_url)?,
+        refresh_token: secret("oauth.refresh_token", &login.refresh_token)?,
+        ..login.clone()
+    })
 }
 
 /// A secret as it goes into a header: pasted ones end in a newline.

@@ -1,21 +1,37 @@
 //! Adding and removing projects.
 
+use super::access::{check_network, check_secrets, check_walls};
 use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_forge::Gitea;
-use pilot_proto::console::{Named, Nothing, ProjectAdd, ProjectRemove};
+use pilot_proto::console::{AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove};
 use pilot_proto::{ForgeKind, Problem, Project};
 
 /// Setup steps of a project.
 const MAX_STEPS: usize = 64;
 
 impl Answers<ProjectAdd> for Parts {
-    async fn answer(&self, _who: &Principal, project: Project) -> Result<Project, Problem> {
+    async fn answer(&self, who: &Principal, project: Project) -> Result<Project, Problem> {
         check(&project)?;
         self.check_is_on_forge(&project).await?;
         self.core.put_project(project.clone()).await?;
+        let (gate, walls) = (project.network.gate, project.walls.kind);
+        tracing::info!(who = who.name, project = project.name, ?gate, ?walls, "a project was set");
+        Ok(project)
+    }
+}
+
+impl Answers<ProjectAllow> for Parts {
+    async fn answer(&self, who: &Principal, wanted: AllowHosts) -> Result<Project, Problem> {
+        let AllowHosts { name, rules } = wanted;
+        if rules.is_empty() {
+            return Err(invalid("`rules` is empty; nothing was changed.")
+                .hint("Name hosts, such as `example.org` or `*.example.org`."));
+        }
+        let project = self.core.allow(name, rules.clone()).await?;
+        tracing::info!(who = who.name, project = project.name, ?rules, "hosts were allowed");
         Ok(project)
     }
 }
@@ -59,7 +75,9 @@ fn check(project: &Project) -> Result<(), Problem> {
     if let Some(step) = project.setup.iter().find(bad_step) {
         return Err(invalid(format!("`setup`: `{}` is not a command line.", shown(step))));
     }
-    Ok(())
+    check_network(&project.network)?;
+    check_walls(&project.walls)?;
+    check_secrets(&project.secrets)
 }
 
 fn check_repo(repo: &str) -> Result<(), Problem> {

@@ -7,12 +7,12 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
-    AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Say,
+    AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Role, Say,
     TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
     TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::task::Attachment;
-use pilot_proto::{Code, InboxItem, Problem, Task};
+use pilot_proto::{Answer, Code, InboxItem, Problem, Task};
 
 /// Tasks filed at once.
 const MAX_TASKS: usize = 1000;
@@ -117,6 +117,11 @@ impl Answers<TaskDismiss> for Parts {
 
 impl Answers<InboxAnswer> for Parts {
     async fn answer(&self, who: &Principal, answer: AnswerItem) -> Result<InboxItem, Problem> {
+        if let Answer::Allow { for_project: true, .. } = answer.answer {
+            who.require(Role::Admin).map_err(|problem| {
+                problem.hint("Allow it for this run, or have an admin allow it for the project.")
+            })?;
+        }
         self.core.answer(answer.item, answer.answer, who.name.clone()).await
     }
 }
@@ -173,6 +178,10 @@ fn check(new: &NewTask) -> Result<(), Problem> {
     }
     if new.limits.agent_secs == 0 || new.limits.setup_secs == 0 {
         return Err(invalid("`limits`: `agent_secs` and `setup_secs` are to be at least 1."));
+    }
+    if new.limits.budget_micros == Some(0) {
+        return Err(invalid("`limits`: a `budget_micros` of 0 lets no model be called.")
+            .hint("Leave it out for no limit."));
     }
     Ok(())
 }

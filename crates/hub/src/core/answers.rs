@@ -37,8 +37,20 @@ impl Core {
         if !self.board.summon(&self.reach.store, item.task).await? {
             return Ok(Err(no_task(item.task)));
         }
+        // In the same commit as the answer, so that neither is lost.
+        let allowed = match self.allowed_for_project(&item, answer) {
+            Ok(allowed) => allowed,
+            Err(problem) => return Ok(Err(problem)),
+        };
         let event = TaskEvent::Answer { item: id, answer: answer.clone(), who: who.to_owned() };
-        Ok(self.feed(turn, item.task, event).map(|()| Granted::Item(Box::new(item))))
+        if let Err(problem) = self.feed(turn, item.task, event) {
+            return Ok(Err(problem));
+        }
+        if let Some((project, rule)) = allowed {
+            tracing::info!(who, project = project.name, rule, "a host was allowed");
+            self.put_allowed(turn, &project, &[rule], Some(item.run));
+        }
+        Ok(Ok(Granted::Item(Box::new(item))))
     }
 }
 
@@ -58,6 +70,7 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         | Act::Interrupt
         | Act::Stop
         | Act::PermitPush { .. }
+        | Act::Allow { .. }
         | Act::Unknown(_) => None,
     }
 }
@@ -128,6 +141,16 @@ fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
             "how to go on after an interrupt",
             "Say how to go on, or end the run.",
         ),
+        Ask::Network { .. } => (
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
+            "a host that is not allowed",
+            "Allow it, for this run or for the project, or deny it.",
+        ),
+        Ask::Budget { .. } => (
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
+            "a budget that is used up",
+            "Allow as much again, or deny it: then the run ends.",
+        ),
         Ask::Unknown(_) => (true, "", ""),
     };
     if fits {
@@ -166,7 +189,7 @@ mod tests {
             input: serde_json::Value::Null,
             summary: String::new(),
         };
-        let allow = || Answer::Allow { input: None, for_run: false };
+        let allow = || Answer::ALLOW;
         let deny = || Answer::Deny { reason: "no".into() };
         let say = || Answer::Say { text: "that one".into() };
         let choose = || Answer::Choose { answers: Default::default() };
@@ -184,6 +207,12 @@ mod tests {
         check(Ask::Plan { plan: "p".into() }, vec![allow(), deny()], vec![say(), Answer::End]);
         check(questions(1), vec![say(), choose()], vec![allow(), deny(), Answer::End]);
         check(questions(2), vec![choose()], vec![say(), allow(), deny()]);
+        let host = "example.org".to_owned();
+        let because = "no rule allows it".to_owned();
+        let network = Ask::Network { host, port: 443, process: None, because };
+        check(network, vec![allow(), deny()], vec![say(), choose(), Answer::End]);
+        let budget = Ask::Budget { spent_micros: 2, budget_micros: 1 };
+        check(budget, vec![allow(), deny()], vec![say(), choose(), Answer::End]);
         check(Ask::Interrupted, vec![say(), Answer::End], vec![allow(), deny(), choose()]);
     }
 

@@ -2,8 +2,9 @@
 //! the store holds of each, so that only what differs is written.
 
 use crate::options::HubOptions;
+use crate::settings::{self, Secrets};
 use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
-use pilot_proto::console::InboxQuery;
+use pilot_proto::console::{InboxQuery, Prices};
 use pilot_proto::{
     Forge, InboxId, InboxItem, Project, Provider, Run, RunId, RunnerId, Task, TaskId, TaskState,
 };
@@ -32,6 +33,9 @@ pub(crate) struct Board {
     pub(crate) projects: BTreeMap<String, Project>,
     pub(crate) forges: BTreeMap<String, Forge>,
     pub(crate) providers: BTreeMap<String, Provider>,
+    /// What is known of secrets; their values are where credentials are.
+    pub(crate) secrets: Secrets,
+    pub(crate) prices: Prices,
 }
 
 /// A task's machine.
@@ -142,6 +146,8 @@ impl Board {
             projects: by_key(store.projects().await?, |project| project.name.clone()),
             forges: by_key(store.forges().await?, |forge| forge.name.clone()),
             providers: by_key(store.providers().await?, |provider| provider.name.clone()),
+            secrets: settings::secrets(store).await?,
+            prices: settings::prices(store).await?,
         };
         for item in store.inbox(&InboxQuery::default()).await? {
             board.inbox.insert(item.id, item);

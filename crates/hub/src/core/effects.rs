@@ -114,8 +114,8 @@ impl Core {
         }
         match self.spec(slot) {
             Some(spec) => {
+                self.assign_sealed(turn, task, runner, &spec);
                 turn.changes.push(Change::PutSpec(spec));
-                turn.outputs.push(Output::Assign(runner, run));
             }
             None => tracing::error!(%task, "a task was leased whose project is gone"),
         }
@@ -124,7 +124,7 @@ impl Core {
     /// What the present run of a task is told to do, without grants.
     pub(crate) fn spec(&self, slot: &Slot) -> Option<pilot_proto::RunSpec> {
         let project = self.board.projects.get(&slot.machine.task().project)?;
-        run_spec(&slot.machine, project, self.reach.options.lease)
+        run_spec(&slot.machine, project, &self.board.prices, self.reach.options.lease)
     }
 
     /// What a run was told and will never do goes back to its task: what a

@@ -1,10 +1,10 @@
 //! The way to the core for everybody else.
 
 use super::messages::{Granted, News, Steer, Want, Wish};
-use pilot_proto::console::{NewBatch, NewTask};
+use pilot_proto::console::{NewBatch, NewTask, Prices};
 use pilot_proto::{
-    Answer, Code, Forge, InboxId, InboxItem, Problem, Project, Provider, RunnerId, Task, TaskId,
-    Timestamp,
+    Answer, Code, Forge, InboxId, InboxItem, Problem, Project, Provider, RunnerId, SecretOrigin,
+    SecretSeen, Task, TaskId, Timestamp,
 };
 use pilot_store::EnrolledRunner;
 use tokio::sync::mpsc;
@@ -36,21 +36,27 @@ impl CoreHandle {
     ) -> Result<Vec<Task>, Problem> {
         match self.ask(Want::File(tasks, batch)).await? {
             Granted::Tasks(tasks) => Ok(tasks),
-            Granted::Item(_) | Granted::Done => Err(crossed()),
+            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
         }
     }
 
     pub(crate) async fn steer(&self, task: TaskId, steer: Steer) -> Result<Task, Problem> {
         match self.ask(Want::Steer(task, steer)).await? {
             Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
-            Granted::Item(_) | Granted::Done => Err(crossed()),
+            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
         }
     }
 
     pub(crate) async fn keep(&self, task: TaskId) -> Result<Task, Problem> {
         match self.ask(Want::Keep(task)).await? {
             Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
-            Granted::Item(_) | Granted::Done => Err(crossed()),
+            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
         }
     }
 
@@ -62,12 +68,14 @@ impl CoreHandle {
     ) -> Result<InboxItem, Problem> {
         match self.ask(Want::Answer { item, answer, who }).await? {
             Granted::Item(item) => Ok(*item),
-            Granted::Tasks(_) | Granted::Done => Err(crossed()),
+            Granted::Tasks(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
         }
     }
 
     pub(crate) async fn put_project(&self, project: Project) -> Result<(), Problem> {
-        self.done(Want::PutProject(project)).await
+        self.done(Want::PutProject(Box::new(project))).await
     }
 
     pub(crate) async fn remove_project(&self, name: String) -> Result<(), Problem> {
@@ -80,6 +88,40 @@ impl CoreHandle {
 
     pub(crate) async fn put_provider(&self, provider: Provider) -> Result<(), Problem> {
         self.done(Want::PutProvider(provider)).await
+    }
+
+    pub(crate) async fn allow(
+        &self,
+        project: String,
+        rules: Vec<String>,
+    ) -> Result<Project, Problem> {
+        match self.ask(Want::Allow { project, rules }).await? {
+            Granted::Project(project) => Ok(*project),
+            Granted::Tasks(_) | Granted::Item(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
+        }
+    }
+
+    pub(crate) async fn put_secret(
+        &self,
+        name: String,
+        origin: SecretOrigin,
+    ) -> Result<SecretSeen, Problem> {
+        match self.ask(Want::PutSecret { name, origin }).await? {
+            Granted::Secret(secret) => Ok(*secret),
+            Granted::Tasks(_) | Granted::Item(_) | Granted::Project(_) | Granted::Done => {
+                Err(crossed())
+            }
+        }
+    }
+
+    pub(crate) async fn remove_secret(&self, name: String) -> Result<(), Problem> {
+        self.done(Want::RemoveSecret(name)).await
+    }
+
+    pub(crate) async fn put_prices(&self, prices: Prices) -> Result<(), Problem> {
+        self.done(Want::PutPrices(prices)).await
     }
 
     pub(crate) async fn put_join_code(

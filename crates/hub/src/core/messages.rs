@@ -2,12 +2,12 @@
 
 use crate::links::Outlet;
 use pilot_lifecycle::Assignment;
-use pilot_proto::console::{NewBatch, NewTask, ReviewNote};
+use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote};
 use pilot_proto::runner::{About, Held, Load};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{
-    Answer, Forge, InboxId, InboxItem, Problem, Project, Provider, Record, RunId, RunnerId, Task,
-    TaskId, Timestamp,
+    Answer, Forge, InboxId, InboxItem, Problem, Project, Provider, Record, RunId, RunnerId,
+    SecretOrigin, SecretSeen, Task, TaskId, Timestamp,
 };
 use pilot_store::{EnrolledRunner, StoredRecord};
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ pub(crate) enum Want {
         who: String,
     },
     /// A project added or changed.
-    PutProject(Project),
+    PutProject(Box<Project>),
     /// A project removed.
     RemoveProject(String),
     /// A forge added or changed; its token is in the credential file already.
@@ -70,6 +70,24 @@ pub(crate) enum Want {
     RemoveProvider(String),
     /// A provider added or changed; its key is in the credential file already.
     PutProvider(Provider),
+    /// A secret known; its value, if it is ours, is kept already.
+    PutSecret {
+        /// Its name.
+        name: String,
+        /// Where its value comes from.
+        origin: SecretOrigin,
+    },
+    /// A secret removed.
+    RemoveSecret(String),
+    /// Prices of models set.
+    PutPrices(Prices),
+    /// Hosts added to what a project's runs may reach.
+    Allow {
+        /// Which project.
+        project: String,
+        /// Rules.
+        rules: Vec<String>,
+    },
     /// A join code made.
     PutJoinCode {
         /// Hash of the code.
@@ -131,6 +149,10 @@ pub(crate) enum Granted {
     Tasks(Vec<Task>),
     /// The inbox item, as it is now.
     Item(Box<InboxItem>),
+    /// The project, as it is now.
+    Project(Box<Project>),
+    /// The secret, as it is now.
+    Secret(Box<SecretSeen>),
     /// Done.
     Done,
 }

@@ -6,13 +6,14 @@ use super::messages::Message;
 use super::turn::{Output, Turn};
 use crate::live::Changed;
 use pilot_proto::runner::ToRunner;
-use pilot_proto::{RunId, RunnerId};
+use pilot_proto::{RunId, RunSpec, RunnerId, SealedGrant};
 use pilot_store::{Change, Commit, StoreError};
 use std::sync::Arc;
 
 impl Core {
     /// Makes the turn durable, or nothing of it.
     pub(crate) async fn commit(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
+        self.turn_away_unfit(turn);
         self.tell_why_they_wait(turn);
         self.write_down_tasks(turn)?;
         let commit = Commit {
@@ -74,7 +75,7 @@ impl Core {
         match output {
             Output::Answer(reply, answer) => reply.answer(answer),
             Output::Send(runner, message) => self.send(runner, message),
-            Output::Assign(runner, run) => self.assign(runner, run),
+            Output::Assign { runner, run, secrets } => self.assign(runner, run, secrets),
             Output::Ack(runner, run, cursor) => {
                 if let Some(link) = self.links.get(&runner) {
                     link.outlet.ack(run, cursor);
@@ -95,7 +96,7 @@ impl Core {
         }
     }
 
-    fn assign(&mut self, runner: RunnerId, run: RunId) {
+    fn assign(&mut self, runner: RunnerId, run: RunId, secrets: Vec<SealedGrant>) {
         let Some(journal) = self.board.runs.get(&run) else { return };
         let Some(slot) = self.board.tasks.get(&journal.task) else { return };
         let (Some(spec), Some(project)) =
@@ -105,7 +106,8 @@ impl Core {
         };
         let forge = project.forge.as_ref().and_then(|name| self.board.forges.get(name));
         let providers = self.board.providers.values();
-        let spec = Box::new(self.reach.granter.complete(spec, forge, providers));
+        let spec = self.reach.granter.complete(spec, forge, providers);
+        let spec = Box::new(RunSpec { secrets, ..spec });
         self.send(runner, ToRunner::Assign { spec });
     }
 }

@@ -13,6 +13,7 @@ impl Core {
         project: &Project,
     ) -> Result<Granted, Problem> {
         self.check_agent(&project.agent)?;
+        self.check_secrets(&project.secrets)?;
         if let Some(forge) = &project.forge
             && !self.board.forges.contains_key(forge)
         {

@@ -157,7 +157,13 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::ToolStarted { .. }
         | Event::ToolEnded { .. }
         | Event::Todos { .. }
-        | Event::Snapshot(_) => true,
+        | Event::Snapshot(_)
+        // What is refused and needs a person comes as `Asked` behind it.
+        | Event::Network(_)
+        | Event::NetworkEnded(_)
+        | Event::NetworkLost { .. }
+        // Money is counted when it comes; the budget itself is the gateway's.
+        | Event::ModelCalled(_) => true,
         Event::Phase { .. }
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }
@@ -176,6 +182,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Artifact { .. }
         | Event::Rescued { .. }
         | Event::Cleaned { .. }
+        | Event::Walls(_)
         | Event::Finished(_)
         | Event::Unknown(_) => false,
     })

@@ -132,7 +132,11 @@ impl Core {
             let held = self.links.get(&runner).is_some_and(|link| link.held.contains_key(&run));
             let slot = self.board.tasks.get(&task);
             match slot.map(|slot| slot.machine.is_current(run)) {
-                Some(true) if untaken => turn.outputs.push(Output::Assign(runner, run)),
+                Some(true) if untaken => {
+                    if let Some(spec) = slot.and_then(|slot| self.spec(slot)) {
+                        self.assign_sealed(turn, task, runner, &spec);
+                    }
+                }
                 Some(false) if untaken && !held => {
                     self.declined(turn, runner, run, "its task no longer wants it");
                 }
@@ -354,6 +358,7 @@ impl Core {
             platform: String::new(),
             workers: 0,
             draining: false,
+            seal_key: None,
             agents: Vec::new(),
             checks: Vec::new(),
         });

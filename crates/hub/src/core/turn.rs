@@ -4,9 +4,9 @@ use super::messages::{Granted, Reply};
 use crate::live::{Changed, Fresh};
 use crate::publish::Publication;
 use pilot_proto::runner::ToRunner;
-use pilot_proto::{Cursor, Problem, RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::{Cursor, Problem, RunId, RunnerId, SealedGrant, TaskId, Timestamp};
 use pilot_store::{Change, JournalBatch};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A turn under way.
 pub(crate) struct Turn {
@@ -22,6 +22,8 @@ pub(crate) struct Turn {
     pub(crate) runners: BTreeSet<RunnerId>,
     /// In order.
     pub(crate) outputs: Vec<Output>,
+    /// Runs that cannot be assigned, and why.
+    pub(crate) unfit: VecDeque<(TaskId, RunId, Problem)>,
 }
 
 /// What goes out after the commit.
@@ -31,7 +33,14 @@ pub(crate) enum Output {
     /// To a runner.
     Send(RunnerId, ToRunner),
     /// An assignment; its grants are put in when it goes, and nowhere kept.
-    Assign(RunnerId, RunId),
+    Assign {
+        /// To whom.
+        runner: RunnerId,
+        /// Which run.
+        run: RunId,
+        /// The project's secrets, sealed to the runner.
+        secrets: Vec<SealedGrant>,
+    },
     /// To a runner: its journal is durable up to here.
     Ack(RunnerId, RunId, Cursor),
     /// To consoles.
@@ -56,6 +65,7 @@ impl Turn {
             touched: BTreeSet::new(),
             runners: BTreeSet::new(),
             outputs: Vec::new(),
+            unfit: VecDeque::new(),
         }
     }
 

@@ -31,6 +31,10 @@ impl Core {
             Want::PutProvider(provider) => self.put_provider(turn, provider),
             Want::RemoveForge(name) => self.remove_forge(turn, name),
             Want::RemoveProvider(name) => self.remove_provider(turn, name),
+            Want::PutSecret { name, origin } => self.put_secret(turn, name, origin),
+            Want::RemoveSecret(name) => self.remove_secret(turn, name),
+            Want::PutPrices(prices) => self.put_prices(turn, prices),
+            Want::Allow { project, rules } => self.allow(turn, project, rules),
             Want::PutJoinCode { hash, expires_at } => {
                 turn.changes
                     .push(Change::PutJoinCode { hash: hash.clone(), expires_at: *expires_at });

@@ -7,12 +7,13 @@ use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_proto::console::{Moment, MomentKind, Moments, MomentsQuery, TaskMoments};
-use pilot_proto::inbox::Need;
-use pilot_proto::{Cursor, Event, Outcome, Phase, Problem, Record, RunId};
+use pilot_proto::inbox::{Ask, Need};
+use pilot_proto::{Cursor, Event, Outcome, Phase, Problem, Record, RunId, WallsKind};
 use pilot_store::{ChangeSize, Part, Want};
 
 /// Types of the events that are moments.
-const EVENTS: Part = Part::Only(&["phase", "turn_started", "tool_started", "asked", "finished"]);
+const EVENTS: Part =
+    Part::Only(&["phase", "turn_started", "tool_started", "asked", "walls", "finished"]);
 /// Records read at once.
 const PAGE: Want = Want { part: EVENTS, limit: 1000, max_bytes: 4 * 1024 * 1024 };
 /// A label is one line of a small list.
@@ -151,7 +152,11 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         Event::ToolStarted { tool, summary, .. } => {
             Some((MomentKind::Tool, short(format!("{tool} {summary}").trim_end())))
         }
+        Event::Asked { ask: Ask::Network { host, port, .. }, .. } => {
+            Some((MomentKind::Asked, short(&format!("Refused: {host}:{port}"))))
+        }
         Event::Asked { ask, .. } => Some((MomentKind::Asked, need_words(ask.need()).to_owned())),
+        Event::Walls(report) => Some((MomentKind::Phase, walls_words(report.kind).to_owned())),
         Event::Finished(outcome) => Some((MomentKind::End, outcome_words(outcome))),
         Event::Output { .. }
         | Event::SessionStarted { .. }
@@ -174,6 +179,10 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::Artifact { .. }
         | Event::Rescued { .. }
         | Event::Cleaned { .. }
+        | Event::Network(_)
+        | Event::NetworkEnded(_)
+        | Event::NetworkLost { .. }
+        | Event::ModelCalled(_)
         | Event::Unknown(_) => None,
     }
 }
@@ -209,9 +218,20 @@ fn need_words(need: Need) -> &'static str {
         Need::Permission => "A permission",
         Need::Plan => "A plan to approve",
         Need::Interrupted => "Interrupted",
-        Need::Quota => "The quota is used up",
+        Need::Quota => "The quota or the budget is used up",
+        Need::Network => "A host that is not allowed",
         Need::Takeover => "A person drives",
         Need::Unknown => "A person was needed",
+    }
+}
+
+fn walls_words(kind: WallsKind) -> &'static str {
+    match kind {
+        WallsKind::Bubblewrap => "Walls: bubblewrap",
+        WallsKind::Landlock => "Walls: Landlock only",
+        WallsKind::Container => "Walls: a container",
+        WallsKind::Off => "No walls",
+        WallsKind::Auto | WallsKind::Unknown => "Walls of a kind this version does not know",
     }
 }
 
@@ -229,7 +249,6 @@ fn outcome_words(outcome: &Outcome) -> String {
 mod tests {
     use super::*;
     use pilot_proto::Timestamp;
-    use pilot_proto::inbox::Ask;
     use serde_json::Value;
 
     fn record(seq: u64, event: Event) -> Record {

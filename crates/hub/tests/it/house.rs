@@ -162,6 +162,9 @@ pub(crate) fn project(name: &str, repo: &str) -> Project {
         base: Some("main".to_owned()),
         agent: "scripted".to_owned(),
         setup: Vec::new(),
+        network: Default::default(),
+        walls: Default::default(),
+        secrets: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A real hub on real sockets: consoles by `pilot-client` and by hand, runners
 //! by `pilot-link`, a Gitea by its double.
 
+mod access;
 mod demo;
 mod enrolment;
 mod gate;

@@ -186,7 +186,14 @@ async fn a_forge_goes_when_no_project_needs_it_and_takes_its_token_along() {
 
 fn provider(key: &str) -> NewProvider {
     let (kind, key) = (ProviderKind::Anthropic, Secret::new(key));
-    NewProvider { name: "work".to_owned(), kind, base_url: None, key }
+    NewProvider {
+        name: "work".to_owned(),
+        kind,
+        base_url: None,
+        key,
+        login: Default::default(),
+        oauth: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -221,7 +221,14 @@ async fn keys_go_to_the_runs_that_need_them_and_to_no_disk() {
         let kind = ProviderKind::Anthropic;
         let key = Secret::new(key);
         house
-            .call::<ProviderAdd>(NewProvider { name: name.to_owned(), kind, base_url: None, key })
+            .call::<ProviderAdd>(NewProvider {
+                name: name.to_owned(),
+                kind,
+                base_url: None,
+                key,
+                login: Default::default(),
+                oauth: None,
+            })
             .await;
     }
     let mut runner = FakeRunner::enrolled(house, 2).await;

@@ -63,6 +63,7 @@ impl FakeRunner {
             platform: "test".to_owned(),
             workers,
             draining: false,
+            seal_key: None,
             agents: vec![agent],
             checks: Vec::new(),
         };

@@ -141,7 +141,7 @@ async fn an_answer_reaches_the_run_and_the_journal_closes_the_item() {
     assert_eq!(detail.inbox.len(), 1);
     let wrong = AnswerItem { item, answer: Answer::End };
     assert_eq!(house.refused::<InboxAnswer>(wrong).await.code, Code::Invalid);
-    let answer = Answer::Allow { input: None, for_run: false };
+    let answer = Answer::ALLOW;
     let allow = || AnswerItem { item, answer: answer.clone() };
     house.call::<InboxAnswer>(allow()).await;
     let (order, act) = runner.order(run).await;

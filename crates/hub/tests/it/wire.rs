@@ -3,7 +3,7 @@
 use crate::house::{House, soon};
 use crate::runner::FakeRunner;
 use futures_util::{SinkExt, StreamExt};
-use pilot_proto::runner::{LINK_PATH, MAX_FRAME, Role, hello_text};
+use pilot_proto::runner::{LINK_PATH, MAX_FRAME, Role, VERSION, hello_text};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -57,7 +57,7 @@ async fn nonsense_is_dropped_and_the_connection_kept() {
     let house = House::new().await;
     let runner = FakeRunner::enrolled(&house, 1).await;
     let (mut socket, nonce) = greeted(&house).await;
-    assert_eq!(hello(&mut socket, &runner, &nonce, 1).await["type"], "welcome");
+    assert_eq!(hello(&mut socket, &runner, &nonce, VERSION).await["type"], "welcome");
     for nonsense in [
         Message::text("no JSON"),
         Message::text(r#"{"type":"teleport","to":"mars"}"#),
@@ -80,7 +80,7 @@ async fn a_frame_over_the_bound_ends_the_connection() {
     let house = House::new().await;
     let runner = FakeRunner::enrolled(&house, 1).await;
     let (mut socket, nonce) = greeted(&house).await;
-    assert_eq!(hello(&mut socket, &runner, &nonce, 1).await["type"], "welcome");
+    assert_eq!(hello(&mut socket, &runner, &nonce, VERSION).await["type"], "welcome");
     // The hub may hang up before it has all of it.
     socket.send(Message::binary(vec![b'x'; MAX_FRAME + 1])).await.ok();
     let ended = async { while matches!(socket.next().await, Some(Ok(_))) {} };

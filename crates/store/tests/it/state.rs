@@ -6,10 +6,16 @@ use crate::world::{
 use pilot_proto::code::{Code, Problem};
 use pilot_proto::console::{InboxQuery, ReviewNote, ReviewNoteSent, TaskQuery};
 use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
-use pilot_proto::project::{Forge, ForgeKind, GitGrant, Project, Provider, ProviderKind};
+use pilot_proto::network::NetworkPolicy;
+use pilot_proto::project::{
+    Forge, ForgeKind, GitGrant, Project, Provider, ProviderKind, ProviderLogin,
+};
 use pilot_proto::runner::{About, Act};
 use pilot_proto::task::{Limits, Mode, OnTimeout};
-use pilot_proto::{GroupId, InboxId, Outcome, RunSpec, Secret, Task, TaskState, Timestamp};
+use pilot_proto::{
+    GroupId, InboxId, Outcome, RunSpec, SealedGrant, Secret, SecretDelivery, SecretUse, Task,
+    TaskState, Timestamp, WallsWish,
+};
 use pilot_store::{Change, EnrolledRunner, PendingOrder, Store};
 use uuid::Uuid;
 
@@ -168,6 +174,16 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         resume: None,
         attachments: Vec::new(),
         git: Some(git),
+        fallbacks: Vec::new(),
+        network: NetworkPolicy::default(),
+        walls: WallsWish::default(),
+        secrets: vec![SealedGrant {
+            name: "NPM".into(),
+            sealed: "bm90aGluZw==".into(),
+            delivery: SecretDelivery::FileDescriptor,
+        }],
+        prices: Vec::new(),
+        spent_micros: 7,
         provider: None,
     };
     change(&store, [Change::PutSpec(spec.clone())]).await.expect("commits");
@@ -214,9 +230,17 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         base: None,
         agent: "scripted".into(),
         setup: vec!["make".into()],
+        network: NetworkPolicy { allow: vec!["example.org".into()], ..NetworkPolicy::default() },
+        walls: WallsWish::default(),
+        secrets: vec![SecretUse { name: "NPM".into(), delivery: SecretDelivery::FileDescriptor }],
     };
     let forge = Forge { name: "home".into(), kind: ForgeKind::Gitea, url: "http://f".into() };
-    let provider = Provider { name: "home".into(), kind: ProviderKind::Anthropic, base_url: None };
+    let provider = Provider {
+        name: "home".into(),
+        kind: ProviderKind::Anthropic,
+        base_url: None,
+        login: ProviderLogin::Bearer,
+    };
     let changes = [
         Change::PutProject(project("zoo")),
         Change::PutProject(project("a-b")),
@@ -252,6 +276,7 @@ async fn runners_are_kept(world: World) {
         platform: "linux x86_64".into(),
         workers: 3,
         draining: false,
+        seal_key: Some("ab".repeat(32)),
         agents: vec![],
         checks: Vec::new(),
     };

@@ -1,0 +1,263 @@
+//! What runs may use and reach: secrets by name, prices of models, and hosts
+//! that are added to a project's policy while its runs are at work.
+
+use super::Core;
+use super::messages::Granted;
+use super::turn::{Output, Turn};
+use crate::settings::{self, SecretKept};
+use pilot_egress::policy::{self, Host, Way};
+use pilot_lifecycle::{QueueEvent, TaskEvent};
+use pilot_proto::console::Prices;
+use pilot_proto::inbox::Ask;
+use pilot_proto::network::NetworkPolicy;
+use pilot_proto::runner::Act;
+use pilot_proto::{
+    Answer, Code, InboxItem, Problem, Project, RunId, RunSpec, RunnerId, SealedGrant, SecretOrigin,
+    SecretUse, TaskId,
+};
+use pilot_store::Change;
+use std::collections::BTreeSet;
+
+/// Secrets of one hub: every one is read with the board and listed at once.
+const MAX_SECRETS: usize = 1000;
+/// Rules of one project, each way. A policy longer than this is no policy that
+/// anybody reads.
+pub(crate) const MAX_RULES: usize = 1000;
+
+impl Core {
+    pub(crate) fn put_secret(
+        &mut self,
+        turn: &mut Turn,
+        name: &str,
+        origin: &SecretOrigin,
+    ) -> Result<Granted, Problem> {
+        let mut secrets = self.board.secrets.clone();
+        let kept = SecretKept { origin: origin.clone(), rotated_at: turn.now };
+        secrets.insert(name.to_owned(), kept.clone());
+        if secrets.len() > MAX_SECRETS {
+            let message = format!("There are {MAX_SECRETS} secrets, as many as there may be.");
+            return Err(Problem::new(Code::TooLarge, message).hint("Remove some that nobody uses."));
+        }
+        turn.changes.push(settings::put_secrets(&secrets).map_err(|error| unspelt(&error))?);
+        self.board.secrets = secrets;
+        let seen = kept.seen(name, self.board.projects.values());
+        Ok(Granted::Secret(Box::new(seen)))
+    }
+
+    pub(crate) fn remove_secret(
+        &mut self,
+        turn: &mut Turn,
+        name: &str,
+    ) -> Result<Granted, Problem> {
+        let Some(kept) = self.board.secrets.get(name) else { return Err(self.no_secret(name)) };
+        let users = kept.seen(name, self.board.projects.values()).used_by;
+        if !users.is_empty() {
+            let users: Vec<_> = users.iter().map(|project| format!("`{project}`")).collect();
+            let message = format!("The secret `{name}` is used by {}.", users.join(", "));
+            let hint =
+                format!("Take it from each with `pilot project secret PROJECT remove {name}`.");
+            return Err(Problem::new(Code::Precondition, message).hint(hint));
+        }
+        let mut secrets = self.board.secrets.clone();
+        secrets.remove(name);
+        turn.changes.push(settings::put_secrets(&secrets).map_err(|error| unspelt(&error))?);
+        self.board.secrets = secrets;
+        Ok(Granted::Done)
+    }
+
+    fn no_secret(&self, name: &str) -> Problem {
+        let names: Vec<_> = self.board.secrets.keys().map(|name| format!("`{name}`")).collect();
+        let hint = if names.is_empty() {
+            format!("There is none yet; keep it with `pilot secret set {name}`.")
+        } else {
+            format!("There are: {}. `pilot secret set {name}` keeps another.", names.join(", "))
+        };
+        Problem::new(Code::NotFound, format!("There is no secret `{name}`.")).hint(hint)
+    }
+
+    /// A project may only name secrets that there are.
+    pub(crate) fn check_secrets(&self, uses: &[SecretUse]) -> Result<(), Problem> {
+        match uses.iter().find(|one| !self.board.secrets.contains_key(&one.name)) {
+            Some(missing) => Err(self.no_secret(&missing.name)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn put_prices(
+        &mut self,
+        turn: &mut Turn,
+        prices: &Prices,
+    ) -> Result<Granted, Problem> {
+        turn.changes.push(settings::put_prices(prices).map_err(|error| unspelt(&error))?);
+        self.board.prices = prices.clone();
+        Ok(Granted::Done)
+    }
+
+    /// Adds rules to what a project's runs may reach, those at work included.
+    pub(crate) fn allow(
+        &mut self,
+        turn: &mut Turn,
+        project: &str,
+        rules: &[String],
+    ) -> Result<Granted, Problem> {
+        let project = with_rules(self.project(project)?, rules)?;
+        self.put_allowed(turn, &project, rules, None);
+        Ok(Granted::Project(Box::new(project)))
+    }
+
+    /// The project with the host that is asked for, if the answer says that it
+    /// is to be allowed for all its runs.
+    pub(crate) fn allowed_for_project(
+        &self,
+        item: &InboxItem,
+        answer: &Answer,
+    ) -> Result<Option<(Project, String)>, Problem> {
+        let Answer::Allow { for_project: true, .. } = answer else { return Ok(None) };
+        let Ask::Network { host, port, .. } = &item.ask else {
+            let message = "Only a host can be allowed for the whole project; it still waits.";
+            return Err(
+                Problem::new(Code::Invalid, message).hint("Allow it once, or for this run.")
+            );
+        };
+        let Some(slot) = self.board.tasks.get(&item.task) else { return Ok(None) };
+        let project = self.project(&slot.machine.task().project)?;
+        let known = Host::parse(host).ok_or_else(|| {
+            let message = format!("`{host}` is no host that a policy can name.");
+            Problem::new(Code::Invalid, message).hint("Allow it for this run.")
+        })?;
+        // A name that was only looked up has no port.
+        let rule = if *port == 0 { known.to_string() } else { format!("{known}:{port}") };
+        let allowed = with_rules(project, std::slice::from_ref(&rule))?;
+        check_reaches(&allowed, &known, *port)?;
+        Ok(Some((allowed, rule)))
+    }
+
+    /// Keeps a project that allows more, and tells its runs at work, but for one
+    /// that is told in another way.
+    pub(crate) fn put_allowed(
+        &mut self,
+        turn: &mut Turn,
+        project: &Project,
+        rules: &[String],
+        told: Option<RunId>,
+    ) {
+        turn.changes.push(Change::PutProject(project.clone()));
+        self.board.projects.insert(project.name.clone(), project.clone());
+        let at_work: BTreeSet<RunId> = (self.board.tasks.values())
+            .filter(|slot| slot.machine.task().project == project.name)
+            .filter_map(|slot| slot.machine.lease())
+            .map(|lease| lease.run)
+            .filter(|run| Some(*run) != told)
+            .collect();
+        for run in at_work {
+            self.order(turn, run, Act::Allow { rules: rules.to_vec() });
+        }
+    }
+
+    /// The secrets of a run's project, for its runner alone.
+    pub(crate) fn sealed(
+        &self,
+        runner: RunnerId,
+        spec: &RunSpec,
+    ) -> Result<Vec<SealedGrant>, Problem> {
+        let uses = self.board.projects.get(&spec.project).map(|project| project.secrets.as_slice());
+        let uses = uses.unwrap_or_default();
+        if uses.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_secrets(uses)?;
+        let about = self.links.get(&runner).map(|link| &link.about);
+        let enrolled = self.board.runners.get(&runner);
+        let about = about.or_else(|| enrolled.and_then(|runner| runner.about.as_ref()));
+        let Some(key) = about.and_then(|about| about.seal_key.as_deref()) else {
+            let name = enrolled.map_or("?", |runner| runner.name.as_str());
+            let secrets: Vec<_> = uses.iter().map(|one| format!("`{}`", one.name)).collect();
+            let message = format!(
+                "The runner `{name}` has no key to seal secrets to, and the project uses {}.",
+                secrets.join(", ")
+            );
+            return Err(Problem::new(Code::Precondition, message)
+                .hint("Bring the runner to this hub's version, or give the task to another."));
+        };
+        uses.iter().map(|one| self.reach.granter.seal(key, spec, one)).collect()
+    }
+
+    /// Assigns a run with its secrets, or remembers that it cannot be.
+    pub(crate) fn assign_sealed(
+        &self,
+        turn: &mut Turn,
+        task: TaskId,
+        runner: RunnerId,
+        spec: &RunSpec,
+    ) {
+        match self.sealed(runner, spec) {
+            Ok(secrets) => {
+                turn.outputs.push(Output::Assign { runner, run: spec.run, secrets });
+            }
+            Err(problem) => {
+                tracing::warn!(%task, %runner, run = %spec.run, %problem, "a run cannot begin");
+                turn.unfit.push_back((task, spec.run, problem));
+            }
+        }
+    }
+
+    /// Ends what could not be assigned. Not at once, because each frees a
+    /// worker, who may be given the next that cannot begin: thousands deep.
+    pub(crate) fn turn_away_unfit(&mut self, turn: &mut Turn) {
+        while let Some((task, run, problem)) = turn.unfit.pop_front() {
+            self.changed_runner_of(turn, run);
+            self.feed_news(turn, task, TaskEvent::Unfit { run, problem });
+            self.ask_queue(turn, QueueEvent::Released { run });
+        }
+    }
+}
+
+/// The project with these rules as well, each once, sorted.
+fn with_rules(project: &Project, rules: &[String]) -> Result<Project, Problem> {
+    let mut project = project.clone();
+    let rules = rules.iter().map(|rule| rule.trim().to_owned());
+    let all: BTreeSet<String> = project.network.allow.drain(..).chain(rules).collect();
+    if all.len() > MAX_RULES {
+        let message =
+            format!("A project has at most {MAX_RULES} rules; these would be {}.", all.len());
+        return Err(
+            Problem::new(Code::TooLarge, message).hint("Use patterns such as `*.example.org`.")
+        );
+    }
+    project.network.allow = all.into_iter().collect();
+    check_policy(&project.network)?;
+    Ok(project)
+}
+
+/// Names the first rule that makes no sense.
+pub(crate) fn check_policy(policy: &NetworkPolicy) -> Result<policy::Policy, Problem> {
+    policy::compile(policy, &[]).map_err(|error| {
+        Problem::new(Code::Invalid, capitalised(&error.to_string())).hint(
+            "Rules look like `example.org`, `*.example.org`, `example.org:8443`, `10.0.0.0/8` or `http://example.org/path`.",
+        )
+    })
+}
+
+/// A rule that `deny` overrules would be a promise that is not kept.
+fn check_reaches(project: &Project, host: &Host, port: u16) -> Result<(), Problem> {
+    let policy = check_policy(&project.network)?;
+    let port = if port == 0 { 443 } else { port };
+    policy.decide(host, port, Way::Stream).map(drop).map_err(|refusal| {
+        let message = format!("`{host}:{port}` would still be refused: {}.", refusal.0);
+        let hint = format!(
+            "`pilot project policy {} --remove RULE` takes a rule away; allow it for this run only otherwise.",
+            project.name
+        );
+        Problem::new(Code::Precondition, message).hint(hint)
+    })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
+fn unspelt(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::Internal, format!("A setting cannot be written as JSON: {error}."))
+}
