@@ -42,7 +42,8 @@ install_libraries() {
 
 # What a build needs: a C compiler for SQLite, libgit2 and zstd, and git.
 setup_build() {
-    install_packages cc:build-essential make:build-essential pkg-config:pkg-config git:git
+    # bwrap makes the walls around every run.
+    install_packages cc:build-essential make:build-essential pkg-config:pkg-config git:git bwrap:bubblewrap
     if ! command -v cargo >/dev/null; then
         [ -x "$HOME/.cargo/bin/cargo" ] || die "no cargo: install the toolchain of rust-toolchain.toml with rustup first"
         export PATH="$HOME/.cargo/bin:$PATH"
@@ -104,13 +105,13 @@ CLAUDE_VERSION=2.1.329
 
 # What the tests need besides: a PostgreSQL server's programs, the real claude.
 setup_tests() {
-    install_packages setpriv:util-linux
+    install_packages setpriv:util-linux python3:python3 curl:curl openssl:openssl getent:libc-bin
     # A display, a browser, a keychain, a tray and notifications, all real.
     install_packages Xvfb:xvfb xauth:xauth WebKitWebDriver:webkit2gtk-driver dbus-run-session:dbus-daemon \
         gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools dunst:dunst xfce4-panel:xfce4-panel \
         openbox:openbox wmctrl:wmctrl xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
         import:imagemagick
-    install_libraries fonts-dejavu-core at-spi2-core libgl1-mesa-dri
+    install_libraries python3-venv fonts-dejavu-core at-spi2-core libgl1-mesa-dri
     install_browser
     if ! command -v postgres >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         install_packages postgres:postgresql

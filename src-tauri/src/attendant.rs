@@ -214,7 +214,7 @@ impl Work {
         let (Some(client), Some(item)) = (client, notice.approve) else { return };
         let (desktop, app) = (Arc::clone(&self.desktop), self.app.clone());
         self.answers.spawn(async move {
-            let answer = Answer::Allow { input: None, for_run: false };
+            let answer = Answer::ALLOW;
             match client.call::<InboxAnswer>(AnswerItem { item, answer }).await {
                 Ok(_) => tracing::info!(%item, "allowed once, from the notification"),
                 Err(error) => {

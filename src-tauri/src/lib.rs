@@ -48,6 +48,17 @@ pub fn run() -> ExitCode {
     app::run()
 }
 
+/// The first process inside a run's walls, where this program stands in for
+/// `pilot`.
+pub fn walls_init(arguments: &[OsString]) -> ExitCode {
+    let words = arguments.iter().map(|word| word.to_string_lossy().into_owned());
+    match pilot_runner::inside::main(&words.collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The shim heard it already.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// One run's own process, where this program stands in for `pilot`:
 /// `[--recover] DIRECTORY`, as the runner says it.
 pub fn shim(arguments: &[OsString]) -> ExitCode {

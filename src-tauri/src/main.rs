@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match arguments.first().and_then(|first| first.to_str()) {
         Some("agent-scripted") => ExitCode::from(pilot_agents::scripted::main(&[])),
+        Some("walls-init") => pilot_desktop::walls_init(&arguments[1..]),
         Some("shim") => pilot_desktop::shim(&arguments[1..]),
         _ => pilot_desktop::run(),
     }

@@ -1,11 +1,14 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
+mod project;
 mod task;
 
+pub(crate) use project::*;
 pub(crate) use task::*;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -65,6 +68,12 @@ pub(crate) enum Command {
     /// Repositories and their settings
     #[command(subcommand)]
     Project(Project),
+    /// Secrets that projects may use
+    #[command(subcommand)]
+    Secret(Secret),
+    /// What models cost
+    #[command(subcommand)]
+    Price(Price),
     /// File tasks, watch them, steer them
     #[command(subcommand)]
     Task(Task),
@@ -74,6 +83,13 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
     },
+    /// Run a command of your own in the walls of a run, to see what holds
+    ///
+    /// The command sees a throw-away home and an empty workspace, or the one of
+    /// `--tree`, and reaches what a new project's runs may reach. What the walls
+    /// are and what was tried is said at the end, on standard error.
+    #[command(name = "run-in-walls")]
+    RunInWalls(RunInWalls),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -86,9 +102,39 @@ pub(crate) enum Command {
         #[arg(long)]
         recover: bool,
     },
+    /// The first process inside a run's walls; started by the shim
+    #[command(hide = true, name = "walls-init")]
+    WallsInit { arguments: Vec<String> },
     /// The built-in deterministic agent; started by the shim
     #[command(hide = true, name = "agent-scripted")]
     AgentScripted,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunInWalls {
+    /// The workspace, which the command may write to
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) tree: Option<PathBuf>,
+    /// A host that may be reached besides the package registries
+    #[arg(long, value_name = "RULE")]
+    pub(crate) allow: Vec<String>,
+    /// What happens to what no rule names
+    #[arg(long, default_value = "enforce")]
+    pub(crate) gate: GateName,
+    /// Which walls
+    #[arg(long, default_value = "auto")]
+    pub(crate) kind: WallsName,
+    /// Say nothing about the walls
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// The command and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -258,8 +304,15 @@ pub(crate) enum Provider {
         /// Somewhere else than the vendor's own endpoint
         #[arg(long, value_name = "URL")]
         base_url: Option<String>,
-        /// Read the key from standard input
-        #[arg(long, required = true)]
+        /// How it is shown the key
+        #[arg(long, value_enum, default_value_t = ProviderLogin::Key)]
+        login: ProviderLogin,
+        /// How the key, an OAuth access token then, is renewed: a JSON file with
+        /// token_url, client_id and refresh_token
+        #[arg(long, value_name = "FILE")]
+        oauth: Option<PathBuf>,
+        /// Read the key from standard input; only ollama may do without one
+        #[arg(long, required_if_eq_any([("kind", "anthropic"), ("kind", "openai"), ("kind", "gemini")]))]
         key_stdin: bool,
     },
     /// List model providers
@@ -274,36 +327,80 @@ pub(crate) enum Provider {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum ProviderKind {
     Anthropic,
+    Openai,
+    Gemini,
+    /// Ollama, or any server that speaks Chat Completions
+    Ollama,
+}
+
+impl From<ProviderKind> for pilot_proto::ProviderKind {
+    fn from(kind: ProviderKind) -> Self {
+        match kind {
+            ProviderKind::Anthropic => Self::Anthropic,
+            ProviderKind::Openai => Self::OpenAi,
+            ProviderKind::Gemini => Self::Gemini,
+            ProviderKind::Ollama => Self::Ollama,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ProviderLogin {
+    /// In the header that the vendor made for keys
+    Key,
+    /// `Authorization: Bearer`: a subscription's token, or another gateway's
+    Bearer,
+}
+
+impl From<ProviderLogin> for pilot_proto::project::ProviderLogin {
+    fn from(login: ProviderLogin) -> Self {
+        match login {
+            ProviderLogin::Key => Self::Key,
+            ProviderLogin::Bearer => Self::Bearer,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Project {
-    /// Add or change a project
-    Add {
+pub(crate) enum Secret {
+    /// Keep a secret, or give it a new value: the next runs get that
+    Set {
         /// Your name for it
         name: String,
-        /// Clone URL, or a path on this machine
-        #[arg(long, value_name = "URL")]
-        repo: String,
-        /// Forge its pull requests go to; without it, branches are only pushed
-        #[arg(long, value_name = "NAME")]
-        forge: Option<String>,
-        /// Branch that tasks start from; without it, the remote's default
-        #[arg(long, value_name = "BRANCH")]
-        base: Option<String>,
-        /// Agent for tasks that name none
-        #[arg(long, default_value = "claude", value_name = "AGENT")]
-        agent: String,
-        /// Command line to run in the fresh clone before the agent; repeatable
-        #[arg(long, value_name = "CMD")]
-        setup: Vec<String>,
+        #[command(flatten)]
+        value: SecretValue,
     },
-    /// List projects
+    /// List secrets and who uses them; their values are never shown
     List,
-    /// Remove a project that has no task under way
+    /// Remove a secret that no project uses
     Remove {
         /// Its name
         name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct SecretValue {
+    /// Read it from a file; the newline of a single line is left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_file: Option<PathBuf>,
+    /// Read it from standard input; the newline of a single line is left out
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Read it from a Vault whenever a run starts
+    #[arg(long, value_name = "VAULT:MOUNT/PATH#FIELD")]
+    pub(crate) vault: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Price {
+    /// List your own prices, in dollars for a million tokens
+    List,
+    /// Set them, all at once; they go before the built-in ones
+    Set {
+        /// JSON, as `pilot price list --json` prints it (`-`: standard input)
+        file: PathBuf,
     },
 }
 

@@ -5,10 +5,13 @@ pub(crate) mod daemons;
 pub(crate) mod forge;
 pub(crate) mod hub;
 pub(crate) mod inbox;
+pub(crate) mod price;
 pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod runner;
+pub(crate) mod secret;
 pub(crate) mod task;
+pub(crate) mod walls;
 
 use pilot_proto::{Secret, TaskState};
 use std::process::ExitCode;
@@ -25,6 +28,8 @@ pub(crate) enum Done {
     NoChange,
     /// The awaited task was cancelled, or its pull request closed.
     Cancelled,
+    /// A command of the person's own ended so.
+    Ended(u8),
 }
 
 impl Done {
@@ -34,6 +39,7 @@ impl Done {
             Self::TaskFailed => 4,
             Self::NoChange => 5,
             Self::Cancelled => 6,
+            Self::Ended(code) => code,
         })
     }
 

@@ -19,6 +19,16 @@ fn main() -> ExitCode {
         // Its exit code is its own: a script may ask for any.
         return ExitCode::from(pilot_agents::scripted::main(&[]));
     }
+    if let Command::WallsInit { arguments } = &arguments.command {
+        // Before there is a second thread: what one gives up, others keep.
+        return match pilot_runner::inside::main(arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                output::problem(&error.into());
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(arguments) {
         Ok(done) => done.exit_code(),
         Err(error) => {
@@ -32,7 +42,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
         Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
-        Command::AgentScripted => unreachable!("it was run above"),
+        Command::AgentScripted | Command::WallsInit { .. } => unreachable!("it was run above"),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,
@@ -42,6 +52,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
             );
             Ok(Done::Well)
         }
+        Command::RunInWalls(arguments) => commands::walls::run(&globals, arguments),
         Command::Up(up) => commands::daemons::up(&globals, &up),
         Command::Hub(args::Hub { command: None, start }) => commands::daemons::hub(&globals, start),
         Command::Hub(args::Hub { command: Some(command), .. }) => {
@@ -56,6 +67,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
         Command::Forge(command) => commands::forge::run(&globals, command),
         Command::Provider(command) => commands::provider::run(&globals, command),
         Command::Project(command) => commands::project::run(&globals, command),
+        Command::Secret(command) => commands::secret::run(&globals, command),
+        Command::Price(command) => commands::price::run(&globals, command),
         Command::Task(command) => commands::task::run(&globals, command),
         Command::Inbox { all } => commands::inbox::list(&globals, all),
     }

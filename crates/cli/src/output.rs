@@ -33,6 +33,12 @@ pub(crate) fn write(body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyh
     }
 }
 
+/// Writes a line to standard error: what is said about a command, beside what
+/// the command says itself.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Writes a value as one line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(&serde_json::to_string(value)?)
@@ -132,6 +138,13 @@ pub(crate) fn word(value: &impl Serialize) -> String {
     }
 }
 
+/// `$0.0312`, of millionths.
+pub(crate) fn dollars(micros: u64) -> String {
+    // Half a unit of the last digit is added, so that it is rounded.
+    let tenthousandths = micros.saturating_add(50) / 100;
+    format!("${}.{:04}", tenthousandths / 10_000, tenthousandths % 10_000)
+}
+
 /// Now, for showing.
 pub(crate) fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the one clock of the command line")]
@@ -208,6 +221,15 @@ mod tests {
         assert!(!shown.contains("[2J") && !shown.contains('\u{7}'), "{shown:?}");
         assert!(shown.contains("\u{1b}[31m"), "colours stay: {shown:?}");
         assert!(shown.ends_with("end\tx"), "text and tabs stay: {shown:?}");
+    }
+
+    #[test]
+    fn money_is_rounded_to_a_hundredth_of_a_cent() {
+        for (micros, shown) in
+            [(0, "$0.0000"), (2_500_000, "$2.5000"), (149, "$0.0001"), (150, "$0.0002")]
+        {
+            assert_eq!(dollars(micros), shown);
+        }
     }
 
     #[test]

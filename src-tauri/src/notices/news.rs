@@ -38,7 +38,7 @@ pub(crate) struct Known {
     settled: bool,
     tasks: BTreeMap<TaskId, Standing>,
     runners: BTreeMap<RunnerId, bool>,
-    /// Open items.
+    /// Open items that a run waits for.
     items: BTreeSet<InboxId>,
 }
 
@@ -64,7 +64,7 @@ pub(super) enum Change {
 pub(crate) struct Counts {
     /// Tasks at work.
     pub(crate) running: usize,
-    /// Open inbox items.
+    /// Open inbox items that a run waits for.
     pub(crate) needs_you: usize,
     /// Pull requests open, and work held for a look.
     pub(crate) ready: usize,
@@ -147,6 +147,9 @@ impl Known {
         if item.answered.is_some() {
             self.items.remove(&item.id);
             changes.push(Change::Over(Subject::Item { hub: hub.clone(), item: item.id }));
+        } else if !item.ask.holds_up() {
+            // A run that is refused one host after another goes on; whoever
+            // looks at its task or the inbox finds them, and nobody is called.
         } else if self.items.insert(item.id) && self.settled {
             let title = self.tasks.get(&item.task).map_or("", |task| task.title.as_str());
             changes.push(Change::Came(words::of_item(hub, item, title)));

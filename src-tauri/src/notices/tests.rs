@@ -123,7 +123,7 @@ fn item(number: u128, ask: Ask) -> InboxItem {
 }
 
 fn answered(item: InboxItem) -> InboxItem {
-    let answer = Answer::Allow { input: None, for_run: false };
+    let answer = Answer::ALLOW;
     let decider = By::Person { name: "ann".into() };
     InboxItem { answered: Some(Answered { answer, decider, at: Timestamp(1) }), ..item }
 }
@@ -137,6 +137,7 @@ fn runner(number: u128, online: bool) -> RunnerSeen {
             platform: String::new(),
             workers: 1,
             draining: false,
+            seal_key: None,
             agents: vec![],
             checks: vec![],
         },
@@ -223,6 +224,19 @@ fn a_question_is_opened_and_never_approved() {
     let plan = Ask::Plan { plan: "# First\nthis".into() };
     let deeds = desk.hear(News::Item(Box::new(item(7, plan))));
     assert_eq!(shown(&deeds).approve, Some(InboxId(id(7))));
+}
+
+#[test]
+fn a_refused_host_calls_nobody_and_a_used_up_budget_does() {
+    let mut desk = Desk::new();
+    let (host, because) = ("example.org".into(), "no rule allows it".into());
+    let network = Ask::Network { host, port: 443, process: None, because };
+    assert_eq!(desk.hear(News::Item(Box::new(item(1, network)))), []);
+    assert_eq!(desk.decider.counts().needs_you, 0, "the run goes on");
+    let budget = Ask::Budget { spent_micros: 2, budget_micros: 1 };
+    let deeds = desk.hear(News::Item(Box::new(item(2, budget))));
+    assert_eq!(shown(&deeds).approve, None, "money is spent with a look, not in passing");
+    assert_eq!(desk.decider.counts().needs_you, 1);
 }
 
 #[test]

@@ -47,6 +47,14 @@ pub(super) fn of_item(hub: &HubKey, item: &InboxItem, task: &str) -> Notice {
             ("A question", question.unwrap_or_default(), false)
         }
         Ask::Interrupted => ("Interrupted", "It waits to be told how to go on.".to_owned(), false),
+        Ask::Network { host, port, .. } => {
+            ("Something was refused", format!("It wants to reach {host}:{port}."), false)
+        }
+        Ask::Budget { .. } => (
+            "The budget is used up",
+            "Allow as much again, or the task ends. Its work is kept.".to_owned(),
+            false,
+        ),
         Ask::Unknown(_) => ("Needs you", "Open it to see what is asked.".to_owned(), false),
     };
     Notice {

@@ -9,6 +9,7 @@ mod journal;
 mod live;
 mod pages;
 mod reading;
+mod redactor;
 mod workspace;
 #[path = "../../tests/it/world.rs"]
 #[expect(dead_code, reason = "the tests use the rest of it")]
@@ -29,6 +30,7 @@ const GROUPS: &[Group] = &[
     ("file-list", reading::file_list),
     ("conversation", reading::conversation),
     ("pages", pages::measure),
+    ("redactor", redactor::throughput),
 ];
 
 fn main() {

@@ -26,6 +26,8 @@ pub(crate) enum Task {
     Log(TaskLog),
     /// Print what a task changed
     Diff(TaskDiff),
+    /// Show what a run tried to reach, what its models cost, and a policy for it
+    Network(TaskNetwork),
     /// Answer what a task waits for
     Answer(TaskAnswer),
     /// Tell the agent something: queued while it works, a new run when it is done
@@ -99,6 +101,9 @@ pub(crate) struct TaskNew {
     /// Seconds the agent may work
     #[arg(long, value_name = "SECONDS")]
     pub(crate) agent_secs: Option<u64>,
+    /// What its models may cost, in US dollars; more is asked for when it is spent
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
+    pub(crate) budget: Option<u64>,
     /// Branch to start from; without it, the project's
     #[arg(long, value_name = "BRANCH")]
     pub(crate) base: Option<String>,
@@ -233,6 +238,18 @@ pub(crate) struct TaskDiff {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TaskNetwork {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// Which run: its number, or its id; without it, the latest
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Only what was refused
+    #[arg(long)]
+    pub(crate) denied: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TaskAnswer {
     /// Task that waits, or the inbox item's id
     pub(crate) task: String,
@@ -243,12 +260,15 @@ pub(crate) struct TaskAnswer {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct AnswerWords {
-    /// Permission: yes, once. Plan: approved
+    /// Permission: yes, once. Plan: approved. Host: for this run. Budget: as much again
     #[arg(long)]
     pub(crate) allow: bool,
     /// Permission: yes, for this tool and the rest of this run
     #[arg(long)]
     pub(crate) allow_for_run: bool,
+    /// Host: yes, for all runs of the project
+    #[arg(long)]
+    pub(crate) allow_for_project: bool,
     /// No, and why; the agent is told and goes on
     #[arg(long, value_name = "REASON")]
     pub(crate) deny: Option<String>,
@@ -293,6 +313,40 @@ impl From<OnTimeoutName> for OnTimeout {
             OnTimeoutName::Proceed => Self::Proceed,
             OnTimeoutName::Pause => Self::Pause,
             OnTimeoutName::Cancel => Self::Cancel,
+        }
+    }
+}
+
+/// Millionths of a US dollar.
+fn dollars(text: &str) -> Result<u64, String> {
+    let wrong = || "it is an amount such as `2.50`, of at least a cent".to_owned();
+    let text = text.strip_prefix('$').unwrap_or(text);
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 6 {
+        return Err(wrong());
+    }
+    let whole: u64 = whole.parse().map_err(|_| wrong())?;
+    let part: u64 = format!("{part:0<6}").parse().map_err(|_| wrong())?;
+    let micros = whole.checked_mul(1_000_000).and_then(|whole| whole.checked_add(part));
+    micros.filter(|micros| *micros >= 10_000).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_of_dollars_is_exact() {
+        for (text, micros) in
+            [("2.50", 2_500_000), ("2", 2_000_000), ("$0.01", 10_000), ("1.000001", 1_000_001)]
+        {
+            assert_eq!(dollars(text), Ok(micros), "{text}");
+        }
+        for text in
+            ["", "0", "0.001", "-1", "1e3", "1,5", ".5", "1.", "1.0000001", "99999999999999"]
+        {
+            assert!(dollars(text).is_err(), "{text}");
         }
     }
 }

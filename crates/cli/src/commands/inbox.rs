@@ -49,6 +49,15 @@ pub(crate) fn what(item: &InboxItem) -> String {
             format!("is this plan good: {}", plan.lines().next().unwrap_or_default())
         }
         Ask::Interrupted => "interrupted: how does it go on?".to_owned(),
+        Ask::Network { host, port, process, because } => {
+            let process = process.as_ref().map(|one| format!(" ({one})")).unwrap_or_default();
+            format!("may it reach {host}:{port}{process}: {because}")
+        }
+        Ask::Budget { spent_micros, budget_micros } => format!(
+            "{} of {} are spent: as much again?",
+            output::dollars(*spent_micros),
+            output::dollars(*budget_micros)
+        ),
         Ask::Unknown(_) => "asked by a newer version".to_owned(),
     };
     match &item.answered {

@@ -1,27 +1,52 @@
 //! `pilot project`.
 
+mod policy;
+mod secret;
+mod walls;
+
 use super::{Done, connect};
 use crate::args::{Globals, Project};
 use crate::output;
+use pilot_client::Client;
 use pilot_proto::console::{Named, Nothing, ProjectAdd, ProjectList, ProjectRemove};
+use pilot_proto::{Code, Problem};
 
 pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
         match command {
             Project::Add { name, repo, forge, base, agent, setup } => {
                 let repo = absolute(repo)?;
-                let project = pilot_proto::Project { name, repo, forge, base, agent, setup };
-                let project = hub.call::<ProjectAdd>(project).await?;
+                let known = hub.call::<ProjectList>(Nothing {}).await?;
+                let known = known.into_iter().find(|project| project.name == name);
+                // What this command does not speak of stays as it is.
+                let (network, walls, secrets) = known
+                    .map(|project| (project.network, project.walls, project.secrets))
+                    .unwrap_or_default();
+                let project = pilot_proto::Project {
+                    name,
+                    repo,
+                    forge,
+                    base,
+                    agent,
+                    setup,
+                    network,
+                    walls,
+                    secrets,
+                };
+                let project = keep(hub, project).await?;
                 output::show(globals, &project, || {
                     format!("project `{}` is {}", project.name, project.repo)
                 })
             }
+            Project::Policy(words) => return policy::run(globals, hub, words).await,
+            Project::Walls(words) => return walls::run(globals, hub, words).await,
+            Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {
                 let projects = hub.call::<ProjectList>(Nothing {}).await?;
                 output::table(
                     globals,
                     &projects,
-                    &["NAME", "REPOSITORY", "FORGE", "BASE", "AGENT"],
+                    &["NAME", "REPOSITORY", "FORGE", "BASE", "AGENT", "WALLS", "GATE"],
                     "no projects: `pilot project add NAME --repo URL`",
                     |project| {
                         vec![
@@ -30,6 +55,8 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                             project.forge.clone().unwrap_or_else(|| "-".to_owned()),
                             project.base.clone().unwrap_or_else(|| "default".to_owned()),
                             project.agent.clone(),
+                            output::word(&project.walls.kind),
+                            output::word(&project.network.gate),
                         ]
                     },
                 )
@@ -41,6 +68,20 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
         }?;
         Ok(Done::Well)
     })
+}
+
+/// The project, or a word about those there are.
+async fn by_name(hub: &Client, name: &str) -> anyhow::Result<pilot_proto::Project> {
+    let projects = hub.call::<ProjectList>(Nothing {}).await?;
+    if let Some(project) = projects.into_iter().find(|project| project.name == name) {
+        return Ok(project);
+    }
+    let problem = Problem::new(Code::NotFound, format!("there is no project `{name}`"));
+    Err(problem.hint("`pilot project list` shows those there are").into())
+}
+
+async fn keep(hub: &Client, project: pilot_proto::Project) -> anyhow::Result<pilot_proto::Project> {
+    Ok(hub.call::<ProjectAdd>(project).await?)
 }
 
 /// A path is meant from where the person stands; the hub stands elsewhere.

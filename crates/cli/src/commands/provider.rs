@@ -1,19 +1,24 @@
 //! `pilot provider`.
 
 use super::{Done, connect, secret_from_stdin};
-use crate::args::{Globals, Provider, ProviderKind};
+use crate::args::{Globals, Provider};
 use crate::output;
+use anyhow::Context;
 use pilot_proto::console::{
     Named, NewProvider, Nothing, ProviderAdd, ProviderList, ProviderRemove,
 };
+use pilot_proto::project::OauthLogin;
+use pilot_proto::{Code, Problem, Secret};
+use std::path::Path;
 
 pub(crate) fn run(globals: &Globals, command: Provider) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
         match command {
-            Provider::Add { name, kind: ProviderKind::Anthropic, base_url, key_stdin: _ } => {
-                let key = secret_from_stdin("key")?;
-                let kind = pilot_proto::ProviderKind::Anthropic;
-                let new = NewProvider { name, kind, base_url, key };
+            Provider::Add { name, kind, base_url, login, oauth, key_stdin } => {
+                let key = if key_stdin { secret_from_stdin("key")? } else { Secret::new("") };
+                let oauth = oauth.as_deref().map(renewal).transpose()?;
+                let (kind, login) = (kind.into(), login.into());
+                let new = NewProvider { name, kind, base_url, key, login, oauth };
                 let provider = hub.call::<ProviderAdd>(new).await?;
                 output::show(globals, &provider, || format!("provider `{}` is kept", provider.name))
             }
@@ -26,13 +31,14 @@ pub(crate) fn run(globals: &Globals, command: Provider) -> anyhow::Result<Done> 
                 output::table(
                     globals,
                     &providers,
-                    &["NAME", "KIND", "ENDPOINT"],
+                    &["NAME", "KIND", "LOGIN", "ENDPOINT"],
                     "no providers: `pilot provider add NAME --kind anthropic --key-stdin`",
                     |provider| {
                         let endpoint = provider.base_url.clone();
                         vec![
                             provider.name.clone(),
                             output::word(&provider.kind),
+                            output::word(&provider.login),
                             endpoint.unwrap_or_else(|| "the vendor's own".to_owned()),
                         ]
                     },
@@ -40,5 +46,18 @@ pub(crate) fn run(globals: &Globals, command: Provider) -> anyhow::Result<Done> 
             }
         }?;
         Ok(Done::Well)
+    })
+}
+
+/// How an OAuth access token is renewed. The error does not quote the file,
+/// which holds a secret.
+fn renewal(path: &Path) -> anyhow::Result<OauthLogin> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (path, line) = (path.display(), error.line());
+        let message = format!("`{path}` does not say how a token is renewed (line {line})");
+        let hint = "write JSON with \"token_url\", \"client_id\" and \"refresh_token\"";
+        Problem::new(Code::Invalid, message).hint(hint).into()
     })
 }

@@ -4,6 +4,7 @@ mod answer;
 mod diff;
 mod log;
 mod many;
+mod network;
 mod new;
 mod review;
 mod show;
@@ -32,6 +33,7 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
         Task::Show(task) => show::one(globals, hub, find(hub, &task).await?).await,
         Task::Log(arguments) => log::run(globals, hub, &arguments).await,
         Task::Diff(arguments) => diff::run(globals, hub, &arguments).await,
+        Task::Network(words) => network::run(globals, hub, words).await,
         Task::Answer(arguments) => answer::run(globals, hub, arguments).await,
         Task::Wait(task) => wait::run(globals, hub, find(hub, &task).await?).await,
         Task::Rescue { task, output } => rescue(globals, hub, &task, output).await,

@@ -45,7 +45,7 @@ fn a_million_lines_survive_a_hundred_kills_of_hub_runner_and_link() {
     world.set_workers(1);
     world.start_runner();
 
-    let gates = world.path("gates");
+    let gates = world.shared("gates");
     std::fs::create_dir(&gates).expect("a directory for the gates");
     let script: Vec<String> = (0..CYCLES)
         .map(|cycle| {
@@ -141,7 +141,7 @@ fn after_a_cut_only_what_was_missing_is_sent() {
     world.start_hub();
     world.set_workers(1);
     world.start_runner();
-    let (gate, go) = (world.path("gate"), world.path("go"));
+    let (gate, go) = (world.shared("gate"), world.shared("go"));
     let id = world.file(&format!(
         "print 1000 before\nsay ready\nwait-file {}\nprint {LINES} during\nwait-file {}\nwrite x.txt x",
         gate.to_string_lossy(),
@@ -182,9 +182,7 @@ fn a_killed_shim_ends_the_run_with_its_work_rescued() {
     let id = world.file(
         "write half.txt half done\nsay written\nrun sleep 1000 &\nwait-file /nonexistent/never",
     );
-    world.until("the agent wrote its file", || {
-        world.pilot(&["task", "log", &id.to_string()]).out.contains("written").then_some(())
-    });
+    world.until("the agent wrote its file", || world.has_said(id, "written").then_some(()));
     let shim = world
         .stray_processes()
         .into_iter()
@@ -211,7 +209,7 @@ fn a_killed_shim_ends_the_run_with_its_work_rescued() {
 #[test]
 fn reopening_hub_and_runner_finds_the_run_as_it_was() {
     let mut world = World::with_runner(1);
-    let go = world.path("go");
+    let go = world.shared("go");
     let id =
         world.file(&format!("say one\nwait-file {}\nsay two\nwrite x.txt x", go.to_string_lossy()));
     world.until("the agent works", || {

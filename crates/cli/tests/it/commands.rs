@@ -223,3 +223,119 @@ fn a_link_opens_the_pages_for_one_browser() {
     let log = std::fs::read_to_string(world.path("hub.log")).unwrap_or_default();
     assert!(!log.contains("#sign-in="), "no way in stands in a log file: {log}");
 }
+
+#[test]
+fn what_a_project_may_reach_is_shown_and_changed() {
+    let world = World::with_hub();
+    let policy = |rest: &[&'static str]| [&["project", "policy", "demo"], rest].concat();
+    check(&world, &["project", "policy", "nope"], 1, &["no project `nope`", "project list"]);
+    check(&world, &policy(&["--allow", "*"]), 1, &["`*`", "learn", "hint"]);
+    check(&world, &policy(&["--allow", "https://x.org/a"]), 1, &["https://x.org/a", "http://"]);
+    check(&world, &policy(&["--remove", "x.org"]), 1, &["no rule `x.org`"]);
+    check(&world, &policy(&["--preset", "nope"]), 2, &["npm", "forge"]);
+    check(&world, &policy(&["--gate", "off"]), 1, &["unwatched", "--yes", "learn"]);
+    check(&world, &policy(&["--from-run", "abcdef99"]), 1, &["no task ends in"]);
+    check(&world, &policy(&[]), 0, &["enforce", "npm, crates", "allow    -"]);
+    let words = ["--allow", "b.org", "--allow", "a.org:8443", "--deny", "*.c.org"];
+    check(&world, &policy(&words), 0, &["a.org:8443", "b.org", "*.c.org"]);
+    let words = ["--remove", "b.org", "--no-preset", "debian", "--gate", "learn"];
+    check(&world, &policy(&words), 0, &["learn"]);
+    let now = world.pilot(&policy(&[])).ok();
+    assert!(!now.contains("b.org") && !now.contains("debian"), "{now}");
+    assert!(now.contains("a.org:8443") && now.contains("*.c.org"), "{now}");
+    check(&world, &policy(&["--gate", "off", "--yes"]), 0, &["OFF"]);
+    check(&world, &["project", "list"], 0, &["GATE", "off"]);
+    // Adding it again, as a person does to change its agent, loses none of it.
+    let repo = world.demo_repository();
+    let repo = repo.to_str().expect("a path");
+    let again = ["project", "add", "demo", "--repo", repo, "--agent", "scripted"];
+    check(&world, &again, 0, &["project `demo`"]);
+    check(&world, &policy(&[]), 0, &["OFF", "a.org:8443"]);
+}
+
+#[test]
+fn a_projects_walls_are_shown_and_changed() {
+    let world = World::with_hub();
+    let walls = |rest: &[&'static str]| [&["project", "walls", "demo"], rest].concat();
+    check(&world, &walls(&[]), 0, &["auto", "memory", "8192 MiB", "no limit"]);
+    check(&world, &walls(&["--memory-mb", "much"]), 2, &["none"]);
+    check(&world, &walls(&["--memory-mb", "1"]), 1, &["memory_mb", "64"]);
+    check(&world, &walls(&["--kind", "off"]), 1, &["without walls", "--yes"]);
+    let words = ["--kind", "bubblewrap", "--memory-mb", "1024", "--pids", "none"];
+    check(&world, &walls(&words), 0, &["bubblewrap", "1024 MiB"]);
+    check(&world, &walls(&["--kind", "off", "--yes"]), 0, &["OFF", "1024 MiB"]);
+}
+
+#[test]
+fn a_secret_is_kept_used_and_removed_and_never_shown() {
+    const VALUE: &str = "s3cr3t-4242";
+    let world = World::with_hub();
+    check(&world, &["secret", "list"], 0, &["no secrets", "secret set"]);
+    check(&world, &["secret", "set", "NPM"], 2, &["--from-file", "--stdin"]);
+    check(&world, &["secret", "set", "NPM", VALUE], 2, &["Usage"]);
+    check(&world, &["secret", "set", "NPM", "--from-file", "/nonexistent"], 1, &["cannot read"]);
+    check(&world, &["secret", "set", "NPM", "--vault", "nowhere"], 1, &["VAULT:MOUNT/PATH#FIELD"]);
+    let set = ["secret", "set", "NPM", "--stdin"];
+    let empty = world.pilot_with_input(&set, "\n");
+    assert!(empty.code() == 1 && empty.err.contains("empty"), "{}", empty.err);
+    let strange = world.pilot_with_input(&["secret", "set", "../x", "--stdin"], VALUE);
+    assert!(strange.code() == 1 && strange.err.contains("hint"), "{}", strange.err);
+    let said = world.pilot_with_input(&set, &format!("{VALUE}\n")).ok();
+    assert!(said.contains("project secret"), "it says what is next: {said}");
+    let uses = |rest: &[&'static str]| [&["project", "secret", "demo"], rest].concat();
+    check(&world, &uses(&[]), 0, &["uses no secrets", "--env"]);
+    check(&world, &uses(&["add", "NPM"]), 2, &["--env", "--file", "--fd"]);
+    check(&world, &uses(&["add", "NPM", "--env", "A", "--fd"]), 2, &["cannot be used with"]);
+    check(&world, &uses(&["add", "NOPE", "--fd"]), 1, &["no secret `NOPE`", "`NPM`"]);
+    check(&world, &uses(&["add", "NPM", "--env", "PATH"]), 1, &["PATH", "hint"]);
+    check(&world, &uses(&["add", "NPM", "--file", "../x"]), 1, &["directory of secrets"]);
+    check(&world, &uses(&["add", "NPM", "--file", "npmrc", "--mode", "9"]), 2, &["octal"]);
+    check(&world, &uses(&["add", "NPM", "--file", "npmrc", "--mode", "0440"]), 0, &["mode 0440"]);
+    check(&world, &uses(&["add", "NPM", "--env", "NPM_TOKEN"]), 0, &["variable NPM_TOKEN"]);
+    check(&world, &["secret", "remove", "NPM"], 1, &["used by `demo`", "project secret"]);
+    check(&world, &["secret", "list"], 0, &["NPM", "demo", "this hub"]);
+    check(&world, &uses(&["remove", "NOPE"]), 1, &["does not use `NOPE`"]);
+    check(&world, &uses(&["remove", "NPM"]), 0, &["uses no secrets"]);
+    check(&world, &["secret", "remove", "NPM"], 0, &["removed"]);
+    assert!(!world.logs().contains(VALUE), "no log knows it");
+}
+
+#[test]
+fn prices_and_budgets_are_amounts() {
+    let world = World::with_hub();
+    check(&world, &["price", "list"], 0, &["built-in"]);
+    let set = ["price", "set", "-"];
+    let said = world.pilot_with_input(&set, "{}");
+    assert!(said.code() == 1 && said.err.contains("3000000"), "{}", said.err);
+    let list = r#"[{"model":"claude-*","input":3000000,"output":15000000,"cache_read":300000,"cache_write":3750000}]"#;
+    assert!(world.pilot_with_input(&set, list).ok().contains("1 price is kept"), "they are kept");
+    check(&world, &["price", "list"], 0, &["claude-*", "$3.0000", "$15.0000"]);
+    let printed = world.pilot(&["price", "list", "--json"]).ok();
+    world.pilot_with_input(&set, &printed).ok();
+    let new = |budget: &'static str| {
+        vec!["task", "new", "--project", "demo", "--prompt", "say x", "--budget", budget]
+    };
+    for wrong in ["0", "-1", "much", "0.001"] {
+        check(&world, &new(wrong), 2, &["--budget"]);
+    }
+    let task: Task = world.json(&new("2.50"));
+    assert_eq!(task.limits.budget_micros, Some(2_500_000));
+    let id = task.id.to_string();
+    check(&world, &["task", "show", &id], 0, &["$0.0000 of $2.5000"]);
+    check(&world, &["task", "network", &id], 0, &["no run yet"]);
+    check(&world, &["task", "network", &id, "--run", "7"], 1, &["no run `7`"]);
+    check(&world, &["task", "network", "zzzz"], 1, &["not a task"]);
+}
+
+#[test]
+fn a_provider_of_every_kind_can_be_added() {
+    let world = World::with_hub();
+    let add = |rest: &[&'static str]| [&["provider", "add", "one", "--kind"], rest].concat();
+    check(&world, &add(&["nope", "--key-stdin"]), 2, &["openai", "gemini", "ollama"]);
+    check(&world, &add(&["openai"]), 2, &["--key-stdin"]);
+    check(&world, &add(&["ollama", "--oauth", "/nonexistent"]), 1, &["cannot read"]);
+    check(&world, &add(&["ollama", "--base-url", "http://127.0.0.1:11434"]), 0, &["is kept"]);
+    let bearer = add(&["openai", "--login", "bearer", "--key-stdin"]);
+    assert!(world.pilot_with_input(&bearer, "key-4242\n").ok().contains("is kept"), "kept");
+    check(&world, &["provider", "list"], 0, &["openai", "bearer", "vendor"]);
+}

@@ -168,9 +168,7 @@ fn a_stopped_task_leaves_its_work_in_a_bundle() {
 fn a_resumed_task_goes_on_with_its_work() {
     let world = World::with_runner(2);
     let id = world.file("write half.txt first half\nsay written\nwait-file /nonexistent/never");
-    world.until("the agent wrote its file", || {
-        world.pilot(&["task", "log", &id.to_string()]).out.contains("written").then_some(())
-    });
+    world.until("the agent wrote its file", || world.has_said(id, "written").then_some(()));
     world.pilot(&["task", "stop", &id.to_string()]).ok();
     world.until_state(id, "cancelled");
     world.pilot(&["task", "resume", &id.to_string(), "append half.txt second half"]).ok();
@@ -184,7 +182,7 @@ fn a_resumed_task_goes_on_with_its_work() {
 #[test]
 fn an_earlier_moment_of_the_diff_can_be_read() {
     let world = World::with_runner(2);
-    let go = world.path("go");
+    let go = world.shared("go");
     let id = world.file(&format!(
         "write one.txt 1\nsay one\nwait-file {}\nwrite two.txt 2",
         go.to_string_lossy()

@@ -82,7 +82,7 @@ fn a_list_becomes_a_batch_that_keeps_its_bound() {
 #[test]
 fn a_task_is_given_to_a_runner_by_its_name() {
     let world = World::with_runner(1);
-    let id = world.file(&format!("wait-file {}\nwrite x.txt x", world.path("go").display()));
+    let id = world.file(&format!("wait-file {}\nwrite x.txt x", world.shared("go").display()));
     world.until_state(id, "working");
     let id = id.to_string();
     let said = world.pilot(&["task", "reassign", &id]);
@@ -95,7 +95,7 @@ fn a_task_is_given_to_a_runner_by_its_name() {
         let task: Task = world.json(&["task", "show", &id]);
         (task.attempts == 2 && task.state.name() == "working").then_some(())
     });
-    std::fs::write(world.path("go"), "").expect("it may end");
+    std::fs::write(world.shared("go"), "").expect("it may end");
     let task = world.until_state(id.parse().expect("an id"), "published");
     assert!(task.only_runner.is_some());
     let said = world.pilot(&["task", "publish", &id]);

@@ -9,4 +9,5 @@ mod forge;
 mod held;
 mod many;
 mod postgres;
+mod walls;
 mod world;

@@ -11,7 +11,7 @@ fn a_hub_on_postgres_that_is_killed_goes_on_where_it_was() {
     world.set_store(postgres.url());
     world.start_hub();
     world.start_runner();
-    let gate = world.path("go");
+    let gate = world.shared("go");
     let id = world.file(&format!(
         "write before.txt b\nprint 2000 number\nwait-file {}\nwrite after.txt a\nsay done",
         gate.display()

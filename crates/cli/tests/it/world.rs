@@ -45,6 +45,7 @@ pub(crate) struct World {
     workers: u32,
     enrolled: bool,
     extra_path: Vec<PathBuf>,
+    hub_options: Vec<String>,
 }
 
 impl World {
@@ -65,8 +66,10 @@ impl World {
 
     /// Nothing yet; the port is chosen, so that the hub can be restarted on it.
     pub(crate) fn bare() -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        std::fs::create_dir(directory.path().join("shared")).expect("writable");
         Self {
-            directory: TempDir::new().expect("a temporary directory"),
+            directory,
             port: free_port(),
             public_url: None,
             store: None,
@@ -75,6 +78,7 @@ impl World {
             workers: 2,
             enrolled: false,
             extra_path: Vec::new(),
+            hub_options: Vec::new(),
         }
     }
 
@@ -92,6 +96,11 @@ impl World {
         self.store = Some(url.to_owned());
     }
 
+    /// The hub is started with these, too.
+    pub(crate) fn set_hub_options(&mut self, options: &[&str]) {
+        self.hub_options = options.iter().map(|option| (*option).to_owned()).collect();
+    }
+
     /// Programs in this directory are found by the runner.
     pub(crate) fn add_path(&mut self, directory: PathBuf) {
         self.extra_path.push(directory);
@@ -103,6 +112,18 @@ impl World {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// Whether the agent has said this line. The prompt, which stands in the log
+    /// too, says `say` before it.
+    pub(crate) fn has_said(&self, id: TaskId, line: &str) -> bool {
+        let log = self.pilot(&["task", "log", &id.to_string()]).out;
+        log.lines().any(|said| said.ends_with(line) && !said.contains("say "))
+    }
+
+    /// A file that agents see inside their walls.
+    pub(crate) fn shared(&self, name: &str) -> PathBuf {
+        self.path("shared").join(name)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -121,6 +142,10 @@ impl World {
             .env("PATH", std::env::join_paths(path).expect("paths without separators"))
             .env("HOME", self.directory.path())
             .env("PILOTHOUSE_DATA", self.data())
+            // What the tests and the agents inside tell one another by.
+            .env("PILOTHOUSE_READABLE", self.path("shared"))
+            .envs(rust_toolchains().map(|path| ("RUSTUP_HOME", path)))
+            .envs(certificates())
             .env("RUST_LOG", "info")
             .env("RUST_BACKTRACE", "1");
         command
@@ -130,6 +155,7 @@ impl World {
         let mut command = self.command();
         command.args(["hub", "--demo", "--poll-secs", "1", "--listen"]);
         command.arg(format!("127.0.0.1:{}", self.port));
+        command.args(&self.hub_options);
         if let Some(url) = &self.public_url {
             command.args(["--public-url", url]);
         }
@@ -360,6 +386,23 @@ impl World {
 /// A port that nobody has and that no outgoing connection is given: while a
 /// killed hub is away, its port must not be taken. So it is below the range
 /// from which the system takes ports by itself (32768 and up).
+/// Where `rustup`, if it is what `cargo` is, finds the toolchains: the tests have
+/// a home of their own.
+fn rust_toolchains() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests run in the developer's environment")]
+    let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let kept = given("RUSTUP_HOME").or_else(|| Some(given("HOME")?.join(".rustup")));
+    kept.filter(|path| path.join("toolchains").is_dir())
+}
+
+/// Where this machine's own certificates are, if it has some.
+fn certificates() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    let names =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "PIP_CERT"];
+    #[expect(clippy::disallowed_methods, reason = "tests run in the developer's environment")]
+    names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const RANGE: (u32, u32) = (20_000, 12_000);

@@ -41,7 +41,12 @@ async fn item(hub: &Client, name: &str) -> anyhow::Result<InboxItem> {
         return Ok(item.clone());
     }
     let task = find(hub, &TaskName { task: name.to_owned() }).await?;
-    let mut of_task = open.into_iter().filter(|item| item.task == task);
+    let mut of_task: Vec<_> = open.into_iter().filter(|item| item.task == task).collect();
+    // What the agent waits for goes before what it only was refused.
+    if of_task.iter().any(|item| item.ask.holds_up()) {
+        of_task.retain(|item| item.ask.holds_up());
+    }
+    let mut of_task = of_task.into_iter();
     all.retain(|item| item.task == task);
     match (of_task.next().or_else(|| all.pop()), of_task.next()) {
         (Some(item), None) => Ok(item),
@@ -59,8 +64,12 @@ async fn item(hub: &Client, name: &str) -> anyhow::Result<InboxItem> {
 }
 
 fn answer(words: AnswerWords, item: &InboxItem) -> anyhow::Result<Answer> {
-    if words.allow || words.allow_for_run {
-        return Ok(Answer::Allow { input: None, for_run: words.allow_for_run });
+    if words.allow || words.allow_for_run || words.allow_for_project {
+        return Ok(Answer::Allow {
+            input: None,
+            for_run: words.allow_for_run,
+            for_project: words.allow_for_project,
+        });
     }
     if let Some(reason) = words.deny {
         return Ok(Answer::Deny { reason });

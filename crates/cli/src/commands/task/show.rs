@@ -83,6 +83,10 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     }
     add("diff", size(task));
     add("usage", usage(&task.usage));
+    if let Some(budget) = task.limits.budget_micros {
+        let spent = output::dollars(task.usage.cost_micros.unwrap_or(0));
+        add("budget", format!("{spent} of {} spent on models", output::dollars(budget)));
+    }
     for reservation in &task.reservations {
         add("mind", reservation.clone());
     }
@@ -153,10 +157,9 @@ fn usage(usage: &Usage) -> String {
     if *usage == Usage::default() {
         return String::new();
     }
-    #[expect(clippy::cast_precision_loss, reason = "money for showing")]
     let cost = usage
         .cost_micros
-        .map_or_else(String::new, |micros| format!(", ${:.4}", micros as f64 / 1_000_000.0));
+        .map_or_else(String::new, |micros| format!(", {}", output::dollars(micros)));
     format!(
         "{} tokens in, {} out, {} from cache{cost}",
         usage.input_tokens, usage.output_tokens, usage.cache_read_tokens
