@@ -50,6 +50,7 @@ export function task(project: string, title: string, prompt: string, more: Parti
       setup_secs: 3600,
       answer_secs: 3600,
       stall_secs: 180,
+      budget_micros: null,
     },
     attachments: [],
     hold: false,

@@ -1,7 +1,7 @@
 // Tasks, runners and inbox items for tests: whole, and only what a test says
 // about them differs.
 
-import type { InboxItem, RunnerSeen, Task } from "$/api/generated/proto";
+import type { InboxItem, NetworkAudit, NetworkDecision, NetworkTry, Project, RunnerSeen, Task } from "$/api/generated/proto";
 
 export const MINUTE = 60_000_000;
 /** 2026-01-02 12:00:00 UTC, in microseconds. */
@@ -26,7 +26,7 @@ export function task(id: string, change: Partial<Task> = {}): Task {
     model: null,
     mode: "auto",
     on_timeout: "proceed",
-    limits: { agent_secs: 28_800, setup_secs: 3600, answer_secs: 3600, stall_secs: 180 },
+    limits: { agent_secs: 28_800, setup_secs: 3600, answer_secs: 3600, stall_secs: 180, budget_micros: null },
     issue: null,
     branch: `pilot/${id}`,
     since: NOON,
@@ -63,6 +63,7 @@ export function runner(id: string, change: Partial<RunnerSeen> = {}): RunnerSeen
     platform: "linux x86_64",
     workers: 4,
     draining: false,
+    seal_key: null,
     agents: [{ name: "scripted", version: "0.1.0", problem: null }],
     checks: [],
   };
@@ -80,6 +81,78 @@ export function permission(id: string, change: Partial<InboxItem> = {}): InboxIt
     deadline: NOON + 60 * MINUTE,
     on_timeout: "proceed",
     answered: null,
+    ...change,
+  };
+}
+
+export function project(name: string, change: Partial<Project> = {}): Project {
+  return {
+    name,
+    repo: `/srv/${name}.git`,
+    forge: null,
+    base: "main",
+    agent: "scripted",
+    setup: [],
+    network: { gate: "enforce", presets: ["npm", "forge"], allow: [], deny: [] },
+    walls: {
+      kind: "auto",
+      limits: {
+        memory_mb: 8192,
+        pids: 4096,
+        cpu_percent: null,
+        disk_mb: 20_480,
+        file_mb: 8192,
+        tmp_mb: 1024,
+        open_files: 65_536,
+      },
+    },
+    secrets: [],
+    ...change,
+  };
+}
+
+/** A host that a run was refused. */
+export function refused(id: string, host: string, change: Partial<InboxItem> = {}): InboxItem {
+  const because = "no rule of the project's network policy allows it";
+  return permission(id, {
+    task: "t1",
+    run: "run-t1",
+    ask: { kind: "network", host, port: 443, process: "npm", because },
+    deadline: null,
+    ...change,
+  });
+}
+
+export function tried(id: number, change: Partial<NetworkDecision> = {}, at = NOON): NetworkTry {
+  const decision = {
+    id,
+    host: "registry.npmjs.org",
+    port: 443,
+    door: "connect" as const,
+    method: "CONNECT",
+    process: "npm",
+    allowed: true,
+    because: "preset `npm`",
+    count: 1,
+    ...change,
+  };
+  return { at, decision, end: null };
+}
+
+export function audit(change: Partial<NetworkAudit> = {}): NetworkAudit {
+  return {
+    run: "run-t1",
+    walls: {
+      kind: "bubblewrap",
+      holds: ["Only its own files can be written."],
+      lacks: ["The processor is not limited."],
+      limits: [{ what: "memory", value: 8192, means: "cgroup_v2" }],
+    },
+    tries: [],
+    lost: 0,
+    policy: project("demo").network,
+    proposal: null,
+    calls: [],
     ...change,
   };
 }

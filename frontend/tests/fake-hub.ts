@@ -16,6 +16,7 @@ import type { Connection, FrameEvents, Host } from "$/host/host";
 import { app } from "$/state/app.svelte";
 import { route } from "$/state/route.svelte";
 import { Session } from "$/state/session.svelte";
+import { project } from "./builders";
 
 type Answers = { [N in CommandName]?: (request: Request<N>) => Response<N> | Promise<Response<N>> };
 
@@ -124,12 +125,11 @@ export class FakeHub {
       case "hub_status":
         return { build: "0.1.0", runner_version: 1, you: "anna", role: "admin", credentials: "keychain" };
       case "project_list":
-        return [
-          { name: "demo", repo: "/srv/demo.git", forge: null, base: "main", agent: "scripted", setup: [] },
-        ];
+        return [project("demo")];
       case "forge_list":
       case "provider_list":
       case "inbox_list":
+      case "secret_list":
         return [];
       case "preference_get":
         return { key: "", value: null };

@@ -76,6 +76,7 @@ export const NEED_WORDS: Record<Need, string> = {
   plan: "Plan to approve",
   interrupted: "Interrupted",
   quota: "Out of quota",
+  network: "Host refused",
   takeover: "Take over",
   unknown: "Needs you",
 };

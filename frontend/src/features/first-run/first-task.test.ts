@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import type { Project } from "$/api/generated/proto";
+import { project as builtProject } from "../../../tests/builders";
 import { DEMO_PROMPT, firstTaskPath } from "./first-task";
 
-const project = (name: string, agent: string): Project => ({ name, agent, repo: "r", setup: [] });
+const project = (name: string, agent: string) => builtProject(name, { agent });
 
 it("is on the demo project, whole and with the built-in agent", () => {
   const first = firstTaskPath([project("app", "claude"), project("demo", "scripted")]);

@@ -2,9 +2,12 @@
 // lists; nothing here is kept.
 
 import type { InboxItem, Problem, RunnerSeen, Task } from "$/api/generated/proto";
+import { isRefused, type Refused } from "$/parts/ask/refused";
 
 export type Need =
   | { kind: "ask"; id: string; since: number; item: InboxItem; task: Task | undefined }
+  /** Hosts that a run was refused: it goes on without them. */
+  | { kind: "network"; id: string; since: number; asks: Refused[]; task: Task | undefined }
   | { kind: "ready"; id: string; since: number; task: Task }
   | { kind: "failed"; id: string; since: number; task: Task; problem: Problem }
   | { kind: "runner"; id: string; since: number; runner: RunnerSeen };
@@ -18,13 +21,17 @@ export interface Lists {
 
 export function needs({ tasks, runners, inbox }: Lists): Need[] {
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const all: Need[] = inbox.map((item) => ({
-    kind: "ask",
-    id: item.id,
-    since: item.asked_at,
-    item,
-    task: byId.get(item.task),
-  }));
+  const all: Need[] = [];
+  const refused = new Map<string, Extract<Need, { kind: "network" }>>();
+  for (const item of inbox) {
+    const { id, run, asked_at: since } = item;
+    const task = byId.get(item.task);
+    const others = refused.get(run);
+    if (!isRefused(item)) all.push({ kind: "ask", id, since, item, task });
+    else if (others) others.asks.push(item);
+    else refused.set(run, { kind: "network", id: networkId(run), since, asks: [item], task });
+  }
+  all.push(...refused.values());
   for (const task of tasks) {
     if (task.state === "ready") all.push({ kind: "ready", id: task.id, since: task.since, task });
     else if (task.state === "failed" && !task.dismissed) {
@@ -38,6 +45,23 @@ export function needs({ tasks, runners, inbox }: Lists): Need[] {
   return all.sort((left, right) => left.since - right.since || (left.id < right.id ? -1 : 1));
 }
 
+/** Of the hosts that a run was refused, together. */
+export function networkId(run: string): string {
+  return `network:${run}`;
+}
+
+/** The one that is meant by an id, which may be of one host among several. */
+export function needOf(all: readonly Need[], id: string | null): Need | undefined {
+  return all.find(
+    (need) => need.id === id || (need.kind === "network" && need.asks.some((item) => item.id === id)),
+  );
+}
+
+/** What holds something up. Refused hosts do not: they are shown, and not counted. */
+export function pressing(all: readonly Need[]): number {
+  return all.filter(({ kind }) => kind !== "network").length;
+}
+
 /** Runs that a runner took with it, as tasks. */
 export function heldBy(runner: RunnerSeen, tasks: readonly Task[]): Task[] {
   const runs = new Set(runner.runs);
@@ -46,7 +70,7 @@ export function heldBy(runner: RunnerSeen, tasks: readonly Task[]): Task[] {
 
 /** How many of each kind, for the head of the list. */
 export function countKinds(all: readonly Need[]): Record<Need["kind"], number> {
-  const counts = { ask: 0, ready: 0, failed: 0, runner: 0 };
+  const counts = { ask: 0, network: 0, ready: 0, failed: 0, runner: 0 };
   for (const need of all) counts[need.kind] += 1;
   return counts;
 }

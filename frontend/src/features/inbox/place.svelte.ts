@@ -5,7 +5,7 @@
 import type { InboxItem } from "$/api/generated/proto";
 import { answering, forget } from "$/parts/ask/answering.svelte";
 import type { Session } from "$/state/session.svelte";
-import { nextAfter, step, type Need } from "./needs";
+import { needOf, nextAfter, step, type Need } from "./needs";
 
 /** What a person was at and somebody else, or time, has dealt with. */
 export interface Gone {
@@ -45,9 +45,10 @@ export class Place {
 
   /** The list, or where the person is in it, has changed. */
   changed(all: Need[], chosen: string | null): void {
-    const here = all.find((need) => need.id === chosen) ?? null;
+    const here = needOf(all, chosen) ?? null;
     const was = this.#here;
-    if (!here && was && chosen === was.id && this.gone?.need.id !== was.id) this.#left(was, all);
+    const left = !here && was !== null && needOf([was], chosen) === was;
+    if (left && this.gone?.need.id !== was.id) this.#left(was, all);
     if (here) {
       this.#here = here;
       this.#before = all;
@@ -56,8 +57,7 @@ export class Place {
   }
 
   #left(need: Need, all: Need[]): void {
-    const mine = need.kind === "ask" ? answering(need.item).sent !== null : this.#done.delete(need.id);
-    if (mine) {
+    if (this.#isMine(need)) {
       if (need.kind === "ask") forget(need.id);
       this.#here = null;
       this.go(nextAfter(this.#before, all, need.id));
@@ -65,6 +65,12 @@ export class Place {
     }
     this.gone = { need, item: null, typed: typedFor(need) };
     if (need.kind === "ask") void this.#ask(need.item);
+  }
+
+  /** It was dealt with here; of refused hosts nobody waits to hear by whom. */
+  #isMine(need: Need): boolean {
+    if (need.kind === "network") return true;
+    return need.kind === "ask" ? answering(need.item).sent !== null : this.#done.delete(need.id);
   }
 
   async #ask({ id, task }: InboxItem): Promise<void> {

@@ -2,7 +2,7 @@ import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/sv
 import { afterEach, describe, expect, it } from "vitest";
 import type { NewTask as Wanted, NewTasks } from "$/api/generated/proto";
 import { route } from "$/state/route.svelte";
-import { runner, task } from "../../../tests/builders";
+import { project, runner, task } from "../../../tests/builders";
 import { FakeHub } from "../../../tests/fake-hub";
 import { agentLabel, knownAgents } from "./agents";
 import { fileProblem, freeName } from "./attachments.svelte";
@@ -97,7 +97,7 @@ describe("a new task", () => {
 
   it("is not filed without knowing what to do", async () => {
     const fake = hub();
-    fake.answers.project_list = () => [{ name: "web", repo: "x", agent: "claude", setup: [] }];
+    fake.answers.project_list = () => [project("web", { agent: "claude" })];
     await fake.open("/new");
     render(NewTask);
     await fireEvent.click(await screen.findByRole("button", { name: /File task/ }));

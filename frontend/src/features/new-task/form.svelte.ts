@@ -2,6 +2,7 @@
 // written, and makes the tasks with ids of its own choice.
 
 import type { Attachment, Limits, Mode, NewTask, OnTimeout } from "$/api/generated/proto";
+import { BUDGET_PROBLEM, readBudget } from "$/parts/budget";
 import { Draft } from "$/state/draft.svelte";
 import { taskId } from "./ids";
 import { issueNumber } from "./issues";
@@ -21,6 +22,8 @@ export interface Options {
   mode: Mode;
   on_timeout: OnTimeout;
   limits: Limits;
+  /** Dollars; empty: as much as it takes. */
+  budget: string;
   base: string;
   issue: string;
   hold: boolean;
@@ -38,6 +41,7 @@ const PLAIN: Options = {
   mode: "auto",
   on_timeout: "proceed",
   limits: DEFAULT_LIMITS,
+  budget: "",
   base: "",
   issue: "",
   hold: false,
@@ -94,9 +98,9 @@ export class TaskForm {
   }
 
   /** What keeps it from being filed, by field. */
-  problems(agentOfProject: string): Partial<Record<"project" | "prompt" | "issue", string>> {
-    const problems: Partial<Record<"project" | "prompt" | "issue", string>> = {};
-    const { project, doers, issue } = this.options;
+  problems(agentOfProject: string): Partial<Record<"project" | "prompt" | "issue" | "budget", string>> {
+    const problems: ReturnType<TaskForm["problems"]> = {};
+    const { project, doers, issue, budget } = this.options;
     if (!project) problems.project = "Choose a project.";
     const scripted = doers.every(({ agent }) => (agent || agentOfProject) === "scripted");
     const prompt = promptProblem(this.prompt.text);
@@ -104,6 +108,7 @@ export class TaskForm {
     if (prompt && !(scripted && this.prompt.text.trim() === "")) problems.prompt = prompt;
     if (issue.trim() && issueNumber(issue) === null)
       problems.issue = "An issue is a number, or the link of its page.";
+    if (readBudget(budget) === undefined) problems.budget = BUDGET_PROBLEM;
     return problems;
   }
 
@@ -129,7 +134,7 @@ export class TaskForm {
       model: orNull(model),
       mode: options.mode,
       on_timeout: options.on_timeout,
-      limits: options.limits,
+      limits: { ...options.limits, budget_micros: readBudget(options.budget) ?? null },
       issue: options.issue.trim() ? issueNumber(options.issue) : null,
       attachments,
       hold: options.hold,

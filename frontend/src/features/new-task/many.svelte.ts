@@ -2,6 +2,7 @@
 // their filing is. All of it is kept until everything is filed.
 
 import type { Batch, NewBatch, Problem } from "$/api/generated/proto";
+import { BUDGET_PROBLEM, readBudget } from "$/parts/budget";
 import { Draft } from "$/state/draft.svelte";
 import type { Session } from "$/state/session.svelte";
 import { fileAll } from "./file";
@@ -20,6 +21,7 @@ const PLAIN: Shared = {
   base: "",
   hold: false,
   runner: "",
+  budget: "",
 };
 
 interface Kept {
@@ -89,6 +91,9 @@ export class Many {
       ? null
       : "A whole number, or nothing.",
   );
+
+  /** Why the budget is none. */
+  readonly budgetProblem = $derived(readBudget(this.shared.budget) === undefined ? BUDGET_PROBLEM : null);
 
   /** Reads the text anew; what was changed by hand in the rows goes. */
   read(): void {

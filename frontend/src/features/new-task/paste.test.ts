@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Client } from "$/api/client";
-import type { IssueFound, NewTask, Project } from "$/api/generated/proto";
+import type { IssueFound, NewTask } from "$/api/generated/proto";
+import { project as builtProject } from "../../../tests/builders";
 import { fileAll, parts } from "./file";
 import { filledIn, issueNumber, lookUp, projectOf } from "./issues";
 import { kindOf, readPasted } from "./paste";
@@ -15,6 +16,7 @@ const shared: Shared = {
   base: "",
   hold: true,
   runner: "",
+  budget: "",
 };
 const prompts = (text: string, kind?: Parameters<typeof readPasted>[1]) =>
   readPasted(text, kind).rows.map(({ prompt }) => prompt);
@@ -189,7 +191,7 @@ describe("issue links", () => {
     expect(issueNumber("https://g.example/o/r/-/issues/42?x=1")).toBe(42);
     expect(issueNumber("#7")).toBe(7);
     expect(issueNumber("https://g.example/o/r")).toBeNull();
-    const project = (name: string, repo: string): Project => ({ name, repo, agent: "a", setup: [] });
+    const project = (name: string, repo: string) => builtProject(name, { repo });
     const projects = [
       project("web", "https://g.example/o/web.git"),
       project("api", "git@g.example:o/api.git"),

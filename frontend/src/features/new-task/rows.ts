@@ -2,6 +2,7 @@
 // type anything into one and be told what is wrong with it.
 
 import type { Attachment, Limits, Mode, NewTask, OnTimeout, Project } from "$/api/generated/proto";
+import { readBudget } from "$/parts/budget";
 import { taskId } from "./ids";
 
 export const CELLS = ["title", "prompt", "project", "agent", "model", "mode", "base", "issue"] as const;
@@ -26,6 +27,8 @@ export interface Shared {
   base: string;
   hold: boolean;
   runner: string;
+  /** Dollars for each task; empty: as much as it takes. */
+  budget: string;
 }
 
 export const MODES: readonly Mode[] = ["auto", "ask", "plan"];
@@ -38,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   setup_secs: 3600,
   answer_secs: 3600,
   stall_secs: 180,
+  budget_micros: null,
 };
 
 export function emptyRow(cells: Partial<Row> = {}): Row {
@@ -119,7 +123,7 @@ export function taskOf(row: Row, shared: Shared, attachments: Attachment[] = [])
     model: orNull(row.model || shared.model),
     mode: (row.mode || shared.mode) as Mode,
     on_timeout: shared.on_timeout,
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, budget_micros: readBudget(shared.budget) ?? null },
     issue,
     attachments,
     hold: shared.hold,

@@ -1,6 +1,25 @@
 // What was asked and answered, in a person's words.
 
 import type { Answer, Ask, Decider, InboxItem, OnTimeout } from "$/api/generated/proto";
+import { money } from "$/parts/words";
+
+export type NetworkAsk = Extract<Ask, { kind: "network" }>;
+
+/** `registry.example.org:443`, with brackets around an IPv6 address. */
+export function hostOf({ host, port }: Pick<NetworkAsk, "host" | "port">): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return port === 0 ? name : `${name}:${port}`;
+}
+
+/** Of one run: `A host was refused`, `3 hosts were refused`. */
+export function refusedTitle(hosts: number): string {
+  return hosts === 1 ? "A host was refused" : `${hosts} hosts were refused`;
+}
+
+/** What a network ask is about, for its group of buttons. */
+export function whatWanted(ask: NetworkAsk): string {
+  return `What becomes of ${hostOf(ask)}`;
+}
 
 /** One line for lists and titles. */
 export function askTitle(ask: Ask): string {
@@ -13,6 +32,10 @@ export function askTitle(ask: Ask): string {
       return "It wants its plan approved";
     case "interrupted":
       return "It was interrupted and waits";
+    case "network":
+      return "A host was refused";
+    case "budget":
+      return "Its budget is used up";
     default:
       return "It asks for something this build does not know";
   }
@@ -29,6 +52,10 @@ export function askedTitle(ask: Ask): string {
       return "It proposed a plan";
     case "interrupted":
       return "It was interrupted";
+    case "network":
+      return "A host was refused";
+    case "budget":
+      return "Its budget was used up";
     default:
       return "It asked for something this build does not know";
   }
@@ -56,6 +83,10 @@ function proceedWords(ask: Ask): string {
       return "the plan is approved";
     case "interrupted":
       return "the run ends with the work so far";
+    case "network":
+      return "it stays refused";
+    case "budget":
+      return "the task ends with the work so far";
     default:
       return "it is denied";
   }
@@ -65,9 +96,12 @@ export function answerWords(ask: Ask | null, answer: Answer): string {
   switch (answer.answer) {
     case "allow":
       if (ask?.kind === "plan") return "Approved";
+      if (ask?.kind === "budget") return "Allowed as much again";
+      if (answer.for_project) return "Allowed for this project";
       if (answer.for_run) return "Allowed for this run";
       return answer.input === null ? "Allowed once" : "Edited and allowed";
     case "deny":
+      if (ask?.kind === "budget") return "Ended there";
       return ask?.kind === "plan" ? "Sent back" : "Denied";
     case "choose":
       return "Answered";
@@ -114,6 +148,10 @@ export function askLine(item: Pick<InboxItem, "ask">): string {
       return ask.questions[0]?.question ?? "";
     case "plan":
       return firstLine(ask.plan);
+    case "network":
+      return hostOf(ask);
+    case "budget":
+      return `${money(ask.spent_micros)} of ${money(ask.budget_micros)} spent`;
     default:
       return "";
   }

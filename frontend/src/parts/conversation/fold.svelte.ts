@@ -15,7 +15,7 @@ import {
   type Entry,
   type Mark,
 } from "./entries.svelte";
-import { markOf } from "./marks";
+import { markOf, refusedHost, refusedMark } from "./marks";
 
 type Of<T extends JournalEvent["type"]> = Extract<JournalEvent, { type: T }>;
 
@@ -29,6 +29,9 @@ const SILENT = new Set([
   "activity",
   "agent_exited",
   "order_done",
+  "network",
+  "network_ended",
+  "model_called",
 ]);
 
 export class ConversationFold {
@@ -47,6 +50,8 @@ export class ConversationFold {
   #tools = new Map<string, ToolEntry>();
   #asks = new Map<string, AskEntry>();
   #turnTodos: TodosEntry | null = null;
+  /** Where hosts that were refused are gathered. */
+  #refusals: { entry: MarksEntry; mark: Mark; hosts: string[] } | null = null;
   #turnStartedAt: number | null = null;
   #lastText = "";
   /** Said with the turn that ended; not said again. */
@@ -91,6 +96,7 @@ export class ConversationFold {
     this.#tools.clear();
     this.#asks.clear();
     this.#turnTodos = null;
+    this.#refusals = null;
     this.#turnStartedAt = null;
     this.#lastText = "";
     this.#lastProblem = "";
@@ -103,6 +109,8 @@ export class ConversationFold {
   #add(record: JournalRecord): void {
     const { seq: key, at, event } = record;
     if (typeof event !== "object" || event === null) return this.#put({ kind: "raw", key, at, event });
+    const host = refusedHost(event);
+    if (host !== null) return this.#refused(key, at, host);
     const mark = markOf(event);
     if (mark) this.#mark(key, { ...mark, at, detail: mark.detail === this.#lastProblem ? "" : mark.detail });
     switch (event.type) {
@@ -162,6 +170,18 @@ export class ConversationFold {
     const entry = new MarksEntry(key, mark.at);
     entry.marks = [mark];
     this.#list.push(entry);
+  }
+
+  /** An agent that tries again and again makes one mark, not a page of them. */
+  #refused(key: number, at: number, host: string): void {
+    const last = this.#list.at(-1);
+    const gathered = last instanceof MarksEntry && last === this.#refusals?.entry ? this.#refusals : null;
+    const hosts = [...(gathered?.hosts ?? []), host];
+    const mark = { ...refusedMark(hosts), at: gathered?.mark.at ?? at };
+    if (gathered) gathered.entry.marks = gathered.entry.marks.map((one) => (one === gathered.mark ? mark : one));
+    else this.#mark(key, mark);
+    const entry = this.#list.at(-1);
+    this.#refusals = entry instanceof MarksEntry ? { entry, mark, hosts } : null;
   }
 
   #turnStarted(key: number, at: number, event: Of<"turn_started">): void {

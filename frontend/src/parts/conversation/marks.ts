@@ -1,6 +1,9 @@
 // The run's own steps, in a person's words.
 
 import type { JournalEvent, Outcome, Phase } from "$/api/generated/proto";
+import { hostOf } from "$/parts/ask/words";
+import { wallsLook } from "$/parts/walls/words";
+import { plural } from "$/parts/words";
 import type { Mark } from "./entries.svelte";
 
 export function phaseWords(phase: Phase): string {
@@ -71,6 +74,16 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     case "cleaned":
       if (event.left.length === 0) return { text: "Nothing left on the runner", detail: "", tone: "quiet" };
       return { text: "Some things could not be removed", detail: event.left.join(", "), tone: "wait" };
+    case "walls": {
+      const { label } = wallsLook(event.kind);
+      if (event.kind === "off") return { text: label, detail: "", tone: "fail" };
+      const detail = event.lacks.length > 0 ? event.lacks.join(" ") : "";
+      return { text: `Walls: ${label}`, detail, tone: "quiet" };
+    }
+    case "network_lost": {
+      const text = `${plural(event.decisions, "decision")} of the network gate not written down`;
+      return { text, detail: "", tone: "wait" };
+    }
     case "finished":
       return outcomeWords(event);
     default:
@@ -82,4 +95,15 @@ function exited(code: number | null, signal: number | null): Pick<Mark, "text" |
   if (code === 0) return null;
   const how = signal !== null ? `signal ${signal}` : code !== null ? `exit code ${code}` : "no exit code";
   return { text: "The agent's process ended", detail: how, tone: "wait" };
+}
+
+/** Hosts that were refused without an end between them, on one mark. */
+export function refusedMark(hosts: readonly string[]): Pick<Mark, "text" | "detail" | "tone"> {
+  const different = [...new Set(hosts)];
+  const text = hosts.length === 1 ? "The gate refused" : `The gate refused ${hosts.length} times`;
+  return { text, detail: different.join(", "), tone: "wait" };
+}
+
+export function refusedHost(event: JournalEvent): string | null {
+  return event.type === "network" && !event.allowed ? hostOf(event) : null;
 }
