@@ -1,7 +1,15 @@
 // Tasks, runners and inbox items for tests: whole, and only what a test says
 // about them differs.
 
-import type { InboxItem, NetworkAudit, NetworkDecision, NetworkTry, Project, RunnerSeen, Task } from "$/api/generated/proto";
+import type {
+  InboxItem,
+  NetworkAudit,
+  NetworkDecision,
+  NetworkTry,
+  Project,
+  RunnerSeen,
+  Task,
+} from "$/api/generated/proto";
 
 export const MINUTE = 60_000_000;
 /** 2026-01-02 12:00:00 UTC, in microseconds. */

@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
-import { fieldsOf, keptFields, nameOf, projectOf } from "./project-fields";
+import { project } from "../../../tests/builders";
+import { fieldsOf, keptFields, nameOf, placeOf, problemsOf, projectOf } from "./project-fields";
 
 it("makes a project of what was typed, empty fields as none", () => {
   const fields = { ...fieldsOf(null), name: " app ", repo: " r ", setup: "npm ci\n\n  npm test \n" };
-  expect(projectOf(fields)).toEqual({
+  expect(projectOf(fields)).toMatchObject({
     name: "app",
     repo: "r",
     forge: null,
@@ -14,8 +15,18 @@ it("makes a project of what was typed, empty fields as none", () => {
 });
 
 it("brings a project through the form unchanged", () => {
-  const project = { name: "a", repo: "r", forge: "f", base: "main", agent: "x", setup: ["one", "two"] };
-  expect(projectOf(fieldsOf(project))).toEqual(project);
+  const whole = project("a", {
+    forge: "f",
+    agent: "x",
+    setup: ["one", "two"],
+    network: { gate: "learn", presets: ["npm"], allow: ["*.example.org:8443"], deny: ["evil.example"] },
+    secrets: [
+      { name: "NPM", delivery: { how: "environment", variable: "NPM_TOKEN" } },
+      { name: "rc", delivery: { how: "file", path: "netrc", mode: 0o400 } },
+      { name: "fd", delivery: { how: "file_descriptor" } },
+    ],
+  });
+  expect(projectOf(fieldsOf(whole))).toEqual(whole);
 });
 
 it.each([
@@ -32,4 +43,32 @@ it("takes kept fields as far as they are text, and nothing else", () => {
   expect(keptFields('{"name":"x","agent":7}', otherwise)).toEqual({ ...otherwise, name: "x" });
   expect(keptFields("no JSON", otherwise)).toEqual(otherwise);
   expect(keptFields("null", otherwise)).toEqual(otherwise);
+});
+
+it("does not open walls or a gate by what was kept from an earlier try", () => {
+  const otherwise = fieldsOf(null);
+  const kept = JSON.stringify({ ...otherwise, gate: "off", walls: "off", allow: ["a.example", 7] });
+  expect(keptFields(kept, otherwise)).toEqual({ ...otherwise, allow: ["a.example"] });
+});
+
+it("finds the very rule, or secret, that the hub speaks of", () => {
+  const fields = { ...fieldsOf(null), allow: ["good.example", "ex*mple.org"], deny: ["x.example"] };
+  const said = (rule: string) => ({ message: `the network rule \`${rule}\` has a \`*\` inside` });
+  expect(placeOf(fields, said("ex*mple.org"))).toBe("allow.1");
+  expect(placeOf(fields, said("x.example"))).toBe("deny.0");
+  expect(placeOf(fields, said("other"))).toBeNull();
+});
+
+it("says what is wrong with limits and secrets, where it stands", () => {
+  const fields = fieldsOf(null);
+  fields.limits.pids = "many";
+  fields.limits.memory_mb = "";
+  const secret = { name: "a", how: "environment" as const, variable: "9X", path: "", mode: "" };
+  fields.secrets = [
+    secret,
+    { ...secret, name: "b", how: "file", path: "../x" },
+    { ...secret, name: "c", how: "file", path: "x", mode: "999" },
+    { ...secret, name: "d", how: "file_descriptor" },
+  ];
+  expect([...problemsOf(fields).keys()]).toEqual(["limits.pids", "secrets.0", "secrets.1", "secrets.2"]);
 });

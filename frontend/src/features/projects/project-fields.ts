@@ -1,6 +1,24 @@
 // A project as it stands in the form, and back.
 
-import type { Project } from "$/api/generated/proto";
+import type {
+  NetworkPolicy,
+  NetworkPreset,
+  Problem,
+  Project,
+  SecretUse,
+  WallLimits,
+  WallsKind,
+} from "$/api/generated/proto";
+import { LIMIT_FIELDS } from "$/parts/walls/words";
+
+export interface SecretFields {
+  name: string;
+  how: SecretUse["delivery"]["how"];
+  variable: string;
+  path: string;
+  /** Permissions in octal; empty: the run's user alone. */
+  mode: string;
+}
 
 export interface ProjectFields {
   name: string;
@@ -11,9 +29,38 @@ export interface ProjectFields {
   agent: string;
   /** A step a line. */
   setup: string;
+  gate: NetworkPolicy["gate"];
+  presets: NetworkPreset[];
+  allow: string[];
+  deny: string[];
+  walls: WallsKind;
+  /** As typed; empty: not set. */
+  limits: Record<keyof WallLimits, string>;
+  secrets: SecretFields[];
 }
 
+/** What the hub gives a project that says nothing of its network. */
+const NETWORK: NetworkPolicy = {
+  gate: "enforce",
+  presets: ["npm", "crates", "pypi", "debian", "go", "forge"],
+  allow: [],
+  deny: [],
+};
+
+/** The hub's own limits, so that a new project shows what it will get. */
+const LIMITS: WallLimits = {
+  memory_mb: 8192,
+  pids: 4096,
+  cpu_percent: null,
+  disk_mb: 20_480,
+  file_mb: 8192,
+  tmp_mb: 1024,
+  open_files: 65_536,
+};
+
 export function fieldsOf(project: Project | null): ProjectFields {
+  const network = project?.network ?? NETWORK;
+  const limits = project?.walls.limits ?? LIMITS;
   return {
     name: project?.name ?? "",
     repo: project?.repo ?? "",
@@ -21,21 +68,120 @@ export function fieldsOf(project: Project | null): ProjectFields {
     base: project?.base ?? "",
     agent: project?.agent ?? "claude",
     setup: project?.setup.join("\n") ?? "",
+    gate: network.gate,
+    presets: [...network.presets],
+    allow: [...network.allow],
+    deny: [...network.deny],
+    walls: project?.walls.kind ?? "auto",
+    limits: Object.fromEntries(
+      LIMIT_FIELDS.map(({ field }) => [field, limits[field]?.toString() ?? ""]),
+    ) as ProjectFields["limits"],
+    secrets: (project?.secrets ?? []).map(secretFields),
+  };
+}
+
+export function secretFields({ name, delivery }: SecretUse): SecretFields {
+  return {
+    name,
+    how: delivery.how,
+    variable: delivery.how === "environment" ? delivery.variable : "",
+    path: delivery.how === "file" ? delivery.path : "",
+    mode: delivery.how === "file" && typeof delivery.mode === "number" ? delivery.mode.toString(8) : "",
   };
 }
 
 export function projectOf(fields: ProjectFields): Project {
+  const { gate, presets } = fields;
   return {
     name: fields.name.trim(),
     repo: fields.repo.trim(),
     forge: fields.forge || null,
     base: fields.base.trim() || null,
     agent: fields.agent,
-    setup: fields.setup
-      .split("\n")
-      .map((step) => step.trim())
-      .filter((step) => step !== ""),
+    setup: linesOf(fields.setup),
+    network: { gate, presets, allow: filled(fields.allow), deny: filled(fields.deny) },
+    walls: {
+      kind: fields.walls,
+      limits: Object.fromEntries(
+        LIMIT_FIELDS.map(({ field }) => [
+          field,
+          fields.limits[field].trim() ? Number(fields.limits[field]) : null,
+        ]),
+      ) as WallLimits,
+    },
+    secrets: fields.secrets.map(useOf),
   };
+}
+
+function useOf({ name, how, variable, path, mode }: SecretFields): SecretUse {
+  switch (how) {
+    case "environment":
+      return { name, delivery: { how, variable: variable.trim() } };
+    case "file":
+      return { name, delivery: { how, path: path.trim(), mode: mode.trim() ? parseInt(mode, 8) : null } };
+    case "file_descriptor":
+      return { name, delivery: { how } };
+  }
+}
+
+function linesOf(text: string): string[] {
+  return filled(text.split("\n"));
+}
+
+function filled(lines: readonly string[]): string[] {
+  return lines.map((line) => line.trim()).filter((line) => line !== "");
+}
+
+export type Part = "general" | "network" | "walls" | "secrets";
+
+/** What keeps it from being saved, by where it stands: `limits.pids`, `secrets.0`. */
+export function problemsOf(fields: ProjectFields): Map<string, string> {
+  const problems = new Map<string, string>();
+  for (const { field } of LIMIT_FIELDS) {
+    const text = fields.limits[field].trim();
+    if (text !== "" && !/^[1-9]\d{0,11}$/.test(text)) {
+      problems.set(`limits.${field}`, "A whole number, or nothing.");
+    }
+  }
+  const names = new Set<string>();
+  fields.secrets.forEach((secret, at) => {
+    const problem = names.has(secret.name) ? "It is in the list already." : secretProblem(secret);
+    if (problem) problems.set(`secrets.${at}`, problem);
+    names.add(secret.name);
+  });
+  return problems;
+}
+
+function secretProblem({ name, how, variable, path, mode }: SecretFields): string | null {
+  if (name === "") return "Choose a secret.";
+  if (how === "environment" && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable.trim())) {
+    return "A variable has letters, digits and `_`, and does not begin with a digit.";
+  }
+  if (how !== "file") return null;
+  const parts = path.trim().split("/");
+  if (path.trim() === "" || parts.some((part) => part === "" || part === "." || part === "..")) {
+    return "A path below the run's directory of secrets: no leading `/`, no `..`.";
+  }
+  return /^(0?[0-7]{3})?$/.test(mode.trim()) ? null : "Permissions are three octal digits, such as 400.";
+}
+
+/** Part of the form that a problem's place is in. */
+export function partOf(place: string): Part {
+  if (place.startsWith("limits.")) return "walls";
+  if (place.startsWith("secrets.")) return "secrets";
+  return place.startsWith("allow.") || place.startsWith("deny.") ? "network" : "general";
+}
+
+/** The rule or secret that the hub names in what it says: where it stands in the form. */
+export function placeOf(fields: ProjectFields, problem: Pick<Problem, "message">): string | null {
+  for (const list of ["allow", "deny"] as const) {
+    const at = fields[list].findIndex(
+      (rule) => rule.trim() && problem.message.includes(`\`${rule.trim()}\``),
+    );
+    if (at >= 0) return `${list}.${at}`;
+  }
+  const at = fields.secrets.findIndex(({ name }) => name && problem.message.includes(`\`${name}\``));
+  return at >= 0 ? `secrets.${at}` : null;
 }
 
 /** A name for the project: the last part of the repository's address. */
@@ -52,20 +198,23 @@ export function nameOf(repo: string): string {
     .replace(/[^a-z0-9._-]+/g, "-");
 }
 
-/** Fields kept from an earlier try, as far as they are fields. */
+const TYPED = ["name", "repo", "forge", "base", "agent", "setup"] as const;
+
+/**
+ * Fields kept from an earlier try, as far as they are fields. What opens a
+ * project's walls or gate is not: that is said anew each time.
+ */
 export function keptFields(kept: string, otherwise: ProjectFields): ProjectFields {
   try {
     const fields = JSON.parse(kept) as Record<string, unknown>;
-    const text = (name: keyof ProjectFields) =>
-      typeof fields[name] === "string" ? fields[name] : otherwise[name];
-    return {
-      name: text("name"),
-      repo: text("repo"),
-      forge: text("forge"),
-      base: text("base"),
-      agent: text("agent"),
-      setup: text("setup"),
-    };
+    const result = { ...otherwise };
+    for (const name of TYPED) if (typeof fields[name] === "string") result[name] = fields[name];
+    for (const list of ["allow", "deny"] as const) {
+      const rules = fields[list];
+      if (Array.isArray(rules))
+        result[list] = rules.filter((rule): rule is string => typeof rule === "string");
+    }
+    return result;
   } catch {
     return otherwise;
   }

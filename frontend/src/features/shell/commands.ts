@@ -1,6 +1,9 @@
 // What the palette can do wherever one is: places, actions, hubs, themes.
 
 import ClipboardList from "@lucide/svelte/icons/clipboard-list";
+import Coins from "@lucide/svelte/icons/coins";
+import GlobeLock from "@lucide/svelte/icons/globe-lock";
+import KeyRound from "@lucide/svelte/icons/key-round";
 import Keyboard from "@lucide/svelte/icons/keyboard";
 import LogOut from "@lucide/svelte/icons/log-out";
 import Monitor from "@lucide/svelte/icons/monitor";
@@ -95,6 +98,30 @@ function actions(showKeys: () => void): Command[] {
         words: "key",
         run: go("credentials?add=provider"),
       },
+      {
+        id: "secret",
+        group,
+        label: "Add a secret",
+        icon: KeyRound,
+        words: "token password vault credential",
+        run: go("credentials?add=secret"),
+      },
+      {
+        id: "prices",
+        group,
+        label: "Model prices",
+        icon: Coins,
+        words: "cost budget dollars tokens",
+        run: go("credentials?show=prices"),
+      },
+      ...here.projects.map(({ name }) => ({
+        id: `policy/${name}`,
+        group: "Projects",
+        label: `Network and walls of ${name}`,
+        icon: GlobeLock,
+        words: "policy gate hosts allow deny sandbox limits",
+        run: go(`projects?edit=${encodeURIComponent(name)}&part=network`),
+      })),
     );
   }
   all.push({

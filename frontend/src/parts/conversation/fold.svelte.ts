@@ -5,6 +5,7 @@
 // other views, and are dropped here should a hub send them.
 
 import type { Activity, JournalEvent, JournalRecord, Todo } from "$/api/generated/proto";
+import { hostOf } from "$/parts/ask/words";
 import {
   AskEntry,
   MarksEntry,
@@ -15,7 +16,7 @@ import {
   type Entry,
   type Mark,
 } from "./entries.svelte";
-import { markOf, refusedHost, refusedMark } from "./marks";
+import { isRefusal, markOf, refusedMark, type Refusal } from "./marks";
 
 type Of<T extends JournalEvent["type"]> = Extract<JournalEvent, { type: T }>;
 
@@ -51,7 +52,7 @@ export class ConversationFold {
   #asks = new Map<string, AskEntry>();
   #turnTodos: TodosEntry | null = null;
   /** Where hosts that were refused are gathered. */
-  #refusals: { entry: MarksEntry; mark: Mark; hosts: string[] } | null = null;
+  #refusals: { entry: MarksEntry; mark: Mark; hosts: string[]; times: number } | null = null;
   #turnStartedAt: number | null = null;
   #lastText = "";
   /** Said with the turn that ended; not said again. */
@@ -109,8 +110,7 @@ export class ConversationFold {
   #add(record: JournalRecord): void {
     const { seq: key, at, event } = record;
     if (typeof event !== "object" || event === null) return this.#put({ kind: "raw", key, at, event });
-    const host = refusedHost(event);
-    if (host !== null) return this.#refused(key, at, host);
+    if (isRefusal(event)) return this.#refused(key, at, event);
     const mark = markOf(event);
     if (mark) this.#mark(key, { ...mark, at, detail: mark.detail === this.#lastProblem ? "" : mark.detail });
     switch (event.type) {
@@ -173,15 +173,16 @@ export class ConversationFold {
   }
 
   /** An agent that tries again and again makes one mark, not a page of them. */
-  #refused(key: number, at: number, host: string): void {
+  #refused(key: number, at: number, event: Refusal): void {
     const last = this.#list.at(-1);
-    const gathered = last instanceof MarksEntry && last === this.#refusals?.entry ? this.#refusals : null;
-    const hosts = [...(gathered?.hosts ?? []), host];
-    const mark = { ...refusedMark(hosts), at: gathered?.mark.at ?? at };
-    if (gathered) gathered.entry.marks = gathered.entry.marks.map((one) => (one === gathered.mark ? mark : one));
+    const known = this.#refusals?.entry === last ? this.#refusals : null;
+    const hosts = [...new Set([...(known?.hosts ?? []), hostOf(event)])];
+    const times = (known?.times ?? 0) + event.count;
+    const mark = { ...refusedMark(hosts, times), at: known?.mark.at ?? at };
+    if (known) known.entry.marks = known.entry.marks.map((one) => (one === known.mark ? mark : one));
     else this.#mark(key, mark);
     const entry = this.#list.at(-1);
-    this.#refusals = entry instanceof MarksEntry ? { entry, mark, hosts } : null;
+    this.#refusals = entry instanceof MarksEntry ? { entry, mark, hosts, times } : null;
   }
 
   #turnStarted(key: number, at: number, event: Of<"turn_started">): void {

@@ -98,12 +98,13 @@ function exited(code: number | null, signal: number | null): Pick<Mark, "text" |
 }
 
 /** Hosts that were refused without an end between them, on one mark. */
-export function refusedMark(hosts: readonly string[]): Pick<Mark, "text" | "detail" | "tone"> {
-  const different = [...new Set(hosts)];
-  const text = hosts.length === 1 ? "The gate refused" : `The gate refused ${hosts.length} times`;
-  return { text, detail: different.join(", "), tone: "wait" };
+export function refusedMark(hosts: readonly string[], times: number): Pick<Mark, "text" | "detail" | "tone"> {
+  const text = times === 1 ? "The gate refused" : `The gate refused ${times} times`;
+  return { text, detail: hosts.join(", "), tone: "wait" };
 }
 
-export function refusedHost(event: JournalEvent): string | null {
-  return event.type === "network" && !event.allowed ? hostOf(event) : null;
+export type Refusal = Extract<JournalEvent, { type: "network" }>;
+
+export function isRefusal(event: JournalEvent): event is Refusal {
+  return event.type === "network" && !event.allowed;
 }

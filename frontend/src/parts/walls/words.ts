@@ -25,7 +25,11 @@ export interface WallsLook {
 }
 
 const WALLS: Record<WallsKind, WallsLook> = {
-  auto: { label: "The best there is", text: "The strongest that the runner's machine can do.", icon: BrickWall },
+  auto: {
+    label: "The best there is",
+    text: "The strongest that the runner's machine can do.",
+    icon: BrickWall,
+  },
   bubblewrap: {
     label: "Bubblewrap",
     text: "Own namespaces, an allow-list of the file system, a filter of system calls.",
@@ -66,7 +70,11 @@ export function gateOf(mode: GateMode): keyof typeof GATES {
 }
 
 export const PRESETS: { preset: NetworkPreset; label: string; hosts: string }[] = [
-  { preset: "npm", label: "npm, yarn, pnpm", hosts: "registry.npmjs.org, the registries of yarn, nodejs.org" },
+  {
+    preset: "npm",
+    label: "npm, yarn, pnpm",
+    hosts: "registry.npmjs.org, the registries of yarn, nodejs.org",
+  },
   { preset: "crates", label: "Rust", hosts: "crates.io with its index and downloads, rustup" },
   { preset: "pypi", label: "Python", hosts: "pypi.org, files.pythonhosted.org, bootstrap.pypa.io" },
   { preset: "debian", label: "Debian and Ubuntu", hosts: "their package archives and security updates" },
@@ -136,6 +144,11 @@ export const LIMIT_FIELDS: { field: keyof WallLimits; label: string; unit: strin
   { field: "cpu_percent", label: "Processor", unit: "%", hint: "Of one core: 200 is two cores." },
   { field: "disk_mb", label: "Disk", unit: "MiB", hint: "Written on top of what was there." },
   { field: "file_mb", label: "Largest file", unit: "MiB", hint: "A single one." },
-  { field: "tmp_mb", label: "Temporary files", unit: "MiB", hint: "In memory: /tmp, /var/tmp, /dev/shm, each." },
+  {
+    field: "tmp_mb",
+    label: "Temporary files",
+    unit: "MiB",
+    hint: "In memory: /tmp, /var/tmp, /dev/shm, each.",
+  },
   { field: "open_files", label: "Open files", unit: "", hint: "Of one process." },
 ];
