@@ -1,9 +1,9 @@
-import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import { afterEach, describe, expect, it } from "vitest";
 import type { InboxItem } from "$/api/generated/proto";
 import { route } from "$/state/route.svelte";
 import { shortcuts } from "$/ui/shortcuts";
-import { failed, MINUTE, NOON, permission, task } from "../../../tests/builders";
+import { failed, MINUTE, NOON, permission, refused, task } from "../../../tests/builders";
 import { FakeHub } from "../../../tests/fake-hub";
 import Inbox from "./Inbox.svelte";
 
@@ -103,5 +103,44 @@ describe("the inbox", () => {
     await waitFor(() => expect(hub.of("task_retry")).toEqual([{ task: "broken" }]));
     await hub.tell({ type: "task", task: task("broken") });
     expect(await screen.findByText("Nothing needs you")).toBeTruthy();
+  });
+
+  it("lets each refused host through by itself, without a clock", async () => {
+    const hub = hubWith([refused("n1", "one.example"), refused("n2", "two.example")]);
+    await hub.open("/?item=n2");
+    render(Inbox);
+    expect(await screen.findByRole("heading", { name: "2 hosts were refused" })).toBeTruthy();
+    const group = screen.getByRole("group", { name: "What becomes of two.example:443" });
+    await fireEvent.click(within(group).getByRole("button", { name: "Allow for this run" }));
+    await waitFor(() =>
+      expect(hub.of("inbox_answer")).toEqual([
+        { item: "n2", answer: "allow", input: null, for_run: true, for_project: false },
+      ]),
+    );
+    expect(screen.getByRole("group", { name: "What becomes of one.example:443" })).toBeTruthy();
+  });
+
+  it("lets only an admin change what a project may reach, and says so", async () => {
+    const hub = hubWith([refused("n3", "one.example")]);
+    hub.answers.hub_status = () =>
+      ({ build: "0.1.0", runner_version: 1, you: "ada", role: "approver", credentials: "keychain" }) as never;
+    await hub.open("/?item=n3");
+    render(Inbox);
+    const button = await screen.findByRole<HTMLButtonElement>("button", { name: "Allow for this project" });
+    expect(button.disabled).toBe(true);
+    expect(screen.getByText(/Only an admin/)).toBeTruthy();
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: "Deny" }).disabled).toBe(false);
+  });
+
+  it("gives as much again, or ends the task, when a budget is used up", async () => {
+    const ask = { kind: "budget" as const, spent_micros: 2_500_000, budget_micros: 2_500_000 };
+    const hub = hubWith([permission("b1", { ask, deadline: null })]);
+    await hub.open("/?item=b1");
+    render(Inbox);
+    expect((await screen.findAllByText(/\$2.50 of \$2.50 spent/)).length).toBeGreaterThan(0);
+    await fireEvent.click(screen.getByRole("button", { name: "End the task" }));
+    await waitFor(() =>
+      expect(hub.of("inbox_answer")[0]).toEqual({ item: "b1", answer: "deny", reason: "" }),
+    );
   });
 });

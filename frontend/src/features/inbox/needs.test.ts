@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { failed, MINUTE, NOON, permission, runner, task } from "../../../tests/builders";
-import { countKinds, heldBy, needs, nextAfter, step } from "./needs";
+import { failed, MINUTE, NOON, permission, refused, runner, task } from "../../../tests/builders";
+import { countKinds, heldBy, needOf, needs, nextAfter, pressing, step } from "./needs";
 
 const ids = (all: { id: string }[]) => all.map(({ id }) => id);
 
@@ -59,5 +59,25 @@ describe("moving through the inbox", () => {
     expect(step(before, "a", -1)).toBe("a");
     expect(step(before, "a", 1)).toBe("b");
     expect(step(before, "c", 1)).toBe("c");
+  });
+});
+
+describe("hosts that were refused", () => {
+  const inbox = [
+    refused("a", "one.example", { asked_at: NOON }),
+    permission("p", { asked_at: NOON + MINUTE }),
+    refused("b", "two.example", { asked_at: NOON + 2 * MINUTE }),
+    refused("c", "one.example", { task: "t2", run: "run-t2", asked_at: NOON + 3 * MINUTE }),
+  ];
+  const all = needs({ tasks: [], runners: [], inbox });
+
+  it("are gathered by run, and hold nothing up", () => {
+    expect(ids(all)).toEqual(["network:run-t1", "p", "network:run-t2"]);
+    expect(pressing(all)).toBe(1);
+  });
+
+  it("are found by the id of any of them", () => {
+    expect(needOf(all, "b")?.id).toBe("network:run-t1");
+    expect(needOf(all, "gone")).toBeUndefined();
   });
 });

@@ -1,7 +1,6 @@
 // The run's own steps, in a person's words.
 
 import type { JournalEvent, Outcome, Phase } from "$/api/generated/proto";
-import { hostOf } from "$/parts/ask/words";
 import { wallsLook } from "$/parts/walls/words";
 import { plural } from "$/parts/words";
 import type { Mark } from "./entries.svelte";
@@ -77,7 +76,8 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     case "walls": {
       const { label } = wallsLook(event.kind);
       if (event.kind === "off") return { text: label, detail: "", tone: "fail" };
-      const detail = event.lacks.length > 0 ? event.lacks.join(" ") : "";
+      const lacks = plural(event.lacks.length, "thing does", "things do");
+      const detail = event.lacks.length > 0 ? `${lacks} not hold` : "";
       return { text: `Walls: ${label}`, detail, tone: "quiet" };
     }
     case "network_lost": {
