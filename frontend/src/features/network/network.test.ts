@@ -76,6 +76,14 @@ describe("tries", () => {
     expect(rowsOf(tries, only).map(({ target }) => target)).toEqual(["telemetry.example:443"]);
   });
 
+  it("takes a command for the same whatever its number", () => {
+    const again = [
+      tried(1, { ...DENIED, process: "curl (7)" }),
+      tried(2, { ...DENIED, process: "curl (9)" }),
+    ];
+    expect(rowsOf(again, { show: "all", host: "" }).map(({ count }) => count)).toEqual([2]);
+  });
+
   it("adds up decisions, not lines, and bytes of what has ended", () => {
     const ended = { ...tried(6), end: { id: 6, sent: 7, received: 900, ms: 4 } };
     expect(sumsOf([...tries, ended])).toEqual({ allowed: 3, denied: 5, sent: 7, received: 900, open: 2 });
@@ -192,12 +200,14 @@ describe("the page", () => {
   });
 
   it("adds what a run needed to the project's policy, after a look", async () => {
-    const proposal = { ...project("demo").network, allow: ["storage.example"] };
-    const fake = hub(audit({ tries: [tried(1)], proposal }));
+    const proposal = { ...project("demo").network, allow: ["storage.example", DENIED.host] };
+    const fake = hub(audit({ tries: [tried(1), tried(2, DENIED)], proposal }));
     await fake.open("/tasks/t1/network");
     render(Network, { task: "t1" });
     await fireEvent.click(await screen.findByRole("button", { name: "Make a policy of this" }));
     expect(fake.of("project_allow")).toEqual([]);
+    const refused = screen.getByRole<HTMLInputElement>("checkbox", { name: `Allow ${DENIED.host}` });
+    expect(refused.checked).toBe(false);
     await fireEvent.click(await screen.findByRole("button", { name: "Add 1 rule" }));
     await waitFor(() =>
       expect(fake.of("project_allow")).toEqual([{ name: "demo", rules: ["storage.example"] }]),

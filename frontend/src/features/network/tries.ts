@@ -56,7 +56,9 @@ function rowOf({ at, decision, end }: NetworkTry, key: string): TryRow {
 }
 
 function denialKey({ host, port, door, process, method, path, because }: NetworkDecision): string {
-  return JSON.stringify([host, port, door, process, method, path, because]);
+  // `curl (17)`: the same command has another number each time.
+  const command = process?.replace(/ \(\d+\)$/, "");
+  return JSON.stringify([host, port, door, command, method, path, because]);
 }
 
 export interface Sums {

@@ -95,6 +95,24 @@ describe("a new task", () => {
     await waitFor(() => expect((prompt() as HTMLTextAreaElement).value).toBe("My own"));
   });
 
+  it("has the budget that was typed, and is not filed with what is none", async () => {
+    const fake = hub();
+    await fake.open("/new");
+    render(NewTask);
+    await fireEvent.input(prompt(), { target: { value: "Do it" } });
+    await fireEvent.click(screen.getByText(/^More: /));
+    const budget = await screen.findByLabelText("Budget");
+    await fireEvent.input(budget, { target: { value: "much" } });
+    await fireEvent.click(screen.getByRole("button", { name: /File task/ }));
+    expect(await screen.findByText(/An amount in dollars/)).toBeTruthy();
+    expect(fake.of("task_new")).toEqual([]);
+    await fireEvent.input(budget, { target: { value: "2.50" } });
+    await fireEvent.click(screen.getByRole("button", { name: /File task/ }));
+    await waitFor(() =>
+      expect(fake.of("task_new")[0]).toMatchObject({ limits: { budget_micros: 2_500_000 } }),
+    );
+  });
+
   it("is not filed without knowing what to do", async () => {
     const fake = hub();
     fake.answers.project_list = () => [project("web", { agent: "claude" })];

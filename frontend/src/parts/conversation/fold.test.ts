@@ -226,3 +226,40 @@ describe("a turn as Markdown", () => {
     expect(asMarkdown(folded(journal(odd)).entries)).toContain("`` echo `date` ``");
   });
 });
+
+describe("what the gate refused", () => {
+  const decided = (id: number, host: string, allowed = false, count = 1) => ({
+    type: "network",
+    ...{ id, host, port: 443, door: "tls", allowed, because: "", count },
+  });
+
+  it("is one mark, however often an agent tries, until something else happens", () => {
+    const fold = folded(
+      journal(
+        decided(1, "a.example"),
+        decided(2, "a.example", false, 4),
+        decided(3, "b.example", true),
+        decided(4, "b.example"),
+        text("On without it."),
+        decided(5, "a.example"),
+      ),
+    );
+    expect(kinds(fold.entries)).toEqual(["marks", "text", "marks"]);
+    const [first] = fold.entries;
+    expect(first?.kind === "marks" && first.marks).toMatchObject([
+      { text: "The gate refused 6 times", detail: "a.example:443, b.example:443" },
+    ]);
+  });
+
+  it("and what passed, its end and calls to models are no part of a conversation", () => {
+    const call = { type: "model_called", model: "m" };
+    const ended = { type: "network_ended", id: 1, sent: 1, received: 1, ms: 1 };
+    expect(folded(journal(decided(1, "a.example", true), ended, call)).entries).toEqual([]);
+  });
+
+  it("walls that are off are said", () => {
+    const walls = { type: "walls", kind: "off", holds: [], lacks: [], limits: [] };
+    const [entry] = folded(journal(walls)).entries;
+    expect(entry?.kind === "marks" && entry.marks[0]).toMatchObject({ text: "No walls", tone: "fail" });
+  });
+});
