@@ -27,7 +27,7 @@ describe("every screen", () => {
 
   beforeAll(async () => {
     const { world } = await outside(place);
-    hub = await Hub.start(place, 7);
+    hub = await Hub.start(place, 8);
     empty = await Hub.start(emptyPlace);
     const client = owner(hub);
     await connect(client, world);

@@ -28,6 +28,12 @@ export function screens(tasks: Map<string, Task>): Screen[] {
     },
     { name: "timeline", path: `${of("best-1")}/timeline`, says: /now/i },
     {
+      name: "network",
+      path: `${of("refused")}/network`,
+      says: /registry\.made-up\.example/,
+    },
+    { name: "model-calls", path: `${of("refused")}/network?of=models`, says: /no calls to models/i },
+    {
       name: "files",
       path: `${of("best-1")}/files`,
       says: /PILOTHOUSE_ARTIFACTS|artifact|file/i,
@@ -35,7 +41,18 @@ export function screens(tasks: Map<string, Task>): Screen[] {
     { name: "compare", path: `/compare/${group}`, says: /keep/i },
     { name: "runners", path: "/runners", says: /scripted/i },
     { name: "projects", path: "/projects", says: /site/i },
-    { name: "credentials", path: "/credentials", says: /home/i },
+    { name: "project-network", path: "/projects?edit=site&part=network", says: /allowed besides/i },
+    { name: "project-walls", path: "/projects?edit=site&part=walls", says: /limits of a run/i },
+    { name: "project-secrets", path: "/projects?edit=site&part=secrets", says: /NPM_TOKEN/ },
+    { name: "credentials", path: "/credentials", says: /NPM_TOKEN/ },
+    { name: "new-secret", path: "/credentials?add=secret", says: /never shown again/i },
+    { name: "prices", path: "/credentials?show=prices", says: /model prices/i },
+    {
+      name: "refused",
+      path: `/?item=network:${tasks.get("refused")?.run ?? ""}`,
+      says: /2 hosts were refused/i,
+    },
+    { name: "no-walls", path: "/tasks?project=lab", says: /no walls/i },
     { name: "settings", path: "/settings", says: /theme|appearance/i },
   ];
 }

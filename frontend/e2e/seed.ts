@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import type { Client } from "../src/api/client";
 import { Client as Calls } from "../src/api/client";
 import type { Connection } from "../src/host/host";
-import type { NewTask, Task } from "../src/api/generated/proto";
+import type { NewTask, Project, Task } from "../src/api/generated/proto";
 import { until } from "./programs";
 import type { Hub, Outside } from "./worlds";
 
@@ -58,6 +58,29 @@ export function task(project: string, title: string, prompt: string, more: Parti
   };
 }
 
+const SITE: Project = {
+  name: "site",
+  repo: "",
+  forge: null,
+  agent: "scripted",
+  base: "main",
+  setup: [],
+  network: { gate: "enforce", presets: ["npm", "forge"], allow: ["api.example.org"], deny: [] },
+  walls: {
+    kind: "auto",
+    limits: {
+      memory_mb: 8192,
+      pids: 4096,
+      cpu_percent: null,
+      disk_mb: 20_480,
+      file_mb: 8192,
+      tmp_mb: 1024,
+      open_files: 65_536,
+    },
+  },
+  secrets: [],
+};
+
 export async function connect(client: Client, world: Outside): Promise<void> {
   await client.call("forge_add", {
     name: "home",
@@ -71,13 +94,34 @@ export async function connect(client: Client, world: Outside): Promise<void> {
     base_url: world.model,
     key: "k-0123456789",
   });
+  await client.call("secret_set", {
+    name: "NPM_TOKEN",
+    source: { from: "value", value: "npm-0123456789-0123456789" },
+  });
+  await client.call("price_set", {
+    prices: [
+      {
+        model: "scripted-*",
+        input: 3_000_000,
+        output: 15_000_000,
+        cache_read: 300_000,
+        cache_write: 3_750_000,
+      },
+    ],
+  });
   await client.call("project_add", {
-    name: "site",
+    ...SITE,
     repo: world.repository,
     forge: "home",
-    agent: "scripted",
-    base: "main",
-    setup: [],
+    secrets: [{ name: "NPM_TOKEN", delivery: { how: "environment", variable: "NPM_TOKEN" } }],
+  });
+  // One whose walls and gate a person has switched off: it says so everywhere.
+  await client.call("project_add", {
+    ...SITE,
+    name: "lab",
+    repo: world.repository,
+    network: { ...SITE.network, gate: "off" },
+    walls: { ...SITE.walls, kind: "off" },
   });
 }
 
@@ -90,6 +134,12 @@ write src/price.ts import { shown, type Cents } from "./money";\n\nexport interf
 write src/price.test.ts import { total } from "./price";\n\nconst items = [{ name: "tea", cents: 250, amount: 2 }];\nif (total(items) !== 500) throw new Error("amounts are counted");\nconsole.log("ok");
 run echo 'running 12 tests' && for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf '\033[32mok\033[0m  price case %s\n' $n; done
 say Done: money has a module of its own, amounts are counted, and twelve tests pass.`;
+
+const REFUSED = String.raw`say I will fetch the packages.
+run curl -sS -m 10 https://registry.made-up.example/package || true
+run curl -sS -m 10 http://telemetry.made-up.example/ping || true
+say Neither can be reached; I go on with what is here.
+sleep-ms 600000`;
 
 const BUILD = String.raw`say I will build everything once, to see what is broken.
 lines-per-second 40 40000
@@ -162,6 +212,8 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
       ),
     ],
     ["working", ["working"], task("site", "Build everything and list what is broken", BUILD)],
+    ["refused", ["working"], task("site", "Update the packages of the site", REFUSED)],
+    ["open", ["no_change"], task("lab", "Try the new compiler on everything", "say It builds.\nnothing")],
     [
       "waiting",
       ["working", "queued", "leased"],
@@ -178,5 +230,9 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
     });
     filed.set(name, detail);
   }
+  await until("two hosts were refused", async () => {
+    const asked = await client.call("inbox_list", { task: filed.get("refused")?.id ?? "" });
+    return asked.length === 2;
+  });
   return filed;
 }

@@ -32,7 +32,12 @@ function call(change: Partial<ModelCall> = {}, cost: number | null = 1000): Mode
   };
 }
 
-const record = (seq: number, event: JournalEvent): JournalRecord => ({ seq, at: NOON + seq, event });
+const record = (seq: number, event: JournalEvent): JournalRecord => ({
+  epoch: 1,
+  seq,
+  at: NOON + seq,
+  event,
+});
 
 function hub(seen = audit()): FakeHub {
   const end = { fence: 1, seq: 5, at: NOON };
