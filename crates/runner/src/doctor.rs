@@ -78,11 +78,15 @@ async fn tools(programs: &Programs, environment: &BTreeMap<String, String>) -> V
     vec![directory(&programs.data), git, bubblewrap, watches()]
 }
 
-/// What walls are made of. Runs do without until there are walls.
+/// What walls are made of. Without it they are lower.
 async fn bubblewrap(programs: &Programs, environment: &BTreeMap<String, String>) -> Finding {
     let what = "bubblewrap";
     let Some(path) = programs.find("bubblewrap", "bwrap") else {
-        return Finding::good(what, "not here; runs have no walls");
+        return Finding::bad(
+            what,
+            "not here; runs have lower walls and no network gate",
+            "install it: `apt-get install bubblewrap`",
+        );
     };
     let variables: Environment = environment.clone().into_iter().collect();
     match crate::agents::ask(&path, &["--version"], variables).await {

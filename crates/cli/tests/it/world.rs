@@ -389,7 +389,6 @@ impl World {
 /// Where `rustup`, if it is what `cargo` is, finds the toolchains: the tests have
 /// a home of their own.
 fn rust_toolchains() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "tests run in the developer's environment")]
     let given = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let kept = given("RUSTUP_HOME").or_else(|| Some(given("HOME")?.join(".rustup")));
     kept.filter(|path| path.join("toolchains").is_dir())
@@ -399,7 +398,6 @@ fn rust_toolchains() -> Option<PathBuf> {
 fn certificates() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     let names =
         ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "PIP_CERT"];
-    #[expect(clippy::disallowed_methods, reason = "tests run in the developer's environment")]
     names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 

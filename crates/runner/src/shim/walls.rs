@@ -21,7 +21,7 @@ use pilot_egress::policy;
 use pilot_egress::uplink::Uplink;
 use pilot_egress::{git, inside};
 use pilot_proto::model::ModelCall;
-use pilot_proto::network::GateMode;
+use pilot_proto::network::{GateMode, NetworkPolicy};
 use pilot_proto::project::ProviderGrant;
 use pilot_proto::walls::WallsKind;
 use pilot_proto::{Code, Event, Problem};
@@ -186,13 +186,23 @@ pub(super) async fn raise(
 /// Whether the run will have a network namespace, in which its gates are the
 /// only way out.
 fn has_network_of_its_own(workspace: &Workspace, survey: &Survey) -> bool {
-    let wish = &workspace.spec.walls;
-    let namespaces = match wish.kind {
+    match workspace.spec.walls.kind {
         WallsKind::Bubblewrap => true,
         WallsKind::Auto | WallsKind::Unknown => survey.without_bubblewrap().is_none(),
         WallsKind::Landlock | WallsKind::Container | WallsKind::Off => false,
-    };
-    namespaces && workspace.spec.network.gate != GateMode::Off
+    }
+}
+
+/// What the gate goes by. Also where a person switched it off it stands, since
+/// the namespace has no other way out; then it lets everything through that
+/// the machine itself reaches.
+fn network_policy(workspace: &Workspace) -> NetworkPolicy {
+    let wished = &workspace.spec.network;
+    if wished.gate != GateMode::Off {
+        return wished.clone();
+    }
+    let everything = ["0.0.0.0/0", "[::]/0"].map(str::to_owned);
+    NetworkPolicy { allow: everything.into(), deny: Vec::new(), ..wished.clone() }
 }
 
 fn failed(error: &WallsError) -> Problem {
@@ -274,7 +284,7 @@ fn open_gate(
     gates: &mut Gates,
 ) -> Result<(), Problem> {
     let forge = host_of(&workspace.spec.repo);
-    let policy = policy::compile(&workspace.spec.network, forge.as_slice())
+    let policy = policy::compile(&network_policy(workspace), forge.as_slice())
         .map_err(|error| Problem::new(Code::Invalid, format!("The network policy: {error}.")))?;
     let options = Options {
         policy,

@@ -134,7 +134,7 @@ fn show(policy: &NetworkPolicy) -> anyhow::Result<()> {
     let gate = match policy.gate {
         GateMode::Enforce => "enforce: what no rule names is refused, and you are asked",
         GateMode::Learn => "learn: what no rule names passes and is written down",
-        GateMode::Off => "OFF: runs reach whatever their machine does, unwatched",
+        GateMode::Off => "OFF: runs reach whatever their machine does",
         GateMode::Unknown => "of a kind this version does not know",
     };
     let presets: Vec<_> = policy.presets.iter().map(output::word).collect();
