@@ -20,6 +20,7 @@ mod core;
 mod diff;
 mod doorway;
 mod effects;
+mod gates;
 mod log;
 mod orphans;
 mod output;

@@ -3,12 +3,13 @@
 use super::agent::{self, AgentProcess, Heard, Source};
 use super::diff::{Findings, Schedule};
 use super::doorway;
+use super::gates::{self, Ears, Voices};
 use super::log::{Log, RETRY};
 use super::orphans::Orphans;
 use super::output::OutputFold;
 use super::pump::Piece;
 use super::steps::Report;
-use super::walls::{self, Ears, SharedWalls, Voices};
+use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
 use crate::clock::SteadyClock;
 use crate::ledger::Ledger;
@@ -100,7 +101,7 @@ impl Shim {
     pub(super) fn new(begin: Begin) -> Self {
         let Begin { workspace, machine, log, ledger, clock } = begin;
         let (heard, pieces) = mpsc::channel(PIECES);
-        let (voices, ears) = walls::line();
+        let (voices, ears) = gates::line();
         Self {
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),

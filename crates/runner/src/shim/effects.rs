@@ -2,9 +2,9 @@
 
 use super::agent::{self, AgentProcess};
 use super::core::{Done, Shim};
+use super::gates::Said;
 use super::setup;
 use super::steps::{self, Report};
-use super::walls::Said;
 use crate::ledger::Resource;
 use pilot_agents::Step as DriverStep;
 use pilot_egress::gate::{Denied, News};

@@ -3,7 +3,8 @@
 use super::artifacts::Artifacts;
 use super::attachments;
 use super::diff::{Findings, Keeper, Looker};
-use super::walls::{self, SharedWalls, Voices};
+use super::gates::Voices;
+use super::walls::{self, SharedWalls};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
 use crate::run_dir::beneath;

@@ -1,6 +1,7 @@
 //! The walls of a run around a command of a person's own, to see what holds.
 
-use super::walls::{self, Said};
+use super::gates::{self, Said};
+use super::walls;
 use super::workspace::Workspace;
 use super::{ShimOptions, steps};
 use crate::clock::SteadyClock;
@@ -106,7 +107,7 @@ where
     };
     let workspace = Workspace::new(dir, spec, &options);
     let survey = pilot_sandbox::walls::survey(&workspace.programs.path).await;
-    let (voices, mut ears) = walls::line();
+    let (voices, mut ears) = gates::line();
     let clock = SteadyClock::start();
     let (standing, report) = walls::raise(&workspace, &survey, &voices, clock).await?;
     let Event::Walls(report) = report else {

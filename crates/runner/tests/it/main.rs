@@ -6,6 +6,7 @@ mod crashes;
 mod entry;
 mod failures;
 mod files;
+mod hostile;
 mod hub;
 mod links;
 mod machine;
