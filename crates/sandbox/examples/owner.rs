@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "landlock" => WallsKind::Landlock,
         _ => WallsKind::Bubblewrap,
     };
-    let inside = std::env::current_exe()?.with_file_name("inside");
+    let inside = std::env::current_exe()?.with_file_name("walls_init");
     let state = tree.with_extension("state");
     std::fs::create_dir_all(&state)?;
     let plan = Plan {

@@ -238,7 +238,7 @@ pub(crate) fn walls(folder: &Path, uplink: &Path, ports: &str) -> Command {
         .args([&resolv, &real])
         .arg("--chdir")
         .arg(folder)
-        .arg(example("inside"))
+        .arg(example("forwarder"))
         .args([uplink, Path::new(ports)])
         .env("HOME", folder)
         .env("GIT_CONFIG_NOSYSTEM", "1")

@@ -206,7 +206,7 @@ async fn the_walls_hold_for_an_ordinary_user_too() {
     }
     fs::set_permissions(place.join("tmp"), fs::Permissions::from_mode(0o1777)).expect("ours");
     fs::copy(&this, place.join("deps/it")).expect("a copy");
-    for example in ["inside", "owner"] {
+    for example in ["walls_init", "owner"] {
         let from = crate::walls::example(example);
         fs::copy(from, place.join("examples").join(example)).expect("a copy");
     }

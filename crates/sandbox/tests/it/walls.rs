@@ -39,7 +39,7 @@ impl World {
             writable: vec![path],
             readable: Vec::new(),
             files: BTreeMap::new(),
-            inside: vec![example("inside").into_os_string()],
+            inside: vec![example("walls_init").into_os_string()],
             gates: Vec::new(),
             ports: Vec::new(),
             state: state.path().to_owned(),
