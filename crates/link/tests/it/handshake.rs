@@ -108,7 +108,7 @@ async fn a_runner_of_another_version_is_refused_with_both_versions() {
         let logged = error.to_string();
         assert!(
             logged.contains(&format!("version {version}"))
-                && logged.contains(&format!("versions {OLDEST} to {VERSION}")),
+                && logged.ends_with(&VERSION.to_string()),
             "the log names both: {logged}"
         );
         assert!(logged.contains(&runner_id().to_string()), "and the peer: {logged}");

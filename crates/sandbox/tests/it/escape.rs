@@ -193,6 +193,17 @@ async fn the_walls_hold_for_an_ordinary_user_too() {
     }
     use std::os::unix::fs::PermissionsExt;
     const USER: &str = "54321";
+    // By a process of its own: what another test starts meanwhile would inherit
+    // our open file, and while that is so nobody may execute it.
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        #[expect(clippy::disallowed_methods, reason = "the test's own tool")]
+        let copied = std::process::Command::new("cp").arg(from).arg(to).status();
+        assert!(
+            copied.expect("`cp` is everywhere").success(),
+            "`{}` was not copied",
+            from.display()
+        );
+    };
     let world = World::new();
     let place = world.directory.path();
     let this = std::env::current_exe().expect("the test's own path");
@@ -205,10 +216,10 @@ async fn the_walls_hold_for_an_ordinary_user_too() {
         open(&place.join(directory));
     }
     fs::set_permissions(place.join("tmp"), fs::Permissions::from_mode(0o1777)).expect("ours");
-    fs::copy(&this, place.join("deps/it")).expect("a copy");
+    copy(&this, &place.join("deps/it"));
     for example in ["walls_init", "owner"] {
         let from = crate::walls::example(example);
-        fs::copy(from, place.join("examples").join(example)).expect("a copy");
+        copy(&from, &place.join("examples").join(example));
     }
     let mut launch = world.launch("setpriv", &["--reuid", USER, "--regid", USER, "--clear-groups"]);
     launch.args.push(place.join("deps/it").into_os_string());
