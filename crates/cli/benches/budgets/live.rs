@@ -85,7 +85,7 @@ pub(crate) fn memory() -> Vec<Figure> {
     world.set_workers(RUNS);
     world.start_runner();
     let idle = resident(world.pids()[1].expect("the runner runs"));
-    let go = world.path("go");
+    let go = world.shared("go");
     let script =
         format!("lines-per-second 50 3000\nwait-file {}\nwrite x.txt x", go.to_string_lossy());
     let filed: Vec<TaskId> = (0..RUNS).map(|_| world.file(&script)).collect();
