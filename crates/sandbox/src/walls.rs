@@ -318,7 +318,7 @@ impl Walls {
         child.start_kill().ok();
         child.wait().await.ok();
         let gone = async {
-            while init.process.is_alive() {
+            while !is_gone(init.process) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
@@ -338,6 +338,13 @@ impl Walls {
 /// together with whoever had raised them. Its processes are dead already.
 pub fn sweep(run: RunId, survey: &Survey) {
     cgroup::sweep(&survey.grouping, run);
+}
+
+/// Whether all of its threads are: the first may have ended before the others,
+/// and only the end of the last takes the namespace's processes along.
+fn is_gone(process: Process) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", process.pid));
+    !process.is_alive() && threads.map_or(0, Iterator::count) <= 1
 }
 
 fn without_container(survey: &Survey) -> String {
