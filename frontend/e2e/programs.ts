@@ -46,7 +46,14 @@ export class Place {
   async end(): Promise<void> {
     await Promise.all(this.#processes.reverse().map(stop));
     // Shims outlive whoever started them; that is their purpose.
-    for (const pid of this.#left()) process.kill(pid, "SIGKILL");
+    for (const pid of this.#left()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        // What was behind the walls of a killed shim is gone with it.
+        if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+      }
+    }
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 

@@ -120,6 +120,7 @@ export async function connect(client: Client, world: Outside): Promise<void> {
     ...SITE,
     name: "lab",
     repo: world.repository,
+    forge: "home",
     network: { ...SITE.network, gate: "off" },
     walls: { ...SITE.walls, kind: "off" },
   });
@@ -202,6 +203,7 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
       ),
     ],
     ["demo", ["published"], task("demo", "Teach the greeting to say good-bye", "", {})],
+    ["open", ["no_change"], task("lab", "Try the new compiler on everything", "say It builds.\nnothing")],
     [
       "nothing",
       ["no_change"],
@@ -213,7 +215,6 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
     ],
     ["working", ["working"], task("site", "Build everything and list what is broken", BUILD)],
     ["refused", ["working"], task("site", "Update the packages of the site", REFUSED)],
-    ["open", ["no_change"], task("lab", "Try the new compiler on everything", "say It builds.\nnothing")],
     [
       "waiting",
       ["working", "queued", "leased"],
