@@ -252,7 +252,9 @@ async fn a_checkout_that_is_dropped_leaves_no_process() {
     let url = format!("http://{}/dropped.git", silent.local_addr().expect("it is bound"));
     let tree = place.path("tree");
     let started = async {
-        let accepted = tokio::task::spawn_blocking(move || silent.accept().map(|(stream, _)| (silent, stream)));
+        let accepted = tokio::task::spawn_blocking(move || {
+            silent.accept().map(|(stream, _)| (silent, stream))
+        });
         accepted.await.expect("no panic").expect("git dials")
     };
     let _silent = tokio::select! {

@@ -60,7 +60,7 @@ export const GATES: Record<Exclude<GateMode, "unknown">, { label: string; text: 
   },
   off: {
     label: "Off",
-    text: "There is no gate: a run has the machine's own network, and nothing of it is written down.",
+    text: "Everything passes that the machine itself reaches. It is still written down.",
   },
 };
 
