@@ -7,7 +7,11 @@ export default defineConfig({
     include: ["**/*.e2e.ts"],
     environment: "node",
     fileParallelism: false,
-    testTimeout: 600_000,
+    // The longest waits two minutes for a merge to be noticed.
+    testTimeout: 240_000,
+    // The web process of WebKitGTK was seen not to come up at all on a busy
+    // machine, and its driver then waits for ever.
+    retry: 2,
     hookTimeout: 300_000,
     reporters: ["verbose"],
   },
