@@ -174,7 +174,9 @@ impl Walls {
             WallsKind::Off => Ok(Self::open(plan.run)),
             WallsKind::Bubblewrap => Self::bubblewrap(plan, survey).await,
             WallsKind::Landlock => Self::landlock(plan, survey).await,
-            WallsKind::Container => Err(WallsError::Unavailable { why: without_container(survey) }),
+            WallsKind::Container => {
+                Err(WallsError::Unavailable { why: without_container(survey).await })
+            }
             WallsKind::Auto | WallsKind::Unknown => match &survey.bubblewrap {
                 Ok(_) => Self::bubblewrap(plan, survey).await,
                 Err(_) if survey.landlock.is_some() => Self::landlock(plan, survey).await,
@@ -347,10 +349,12 @@ fn is_gone(process: Process) -> bool {
     !process.is_alive() && threads.map_or(0, Iterator::count) <= 1
 }
 
-fn without_container(survey: &Survey) -> String {
-    match survey.without_engine() {
-        Some(why) => format!("containers need an engine, and {why}"),
-        None => "containers are not a kind of walls that this build can raise".to_owned(),
+/// Why not. The engine is asked only here: a client may wait long for a daemon
+/// that is not there, and no other kind of walls needs one.
+async fn without_container(survey: &Survey) -> String {
+    match container::find_engine(&survey.path).await {
+        Err(why) => format!("containers need an engine, and {why}"),
+        Ok(_) => "containers are not a kind of walls that this build can raise".to_owned(),
     }
 }
 

@@ -2,10 +2,10 @@
 //! Versions and settings say little; a container, a security module or a
 //! `sysctl` may forbid what the kernel could do.
 
+use super::bubblewrap;
 use super::cgroup::Grouping;
-use super::{bubblewrap, container};
 use crate::inside::Landlock;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,7 +24,8 @@ pub struct Survey {
     pub(super) bubblewrap: Result<PathBuf, String>,
     pub(super) landlock: Option<Landlock>,
     pub(super) grouping: Grouping,
-    pub(super) engine: Result<PathBuf, String>,
+    /// Where programs are looked for.
+    pub(super) path: OsString,
     pub(super) root: bool,
 }
 
@@ -34,7 +35,7 @@ pub async fn survey(path: &OsStr) -> Survey {
         bubblewrap: try_bubblewrap(path).await,
         landlock: Landlock::survey(),
         grouping: Grouping::survey(),
-        engine: container::find_engine(path).await,
+        path: path.to_owned(),
         root: rustix::process::geteuid().is_root(),
     }
 }
@@ -48,11 +49,6 @@ impl Survey {
     /// True if the second tier can be used.
     pub fn has_landlock(&self) -> bool {
         self.landlock.is_some()
-    }
-
-    /// Why no container engine can be used here, for a person; none if one can.
-    pub fn without_engine(&self) -> Option<&str> {
-        self.engine.as_ref().err().map(String::as_str)
     }
 
     /// The same machine as if it had no bubblewrap, to see what remains.
