@@ -77,8 +77,7 @@ impl AgentProcess {
         restore_session(workspace).map_err(|error| {
             disk(Code::WorkspaceFailed, "The earlier session cannot be restored", &error)
         })?;
-        let mut env = workspace.environment();
-        walls.furnish(&mut env);
+        let mut env = walls.environment();
         env.extend(launch.env);
         let launch = Launch {
             program: launch.program.into(),

@@ -328,6 +328,7 @@ fn network_policy(workspace: &Workspace) -> NetworkPolicy {
     let everything = ["0.0.0.0/0", "[::]/0"].map(str::to_owned);
     NetworkPolicy { allow: everything.into(), deny: Vec::new(), ..wished.clone() }
 }
+
 /// The host of the project's own repository.
 fn host_of(repo: &str) -> Option<String> {
     let rest = repo.split_once("://").map_or(repo, |(_, rest)| rest);

@@ -27,12 +27,10 @@ pub(super) fn start(
     abort: CancellationToken,
 ) -> impl Future<Output = Report> + Send + use<> {
     let command = workspace.spec.setup.get(step).cloned().unwrap_or_default();
-    let mut env = workspace.environment();
-    walls.furnish(&mut env);
     let launch = Launch {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), command.clone().into()],
-        env,
+        env: walls.environment(),
         cwd: workspace.dir.tree(),
     };
     let (walls, heard) = (walls.clone(), heard.clone());

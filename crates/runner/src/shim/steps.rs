@@ -108,7 +108,8 @@ pub(super) async fn clone(
         Err(problem) => return Report::failed(Step::Clone, problem),
     };
     match walls::raise(&workspace, &survey, &voices, clock).await {
-        Ok((walls, event)) => {
+        Ok(walls) => {
+            let event = Event::Walls(walls.report().clone());
             let mut report = Report::of(RunEvent::Cloned).after(words).after([event]);
             report.looker = Some(looker);
             report.walls = Some(walls);

@@ -9,7 +9,7 @@ use crate::run_dir::RunDir;
 use pilot_egress::gate::News;
 use pilot_proto::network::{NetworkDecision, NetworkPolicy};
 use pilot_proto::walls::{WallsReport, WallsWish};
-use pilot_proto::{Code, Event, Mode, OnTimeout, Problem, RunId, RunSpec, TaskId};
+use pilot_proto::{Code, Mode, OnTimeout, Problem, RunId, RunSpec, TaskId};
 use pilot_sandbox::{Exit, Launch};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -109,17 +109,12 @@ where
     let survey = pilot_sandbox::walls::survey(&workspace.programs.path).await;
     let (voices, mut ears) = gates::line();
     let clock = SteadyClock::start();
-    let (standing, report) = walls::raise(&workspace, &survey, &voices, clock).await?;
-    let Event::Walls(report) = report else {
-        return Err(Problem::new(Code::Internal, "The walls did not say what they are."));
-    };
-    let mut env = workspace.environment();
-    standing.furnish(&mut env);
+    let standing = walls::raise(&workspace, &survey, &voices, clock).await?;
     let mut command = trial.command.into_iter();
     let launch = Launch {
         program: command.next().unwrap_or_default(),
         args: command.collect(),
-        env,
+        env: standing.environment(),
         cwd: workspace.dir.tree(),
     };
     let mut decisions = Vec::new();
@@ -137,7 +132,7 @@ where
     while let Some(said) = ears.try_next() {
         decisions.extend(decision(said));
     }
-    Ok(Tried { exit: exit?, walls: report, decisions })
+    Ok(Tried { exit: exit?, walls: standing.report().clone(), decisions })
 }
 
 fn decision(said: Said) -> Option<NetworkDecision> {
@@ -172,6 +167,7 @@ where
     };
     let out = async {
         if let Some(mut stdout) = stdout {
+            // A reader that is gone (`| head`) wants no more.
             tokio::io::copy(&mut stdout, &mut output).await.ok();
         }
     };

@@ -18,7 +18,7 @@ use pilot_egress::gate::Gate;
 use pilot_egress::inside;
 use pilot_egress::model::{self, Gateway};
 use pilot_proto::project::ProviderGrant;
-use pilot_proto::walls::WallsKind;
+use pilot_proto::walls::{WallsKind, WallsReport};
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::walls::{Plan, Survey, Walls, reachable};
 use pilot_sandbox::{Agent, Doomed, Environment, Exit, Launch, SpawnError};
@@ -63,7 +63,7 @@ pub(super) async fn raise(
     survey: &Survey,
     voices: &Voices,
     clock: SteadyClock,
-) -> Result<(SharedWalls, Event), Problem> {
+) -> Result<SharedWalls, Problem> {
     if let Some(problem) = workspace.secrets.problem() {
         return Err(problem.clone());
     }
@@ -72,7 +72,6 @@ pub(super) async fn raise(
     let plan = plan(workspace, &mut gates)
         .map_err(|error| disk(Code::WorkspaceFailed, "The walls cannot be raised", &error))?;
     let walls = Walls::raise(plan, survey).await.map_err(|error| error.problem())?;
-    let report = Event::Walls(walls.report().clone());
     let provider = workspace.spec.provider.as_ref().zip(gates.gateway.as_ref());
     let provider = provider
         .map(|(grant, gateway)| model::placeholder(grant.kind, gates.model_port, gateway.key()));
@@ -88,7 +87,7 @@ pub(super) async fn raise(
         tasks: Mutex::new(gates.tasks),
     };
     standing.hand_out_files().await?;
-    Ok((Arc::new(standing), report))
+    Ok(Arc::new(standing))
 }
 
 /// Whether the run will have a network namespace, in which its gates are the
@@ -134,6 +133,11 @@ fn plan(workspace: &Workspace, gates: &mut Gates) -> io::Result<Plan> {
 }
 
 impl Standing {
+    /// What holds and what does not.
+    pub(super) fn report(&self) -> &WallsReport {
+        self.walls.report()
+    }
+
     /// Starts a command inside, with the descriptors that the project promises.
     pub(super) async fn spawn(&self, launch: &Launch) -> Result<Agent, SpawnError> {
         let mut launch = launch.clone();
@@ -195,16 +199,18 @@ impl Standing {
         }
     }
 
-    /// Puts the ways to the gates into an environment. What leads around them
-    /// leads nowhere inside.
-    pub(super) fn furnish(&self, environment: &mut Environment) {
+    /// The environment of what runs inside: the workspace's, the ways to the
+    /// gates, and the secrets. What leads around the gates leads nowhere inside.
+    pub(super) fn environment(&self) -> Environment {
+        let mut environment = self.workspace.environment();
         if self.gate.is_some() {
             for name in pilot_sandbox::environment::PROXIES {
                 environment.set(*name, "");
             }
         }
         environment.extend(self.environment.iter().map(|(name, value)| (name, value)));
-        self.workspace.secrets.furnish(environment, &self.secrets_directory());
+        self.workspace.secrets.furnish(&mut environment, &self.secrets_directory());
+        environment
     }
 
     /// What the agent logs in to its model with: never the real key.
