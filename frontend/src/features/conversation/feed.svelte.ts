@@ -7,6 +7,7 @@ import { asProblem } from "$/api/errors";
 import type { Live } from "$/api/live";
 import type { JournalRecord, Problem, RunId, TaskId } from "$/api/generated/proto";
 import { ConversationFold } from "$/parts/conversation/fold.svelte";
+import { Gathering } from "$/state/gathering";
 
 /** Records of the first page, and of each page before it. */
 const PAGE = 500;
@@ -23,8 +24,7 @@ export class Feed {
   problem = $state.raw<Problem | null>(null);
   #unwatch: (() => void) | null = null;
   #stopped = false;
-  #waiting: JournalRecord[] = [];
-  #scheduled = false;
+  #gathering = new Gathering<JournalRecord>((records) => this.fold.append(records));
 
   constructor(
     readonly client: Client,
@@ -50,6 +50,7 @@ export class Feed {
 
   stop(): void {
     this.#stopped = true;
+    this.#gathering.stop();
     this.#unwatch?.();
   }
 
@@ -84,25 +85,8 @@ export class Feed {
 
   #watch(after: number): void {
     this.#unwatch = this.live.watchJournal(this.run, after, "conversation", {
-      records: (records) => {
-        this.#waiting.push(...records);
-        this.#schedule();
-      },
+      records: (records) => this.#gathering.push(records),
       ended: (problem) => (this.problem = problem),
     });
-  }
-
-  /** Once a frame, however many batches come; now and then while nobody looks. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const fold = () => {
-      this.#scheduled = false;
-      const records = this.#waiting;
-      this.#waiting = [];
-      if (!this.#stopped) this.fold.append(records);
-    };
-    if (document.hidden) setTimeout(fold, 1000);
-    else requestAnimationFrame(fold);
   }
 }

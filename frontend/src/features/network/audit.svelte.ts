@@ -12,6 +12,7 @@ import type {
   RunId,
   TaskId,
 } from "$/api/generated/proto";
+import { Gathering } from "$/state/gathering";
 import type { Session } from "$/state/session.svelte";
 
 /** Before this is everything. */
@@ -26,8 +27,7 @@ export class Audit {
   reading = $state(false);
   #unwatch: (() => void) | null = null;
   #stopped = false;
-  #waiting: JournalRecord[] = [];
-  #scheduled = false;
+  #gathering = new Gathering<JournalRecord>((records) => this.take(records));
   /** Calls of the last reading that the journal may tell once more. */
   #toldAgain = new Map<string, number>();
 
@@ -59,6 +59,7 @@ export class Audit {
 
   stop(): void {
     this.#stopped = true;
+    this.#gathering.stop();
     this.#unwatch?.();
   }
 
@@ -75,26 +76,9 @@ export class Audit {
 
   #watch(after: number): void {
     this.#unwatch = this.session.live.watchJournal(this.run, after, "conversation", {
-      records: (records) => {
-        this.#waiting.push(...records);
-        this.#schedule();
-      },
+      records: (records) => this.#gathering.push(records),
       ended: (problem) => (this.problem = problem),
     });
-  }
-
-  /** Once a frame, however many batches come; now and then while nobody looks. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const take = () => {
-      this.#scheduled = false;
-      const records = this.#waiting;
-      this.#waiting = [];
-      if (!this.#stopped) this.take(records);
-    };
-    if (document.hidden) setTimeout(take, 1000);
-    else requestAnimationFrame(take);
   }
 
   /** Records of the journal, in order. */
