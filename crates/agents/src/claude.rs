@@ -15,34 +15,64 @@ mod session;
 mod tools;
 mod turn;
 
-pub use session::session_file;
-
 use crate::attached::{self, Attached};
+use crate::catalog::SessionPlace;
 use crate::driver::{Driver, Launch, Start, Step, died};
 use crate::probe::Probe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_proto::event::{Activity, Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::runner::Abilities;
 use pilot_proto::{Event, Mode, Stream, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use turn::Turn;
 
 /// Its name in tasks and projects.
 pub const NAME: &str = "claude";
 
-/// How a doctor finds it.
-pub const PROBE: Probe = Probe {
-    agent: NAME,
-    program: Some("claude"),
-    args: &["--version"],
-    mend: "npm install -g @anthropic-ai/claude-code",
-};
-
 /// The program tries a refused key ten times over more than a minute. The
 /// first refusal may be a key that is being rotated; the second is an answer.
 const REFUSALS_BELIEVED: u64 = 2;
+
+/// Claude Code in the catalog.
+#[derive(Debug, Clone, Copy)]
+pub struct Agent;
+
+impl crate::catalog::Agent for Agent {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::new(NAME, "claude", &["--version"], "npm install -g @anthropic-ai/claude-code")
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            resume: true,
+            approvals: true,
+            goes_on_refused: true,
+            questions: true,
+            plan: true,
+            steer: true,
+            interrupt: true,
+            images: true,
+            usage: true,
+            cost: true,
+        }
+    }
+
+    fn driver(&self, start: Start) -> Box<dyn Driver> {
+        Box::new(Claude::new(start))
+    }
+
+    fn session(&self, tree: &Path, session: &str) -> Option<SessionPlace> {
+        Some(session::place(tree, session))
+    }
+}
 
 /// The driver.
 pub struct Claude {
@@ -165,9 +195,12 @@ impl Claude {
                 "text" => steps.push(Step::Event(Event::Text {
                     text: text(block, "text").to_owned(),
                     parent: parent.clone(),
+                    open: false,
                 })),
                 "thinking" => steps.push(Step::Event(Event::Thinking {
                     text: text(block, "thinking").to_owned(),
+                    parent: parent.clone(),
+                    open: false,
                 })),
                 "tool_use" => self.tool_started(block, parent.clone(), steps),
                 _ => {}
@@ -184,6 +217,7 @@ impl Claude {
             input: input.clone(),
             summary: tools::summary(tool, input, &self.start.tree),
             parent,
+            locations: tools::locations(input, &self.start.tree),
         }));
         if let Some(items) = input["todos"].as_array().filter(|_| tool == "TodoWrite") {
             let items = items

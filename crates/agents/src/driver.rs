@@ -21,7 +21,7 @@ pub struct Start {
     /// How much the agent may do by itself.
     pub mode: Mode,
     /// The agent's own id of a session to go on with. Its file, if it has one
-    /// ([`crate::session_file`]), must be in place.
+    /// ([`crate::Agent::session`]), must be in place.
     pub resume: Option<String>,
     /// The run's private HOME.
     pub home: PathBuf,
@@ -133,6 +133,13 @@ pub trait Driver: Send {
 
     /// Begins the next turn. To be called between turns.
     fn say(&mut self, text: &str) -> Vec<Step>;
+
+    /// Tells it something in the middle of a turn; none: it hears nothing until
+    /// the turn is over, and whoever says it keeps it until then.
+    fn steer(&mut self, text: &str) -> Option<Vec<Step>> {
+        let _ = text;
+        None
+    }
 
     /// Stops the turn and keeps the session. A `TurnEnded` follows from
     /// [`Driver::line`]; between turns nothing happens.

@@ -1,19 +1,19 @@
 //! What a doctor runs to see which agents a machine has, and how to read it.
 
-use crate::{claude, scripted};
 use pilot_proto::runner::AgentFound;
 
 /// How to look for one agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// The agent.
-    pub agent: &'static str,
+    pub agent: String,
     /// Its program's name on the `PATH`; none for one that is built in.
-    pub program: Option<&'static str>,
-    /// Arguments that make the program tell its version.
-    pub args: &'static [&'static str],
-    /// Command line that installs it.
-    pub mend: &'static str,
+    pub program: Option<String>,
+    /// Arguments that make the program tell its version; none: it is there, and
+    /// that is all that can be known.
+    pub args: Vec<String>,
+    /// Command line, or sentence, that brings it; may be empty.
+    pub mend: String,
 }
 
 /// What came of running a probe's program.
@@ -27,35 +27,45 @@ pub enum ProbeResult<'a> {
     Broken(&'a str),
 }
 
-/// One probe for each agent.
-pub fn probes() -> [Probe; 2] {
-    [claude::PROBE, scripted::PROBE]
-}
-
 impl Probe {
+    /// Of a program that tells its version.
+    pub fn new(agent: &str, program: &str, args: &[&str], mend: &str) -> Self {
+        Self {
+            agent: agent.to_owned(),
+            program: Some(program.to_owned()),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            mend: mend.to_owned(),
+        }
+    }
+
+    /// Of an agent that is a part of this build.
+    pub fn built_in(agent: &str) -> Self {
+        Self { agent: agent.to_owned(), program: None, args: Vec::new(), mend: String::new() }
+    }
+
     /// What the outcome says about the agent.
     pub fn found(&self, result: ProbeResult<'_>) -> AgentFound {
         let found = |version: Option<String>, problem: Option<String>| AgentFound {
-            name: self.agent.to_owned(),
+            name: self.agent.clone(),
             version,
             problem,
+            abilities: None,
         };
-        let Some(program) = self.program else {
+        let Some(program) = &self.program else {
             return found(Some(env!("CARGO_PKG_VERSION").to_owned()), None);
         };
+        let mend = if self.mend.is_empty() { String::new() } else { format!("; `{}`", self.mend) };
         match result {
             ProbeResult::Printed(output) => match version(output) {
                 Some(version) => found(Some(version.to_owned()), None),
-                None => found(
-                    None,
-                    Some(format!("`{program}` does not tell its version; `{}`", self.mend)),
-                ),
+                None if self.args.is_empty() => found(None, None),
+                None => found(None, Some(format!("`{program}` does not tell its version{mend}"))),
             },
             ProbeResult::NotFound => {
-                found(None, Some(format!("`{program}` is not on the PATH; `{}`", self.mend)))
+                found(None, Some(format!("`{program}` is not on the PATH{mend}")))
             }
             ProbeResult::Broken(why) => {
-                found(None, Some(format!("`{program}` does not start: {why}; `{}`", self.mend)))
+                found(None, Some(format!("`{program}` does not start: {why}{mend}")))
             }
         }
     }
@@ -71,10 +81,12 @@ fn version(output: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Agent as _;
+    use crate::{claude, scripted};
 
     #[test]
     fn a_missing_program_is_named_with_its_mend() {
-        let found = claude::PROBE.found(ProbeResult::NotFound);
+        let found = claude::Agent.probe().found(ProbeResult::NotFound);
         let problem = found.problem.expect("a missing program is a problem");
         assert!(problem.contains("npm install -g @anthropic-ai/claude-code"), "{problem}");
         assert_eq!(found.version, None);
@@ -82,16 +94,16 @@ mod tests {
 
     #[test]
     fn a_version_is_read_from_what_the_program_prints() {
-        let found = claude::PROBE.found(ProbeResult::Printed("2.1.329 (Claude Code)\n"));
+        let found = claude::Agent.probe().found(ProbeResult::Printed("2.1.329 (Claude Code)\n"));
         assert_eq!(found.version.as_deref(), Some("2.1.329"));
         assert_eq!(found.problem, None);
-        let odd = claude::PROBE.found(ProbeResult::Printed("hello"));
+        let odd = claude::Agent.probe().found(ProbeResult::Printed("hello"));
         assert!(odd.problem.is_some(), "a program of the same name may be something else");
     }
 
     #[test]
     fn the_built_in_agent_is_always_there() {
-        let found = scripted::PROBE.found(ProbeResult::NotFound);
+        let found = scripted::Agent.probe().found(ProbeResult::NotFound);
         assert_eq!(found.problem, None);
         assert!(found.version.is_some());
     }

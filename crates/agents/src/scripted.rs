@@ -19,7 +19,11 @@ mod shell;
 pub use conversation::Scripted;
 pub use program::{main, run};
 
+use crate::catalog::SessionPlace;
+use crate::driver::{Driver, Start};
 use crate::probe::Probe;
+use pilot_proto::runner::Abilities;
+use std::path::Path;
 
 /// Its name in tasks and projects.
 pub const NAME: &str = "scripted";
@@ -27,8 +31,42 @@ pub const NAME: &str = "scripted";
 /// The hidden subcommand of `pilot` that is the agent's program.
 pub const SUBCOMMAND: &str = "agent-scripted";
 
-/// How a doctor finds it.
-pub const PROBE: Probe = Probe { agent: NAME, program: None, args: &[], mend: "" };
+/// It in the catalog.
+#[derive(Debug, Clone, Copy)]
+pub struct Agent;
+
+impl crate::catalog::Agent for Agent {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn probe(&self) -> Probe {
+        Probe::built_in(NAME)
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            resume: true,
+            approvals: true,
+            goes_on_refused: true,
+            questions: true,
+            plan: true,
+            steer: false,
+            interrupt: true,
+            images: false,
+            usage: true,
+            cost: true,
+        }
+    }
+
+    fn driver(&self, start: Start) -> Box<dyn Driver> {
+        Box::new(Scripted::new(start))
+    }
+
+    fn session(&self, _tree: &Path, _session: &str) -> Option<SessionPlace> {
+        None
+    }
+}
 
 /// The script that an empty prompt stands for, if the repository has it.
 pub const DEMO: &str = "demo.pilot";

@@ -166,11 +166,21 @@ pub enum Event {
         /// The tool call of a subagent that this belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<String>,
+        /// It is still speaking: the next `Text` of the same parent goes on
+        /// right behind this one, without a line end between.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        open: bool,
     },
     /// The agent thought aloud.
     Thinking {
         /// Text.
         text: String,
+        /// The tool call of a subagent that this belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<String>,
+        /// As with `Text`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        open: bool,
     },
     /// A tool was called.
     ToolStarted {
@@ -186,6 +196,17 @@ pub enum Event {
         /// The tool call of a subagent that this belongs to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<String>,
+        /// Files that it is about, as far as the agent says; paths in the tree
+        /// are relative to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locations: Vec<Location>,
+    },
+    /// A tool that runs has more to show.
+    ToolOutput {
+        /// The call.
+        id: String,
+        /// What is new.
+        text: String,
     },
     /// A tool call ended.
     ToolEnded {
@@ -352,6 +373,16 @@ pub enum Event {
     #[serde(untagged)]
     #[ts(skip)]
     Unknown(Value),
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Location {
+    /// The file.
+    pub path: String,
+    /// The line, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// One item of a to-do list.

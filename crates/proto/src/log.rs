@@ -61,6 +61,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }
         | Event::Thinking { .. }
+        | Event::ToolOutput { .. }
         | Event::ToolEnded { .. }
         | Event::Todos { .. }
         | Event::Decided { .. }
@@ -109,7 +110,7 @@ mod tests {
             Event::Output { stream: Stream::Stdout, text: "a\n\nb".into(), open: false },
             Event::Output { stream: Stream::Protocol, text: "{}\n{}".into(), open: false },
             Event::Output { stream: Stream::Setup, text: String::new(), open: false },
-            Event::Text { text: "x\ny".into(), parent: None },
+            Event::Text { text: "x\ny".into(), parent: None, open: false },
             Event::TurnStarted { turn: 1, prompt: "two\nlines".into() },
             Event::Cleaned { left: vec![] },
         ];

@@ -119,6 +119,36 @@ pub struct AgentFound {
     /// What keeps it from working, with the mend; none if nothing does.
     #[serde(default)]
     pub problem: Option<String>,
+    /// What it can do; none from a runner that does not say yet.
+    #[serde(default)]
+    pub abilities: Option<Abilities>,
+}
+
+/// What can be done with an agent. Decides what a console offers, and what a
+/// run does when nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Abilities {
+    /// A session can be gone on with in another workspace.
+    pub resume: bool,
+    /// It asks before it uses a tool.
+    pub approvals: bool,
+    /// After a refusal it goes on with its turn. False: it ends the turn, so
+    /// that a refusal by nobody in particular costs the work.
+    pub goes_on_refused: bool,
+    /// It asks questions.
+    pub questions: bool,
+    /// It makes a plan first and has it approved.
+    pub plan: bool,
+    /// It takes a message in the middle of a turn.
+    pub steer: bool,
+    /// A turn can be stopped and the session kept.
+    pub interrupt: bool,
+    /// It looks at images.
+    pub images: bool,
+    /// It tells the tokens that it used.
+    pub usage: bool,
+    /// It tells what they cost.
+    pub cost: bool,
 }
 
 /// A run that a runner has on its disk.

@@ -1,7 +1,7 @@
 //! Which agents this machine has, and where their programs are.
 
-use pilot_agents::Probe;
 use pilot_agents::probe::ProbeResult;
+use pilot_agents::{Agent, Catalog};
 use pilot_proto::runner::AgentFound;
 use pilot_sandbox::{Environment, Exit, Launch};
 use std::collections::BTreeMap;
@@ -14,9 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// Longer than a cold node on a busy machine takes to say its version.
 const PROBE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Where to look for programs.
+/// The agents, and where to look for their programs.
 #[derive(Debug, Clone)]
 pub struct Programs {
+    /// Which there may be.
+    pub catalog: Catalog,
     /// The runner's data directory: `agents/<name>/bin` comes first.
     pub data: PathBuf,
     /// `PATH`, which comes then.
@@ -27,7 +29,7 @@ impl Programs {
     /// For a runner with this environment.
     pub fn new(data: &Path, environment: &BTreeMap<String, String>) -> Self {
         let path = environment.get("PATH").map_or(DEFAULT_PATH, String::as_str);
-        Self { data: data.to_path_buf(), path: straight(path) }
+        Self { catalog: Catalog::built_in(), data: data.to_path_buf(), path: straight(path) }
     }
 
     /// `PATH` for an agent: its own directory first.
@@ -75,7 +77,7 @@ fn is_executable(path: &Path) -> bool {
 /// started again.
 #[derive(Debug, Default)]
 pub struct Doctor {
-    seen: BTreeMap<&'static str, (Fingerprint, AgentFound)>,
+    seen: BTreeMap<String, (Fingerprint, AgentFound)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,19 +95,22 @@ impl Doctor {
         environment: &BTreeMap<String, String>,
     ) -> Vec<AgentFound> {
         let mut found = Vec::new();
-        for probe in pilot_agents::probes() {
-            found.push(self.look_at(&probe, programs, environment).await);
+        for agent in programs.catalog.agents() {
+            let looked = self.look_at(agent, programs, environment).await;
+            found.push(AgentFound { abilities: Some(agent.abilities()), ..looked });
         }
         found
     }
 
     async fn look_at(
         &mut self,
-        probe: &Probe,
+        agent: &dyn Agent,
         programs: &Programs,
         environment: &BTreeMap<String, String>,
     ) -> AgentFound {
-        let path = probe.program.and_then(|program| programs.find(probe.agent, program));
+        let probe = agent.probe();
+        let program = probe.program.as_ref();
+        let path = program.and_then(|program| programs.find(&probe.agent, program));
         let Some(path) = path else { return probe.found(ProbeResult::NotFound) };
         let metadata = path.metadata().ok();
         let fingerprint = Fingerprint {
@@ -113,14 +118,17 @@ impl Doctor {
             size: metadata.map_or(0, |metadata| metadata.len()),
             path,
         };
-        if let Some((known, found)) = self.seen.get(probe.agent)
+        if let Some((known, found)) = self.seen.get(&probe.agent)
             && *known == fingerprint
         {
             return found.clone();
         }
+        if probe.args.is_empty() {
+            return probe.found(ProbeResult::Printed(""));
+        }
         let mut variables: Environment = environment.clone().into_iter().collect();
-        variables.set("PATH", programs.path_of(probe.agent));
-        let said = ask(&fingerprint.path, probe.args, variables).await;
+        variables.set("PATH", programs.path_of(&probe.agent));
+        let said = ask(&fingerprint.path, &probe.args, variables).await;
         let found = probe.found(match &said {
             Ok(output) => ProbeResult::Printed(output),
             Err(why) => ProbeResult::Broken(why),
@@ -133,10 +141,14 @@ impl Doctor {
 }
 
 /// Runs a program and returns what it printed.
-pub(crate) async fn ask(program: &Path, args: &[&str], env: Environment) -> Result<String, String> {
+pub(crate) async fn ask<A: AsRef<OsStr>>(
+    program: &Path,
+    args: &[A],
+    env: Environment,
+) -> Result<String, String> {
     let launch = Launch {
         program: program.into(),
-        args: args.iter().map(|arg| OsStr::new(arg).to_owned()).collect(),
+        args: args.iter().map(|arg| arg.as_ref().to_owned()).collect(),
         env,
         cwd: PathBuf::from("/"),
     };

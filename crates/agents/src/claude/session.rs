@@ -1,5 +1,6 @@
 //! Where Claude Code keeps the file of a session.
 
+use crate::catalog::SessionPlace;
 use std::path::{Path, PathBuf};
 
 /// Its configuration directory, relative to the private HOME.
@@ -8,12 +9,12 @@ pub(super) const CONFIG_DIR: &str = ".claude";
 /// Longer names of project directories are cut and get a hash.
 const NAME_MAX: usize = 200;
 
-/// See [`crate::session_file`].
-pub fn session_file(home: &Path, tree: &Path, session: &str) -> PathBuf {
-    home.join(CONFIG_DIR)
-        .join("projects")
-        .join(project_name(&tree.to_string_lossy()))
-        .join(format!("{session}.jsonl"))
+/// Where the program keeps a session begun in `tree`.
+pub(super) fn place(tree: &Path, session: &str) -> SessionPlace {
+    let below =
+        PathBuf::from(CONFIG_DIR).join("projects").join(project_name(&tree.to_string_lossy()));
+    let named = format!("{session}.jsonl");
+    SessionPlace { restore: below.join(&named), below, named }
 }
 
 /// The name the program makes of a working directory. It counts and hashes
@@ -56,8 +57,10 @@ mod tests {
 
     #[test]
     fn a_session_is_found_where_the_program_puts_it() {
-        let file = session_file(Path::new("/home/x"), Path::new("/srv/demo_1/run.r2"), "abc");
-        assert_eq!(file, Path::new("/home/x/.claude/projects/-srv-demo-1-run-r2/abc.jsonl"));
+        let place = place(Path::new("/srv/demo_1/run.r2"), "abc");
+        let file = Path::new(".claude/projects/-srv-demo-1-run-r2/abc.jsonl");
+        assert_eq!(place.restore, file);
+        assert_eq!(place.below.join(place.named), file);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One line on what a tool is about to do, and what it gave back.
 
+use pilot_proto::event::Location;
 use serde_json::Value;
 use std::path::Path;
 
@@ -25,6 +26,17 @@ pub(super) fn summary(tool: &str, input: &Value, tree: &Path) -> String {
         .filter(|inside| !inside.is_empty())
         .unwrap_or(line);
     one_line(line)
+}
+
+/// The file that a tool is about, if it names one.
+pub(super) fn locations(input: &Value, tree: &Path) -> Vec<Location> {
+    let path = ["file_path", "notebook_path"].iter().find_map(|field| input[*field].as_str());
+    let inside = |path: &str| {
+        let inside = Path::new(path).strip_prefix(tree).ok().and_then(Path::to_str);
+        inside.filter(|inside| !inside.is_empty()).unwrap_or(path).to_owned()
+    };
+    let line = input["offset"].as_u64().and_then(|line| u32::try_from(line).ok());
+    path.map(|path| Location { path: inside(path), line }).into_iter().collect()
 }
 
 fn one_line(text: &str) -> String {

@@ -94,7 +94,9 @@ impl<'a, 'v> Turn<'a, 'v> {
                 let text = self.filled(&text);
                 self.say(&text)
             }
-            Command::Think { text } => Ok(self.voice.event(Event::Thinking { text })?),
+            Command::Think { text } => {
+                Ok(self.voice.event(Event::Thinking { text, parent: None, open: false })?)
+            }
             Command::Todos { items } => Ok(self.voice.event(Event::Todos { items })?),
             Command::Tool { tool, summary, ok, output } => {
                 self.tool(&tool, json!({"what": summary}), &summary, |_| Ok(Done { ok, output }))
@@ -143,7 +145,7 @@ impl<'a, 'v> Turn<'a, 'v> {
         if parent.is_none() {
             text.clone_into(&mut self.account.summary);
         }
-        Ok(self.voice.event(Event::Text { text: text.to_owned(), parent })?)
+        Ok(self.voice.event(Event::Text { text: text.to_owned(), parent, open: false })?)
     }
 
     /// Reports `act` as a tool call. A tool that fails is noted; the script goes on.
@@ -164,7 +166,9 @@ impl<'a, 'v> Turn<'a, 'v> {
         let id = format!("call-{}-{}", self.number, self.calls);
         let (tool, summary) = (tool.to_owned(), summary.to_owned());
         let parent = self.subagent.clone();
-        let started = Event::ToolStarted { id: id.clone(), tool, input, summary, parent };
+        let locations = Vec::new();
+        let started =
+            Event::ToolStarted { id: id.clone(), tool, input, summary, parent, locations };
         self.voice.event(started)?;
         Ok(id)
     }

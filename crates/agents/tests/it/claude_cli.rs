@@ -1,7 +1,7 @@
 //! The real Claude Code, end to end, against the scripted model server.
 
 use crate::play::{Happened, Over, Play, World};
-use pilot_agents::session_file;
+use pilot_agents::Catalog;
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Code, Event, Mode};
@@ -69,7 +69,11 @@ async fn auto_edits_files_and_runs_commands_without_asking() {
     let ended =
         play.events.iter().filter(|event| matches!(event, Event::ToolEnded { ok: true, .. }));
     assert_eq!(ended.count(), 4, "every tool ends: {:#?}", play.events);
-    assert!(play.events.contains(&Event::Thinking { text: "Where to begin?".into() }));
+    assert!(play.events.contains(&Event::Thinking {
+        text: "Where to begin?".into(),
+        parent: None,
+        open: false
+    }));
     let idle = Event::Activity { activity: Activity::Idle, reason: String::new() };
     assert_eq!(play.events.last(), Some(&idle), "the program says that it is idle");
     assert!(model.requests().iter().all(|seen| seen.key.as_deref() == Some("sk-test-key")));
@@ -273,7 +277,10 @@ async fn a_session_is_resumed_elsewhere_by_its_file() {
     assert_eq!(play.finish().await, Some(0));
 
     let file = |world: &World| {
-        session_file("claude", &world.home(), &world.tree(), &session).expect("it has a file")
+        let catalog = Catalog::built_in();
+        let claude = catalog.get("claude").expect("claude is a known agent");
+        let place = claude.session(&world.tree(), &session).expect("it has a file");
+        world.home().join(place.restore)
     };
     std::fs::create_dir_all(file(&there).parent().expect("a directory")).expect("writable");
     std::fs::rename(file(&here), file(&there)).expect("the session's file is where we say");

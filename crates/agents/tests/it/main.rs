@@ -5,3 +5,10 @@ mod claude_cli;
 mod play;
 mod scripted_agent;
 mod transcripts;
+
+use pilot_agents::{Catalog, Driver, Start};
+
+/// The driver of one of the agents that every build knows.
+fn driver(agent: &str, start: Start) -> Box<dyn Driver> {
+    Catalog::built_in().get(agent).expect("a known agent").driver(start)
+}

@@ -1,6 +1,7 @@
 //! A small runner: starts an agent's real process and does its driver's steps.
 
-use pilot_agents::{Driver, Start, Step, driver};
+use crate::driver;
+use pilot_agents::{Driver, Start, Step};
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
@@ -112,10 +113,16 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    #[expect(clippy::disallowed_methods, reason = "the agent finds its tools on our PATH")]
+    /// Claude Code.
     pub(crate) async fn begin(start: Start) -> Self {
+        Self::of("claude", start).await
+    }
+
+    /// The agent called so.
+    #[expect(clippy::disallowed_methods, reason = "the agent finds its tools on our PATH")]
+    pub(crate) async fn of(agent: &str, start: Start) -> Self {
         let (home, tree) = (start.home.clone(), start.tree.clone());
-        let mut driver = driver("claude", start).expect("claude is a known agent");
+        let mut driver = driver(agent, start);
         let launch = driver.launch();
         for file in &launch.files {
             let path = home.join(&file.path);

@@ -1,6 +1,7 @@
 //! The scripted agent: driver and program, joined by pipes.
 
-use pilot_agents::{Driver, Start, Step, driver, scripted};
+use crate::driver;
+use pilot_agents::{Catalog, Driver, Start, Step, scripted};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
@@ -56,7 +57,7 @@ fn begin_in(tree: TempDir, prompt: &str, mode: Mode) -> Talk {
         provider: None,
         attachments: Vec::new(),
     };
-    let mut driver = driver("scripted", start).expect("scripted is a known agent");
+    let mut driver = driver("scripted", start);
     let (theirs, stdin) = std::io::pipe().expect("a pipe");
     let (output, mut stdout) = std::io::pipe().expect("a pipe");
     let directory = tree.path().to_owned();
@@ -470,20 +471,7 @@ fn the_end_of_the_input_ends_a_waiting_program() {
 
 #[test]
 fn an_unknown_agent_is_named_with_those_known() {
-    let start = Start {
-        run: RunId(uuid::Uuid::nil()),
-        prompt: String::new(),
-        model: None,
-        mode: Mode::Auto,
-        resume: None,
-        home: PathBuf::new(),
-        tree: PathBuf::new(),
-        tmp: PathBuf::new(),
-        program: PathBuf::new(),
-        provider: None,
-        attachments: Vec::new(),
-    };
-    let problem = driver("hal", start).err().expect("there is no such agent");
+    let problem = Catalog::built_in().get("hal").err().expect("there is no such agent");
     assert_eq!(problem.code, Code::AgentMissing);
     assert!(
         problem.hint.contains("`claude`") && problem.hint.contains("`scripted`"),
@@ -533,7 +521,7 @@ fn a_demo_can_show_every_kind_of_thing() {
             Event::ToolStarted { id, tool, parent, .. } => {
                 parents.push((tool.as_str(), id.as_str(), parent.as_deref()));
             }
-            Event::Text { text, parent } => parents.push((text, "", parent.as_deref())),
+            Event::Text { text, parent, .. } => parents.push((text, "", parent.as_deref())),
             Event::Todos { items } => {
                 todos = items.iter().map(|item| item.status.as_str()).collect();
             }

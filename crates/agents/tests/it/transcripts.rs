@@ -2,7 +2,8 @@
 //! driver. What the driver makes of each stands beside it in `*.steps.txt`;
 //! `PILOTHOUSE_UPDATE_SNAPSHOTS=1` writes those anew, to be read afterwards.
 
-use pilot_agents::{Attached, Driver, Start, Step, driver, is_image};
+use crate::driver;
+use pilot_agents::{Attached, Driver, Start, Step, is_image};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Event, Mode, RunId};
 use serde_json::Value;
@@ -26,7 +27,7 @@ impl Replay {
 
     fn in_mode(mode: Mode, resumed: bool) -> Self {
         let start = Self::start(mode, resumed);
-        let driver = driver("claude", start).expect("claude is a known agent");
+        let driver = driver("claude", start);
         Self { driver, asks: BTreeMap::new(), begun: false, steps: String::new() }
     }
 
@@ -230,7 +231,7 @@ fn an_image_is_part_of_the_first_prompt_and_any_other_file_is_named_in_it() {
         file("huge.png", "image/png", None),
         file("trace.log", "text/plain", None),
     ];
-    let mut claude = driver("claude", start.clone()).expect("claude is a known agent");
+    let mut claude = driver("claude", start.clone());
     let content = |steps: Vec<Step>| {
         let messages = steps.into_iter().filter_map(|step| match step {
             Step::Write(line) => serde_json::from_str::<Value>(&line).ok(),
@@ -249,7 +250,7 @@ fn an_image_is_part_of_the_first_prompt_and_any_other_file_is_named_in_it() {
     let next = serde_json::json!([{"type": "text", "text": "go on"}]);
     assert_eq!(content(claude.say("go on")), next, "once");
 
-    let mut scripted = driver("scripted", start).expect("scripted is a known agent");
+    let mut scripted = driver("scripted", start);
     let said = scripted.begin().into_iter().find_map(|step| match step {
         Step::Write(line) => serde_json::from_str::<Value>(&line).ok(),
         _ => None,

@@ -150,7 +150,14 @@ fn record(seq: u64) -> StoredRecord {
     let event = if seq.is_multiple_of(TALK_EVERY) {
         let (id, summary) = (seq.to_string(), format!("cargo test --package number-{seq}"));
         let input = serde_json::json!({ "command": summary });
-        Event::ToolStarted { id, tool: "Bash".to_owned(), input, summary, parent: None }
+        Event::ToolStarted {
+            id,
+            tool: "Bash".to_owned(),
+            input,
+            summary,
+            parent: None,
+            locations: Vec::new(),
+        }
     } else {
         let line = |line: usize| {
             format!(

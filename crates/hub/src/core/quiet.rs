@@ -155,6 +155,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Text { .. }
         | Event::Thinking { .. }
         | Event::ToolStarted { .. }
+        | Event::ToolOutput { .. }
         | Event::ToolEnded { .. }
         | Event::Todos { .. }
         | Event::Snapshot(_)

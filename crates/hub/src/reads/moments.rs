@@ -163,6 +163,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::SessionSaved { .. }
         | Event::Text { .. }
         | Event::Thinking { .. }
+        | Event::ToolOutput { .. }
         | Event::ToolEnded { .. }
         | Event::Todos { .. }
         | Event::Decided { .. }
@@ -258,7 +259,17 @@ mod tests {
     fn tool(seq: u64) -> Record {
         let (tool, summary) = ("Bash".to_owned(), format!("echo {seq}"));
         let id = seq.to_string();
-        record(seq, Event::ToolStarted { id, tool, input: Value::Null, summary, parent: None })
+        record(
+            seq,
+            Event::ToolStarted {
+                id,
+                tool,
+                input: Value::Null,
+                summary,
+                parent: None,
+                locations: Vec::new(),
+            },
+        )
     }
 
     #[test]

@@ -24,7 +24,7 @@ async fn under_way(house: &House) -> (FakeRunner, TaskId, RunId) {
 }
 
 fn text(words: &str) -> Event {
-    Event::Text { text: words.to_owned(), parent: None }
+    Event::Text { text: words.to_owned(), parent: None, open: false }
 }
 
 fn lines(count: u64) -> Vec<Event> {
@@ -297,6 +297,7 @@ async fn the_moments_of_a_run_are_found_in_a_long_journal() {
         input: serde_json::Value::Null,
         summary: "src/main.rs".into(),
         parent: None,
+        locations: Vec::new(),
     };
     runner.write(run, vec![tool, delta(1, &["a", "b"])]).await;
     runner.write(run, lines(3_000)).await;

@@ -236,6 +236,7 @@ async fn keys_go_to_the_runs_that_need_them_and_to_no_disk() {
         name: "claude".to_owned(),
         version: None,
         problem: None,
+        abilities: None,
     });
     runner.connect().await;
     let agent = Some("claude".to_owned());

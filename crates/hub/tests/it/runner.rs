@@ -56,7 +56,12 @@ impl FakeRunner {
     pub(crate) async fn enrolled(house: &House, workers: u32) -> Self {
         let key = RunnerKey::generate().expect("randomness");
         let (id, endpoint) = join(&house.join_code().await, &key).await.expect("it is let in");
-        let agent = AgentFound { name: "scripted".to_owned(), version: None, problem: None };
+        let agent = AgentFound {
+            name: "scripted".to_owned(),
+            version: None,
+            problem: None,
+            abilities: None,
+        };
         let about = About {
             name: "fake".to_owned(),
             build: "test".to_owned(),

@@ -47,6 +47,8 @@ pub(super) struct Agent {
     pub(super) last_problem: Option<Problem>,
     last_summary: String,
     last_text: String,
+    /// The last text goes on.
+    text_open: bool,
     pub(super) stalled: bool,
     last_sign: Timestamp,
     /// Working time up to `working_since`; waits for people are left out.
@@ -57,6 +59,13 @@ pub(super) struct Agent {
 impl Agent {
     pub(super) fn denials(&self) -> u32 {
         self.denials_told.max(self.denials_seen)
+    }
+
+    fn speaks(&mut self, text: &str, open: bool) {
+        if !std::mem::replace(&mut self.text_open, open) {
+            self.last_text.clear();
+        }
+        self.last_text.push_str(text);
     }
 
     /// The agent's last words on its work, for the pull request.
@@ -157,9 +166,9 @@ impl RunMachine {
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
             | Event::Finished(_) => {}
-            Event::Text { ref text, ref parent } => {
+            Event::Text { ref text, ref parent, open } => {
                 if parent.is_none() {
-                    self.agent.last_text.clone_from(text);
+                    self.agent.speaks(text, open);
                 }
                 self.agent_alive(now);
                 self.journal(event);
@@ -175,6 +184,7 @@ impl RunMachine {
             | Event::SessionSaved { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
+            | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
             | Event::Retrying { .. }

@@ -56,6 +56,7 @@ impl Past {
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
+            | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
             | Event::Activity { .. }

@@ -63,6 +63,7 @@ impl TaskMachine {
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
+            | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
             | Event::TurnEnded { .. }
@@ -136,6 +137,7 @@ impl TaskMachine {
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
+            | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
             | Event::AgentExited { .. }

@@ -35,6 +35,7 @@ fn about(workers: u32, agents: &[(&str, bool)]) -> About {
         name: (*name).into(),
         version: None,
         problem: (!works).then(|| "not logged in".into()),
+        abilities: None,
     };
     About {
         name: "r".into(),

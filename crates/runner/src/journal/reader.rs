@@ -255,6 +255,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Text { .. }
         | Event::Thinking { .. }
         | Event::ToolStarted { .. }
+        | Event::ToolOutput { .. }
         | Event::ToolEnded { .. }
         | Event::Todos { .. }
         | Event::Asked { .. }

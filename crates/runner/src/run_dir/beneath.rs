@@ -10,10 +10,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 const DIRECTORY: OFlags =
     OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::RDONLY).union(OFlags::CLOEXEC);
+const READ: OFlags = OFlags::NOFOLLOW.union(OFlags::RDONLY).union(OFlags::CLOEXEC);
 /// What we make is the run's user's alone.
 const PRIVATE: Mode = Mode::RWXU;
 
@@ -24,8 +26,56 @@ pub(crate) fn open(root: &Path, name: &Path) -> io::Result<File> {
         at = rustix::fs::openat(&at, parent, DIRECTORY, Mode::empty())?;
     }
     // A pipe must not hold us up.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::RDONLY | OFlags::CLOEXEC;
+    let flags = READ.union(OFlags::NONBLOCK);
     Ok(rustix::fs::openat(&at, last, flags, Mode::empty())?.into())
+}
+
+/// The most entries of a directory tree that are looked at, and how deep: more
+/// than any agent keeps for one run, and no more than a moment's work.
+const LOOKED_AT: usize = 20_000;
+const DEEPEST: usize = 8;
+
+/// Opens for reading the file that was changed last of those below `directory`
+/// of `root`, at whatever depth, whose name contains `named`.
+pub(crate) fn newest(root: &Path, directory: &Path, named: &str) -> io::Result<File> {
+    let mut at = rustix::fs::open(root, DIRECTORY, Mode::empty())?;
+    for part in parts(directory)? {
+        at = rustix::fs::openat(&at, part, DIRECTORY, Mode::empty())?;
+    }
+    let mut found: Option<(i64, i64, File)> = None;
+    let (mut open, mut looked_at) = (vec![(at, 0)], 0);
+    while let Some((directory, depth)) = open.pop() {
+        for entry in rustix::fs::Dir::read_from(&directory)? {
+            let entry = entry?;
+            looked_at += 1;
+            if looked_at > LOOKED_AT {
+                return found.map(|(.., file)| file).ok_or(io::ErrorKind::NotFound.into());
+            }
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            if name.to_string_lossy().contains(named) {
+                let flags = READ.union(OFlags::NONBLOCK);
+                let Ok(file) = rustix::fs::openat(&directory, name, flags, Mode::empty()) else {
+                    continue;
+                };
+                let file = File::from(file);
+                let about = file.metadata()?;
+                let changed = (about.mtime(), about.mtime_nsec());
+                let newer = found.as_ref().is_none_or(|(at, ns, _)| changed >= (*at, *ns));
+                if about.is_file() && newer {
+                    found = Some((changed.0, changed.1, file));
+                }
+            }
+            if depth < DEEPEST
+                && let Ok(inner) = rustix::fs::openat(&directory, name, DIRECTORY, Mode::empty())
+            {
+                open.push((inner, depth + 1));
+            }
+        }
+    }
+    found.map(|(.., file)| file).ok_or(io::ErrorKind::NotFound.into())
 }
 
 /// Makes the file `name` below `root` anew, with its directories. Whatever was
@@ -55,27 +105,26 @@ fn descend(at: impl AsFd, name: &OsStr) -> io::Result<OwnedFd> {
 
 /// The open root, the directories on the way, and the file's own name.
 fn start<'a>(root: &Path, name: &'a Path) -> io::Result<(OwnedFd, Vec<&'a OsStr>, &'a OsStr)> {
-    let mut parts: Vec<&OsStr> = name
-        .components()
-        .map(|part| match part {
-            Component::Normal(part) => Ok(part),
-            Component::Prefix(_)
-            | Component::RootDir
-            | Component::CurDir
-            | Component::ParentDir => {
-                let message = "a path that leads out of its directory";
-                Err(io::Error::new(io::ErrorKind::InvalidInput, message))
-            }
-        })
-        .collect::<Result<_, _>>()?;
+    let mut parts = parts(name)?;
     let last = parts.pop().ok_or(io::ErrorKind::InvalidInput)?;
     Ok((rustix::fs::open(root, DIRECTORY, Mode::empty())?, parts, last))
+}
+
+fn parts(path: &Path) -> io::Result<Vec<&OsStr>> {
+    let part = |part| match part {
+        Component::Normal(part) => Ok(part),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
+            let message = "a path that leads out of its directory";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    };
+    path.components().map(part).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
@@ -100,6 +149,21 @@ mod tests {
         let read = |path| std::fs::read_to_string(path).expect("readable");
         assert_eq!(read(outside.join("secret")), "theirs", "nothing went through the link");
         assert_eq!(read(root.join("file")), "ours");
+        assert!(newest(&root, Path::new(""), "secret").is_err(), "it stands behind the link only");
+        assert!(newest(&root, Path::new("directory"), "secret").is_err());
+        let named = "rollout-5-".to_owned() + &"c".repeat(3);
+        for (day, age) in [("01", 2), ("02", 1)] {
+            let name = Path::new("sessions").join(day).join(format!("{named}.jsonl"));
+            let mut file = create(&root, &name, 0o600).expect("writable");
+            file.write_all(day.as_bytes()).expect("writable");
+            let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1000 - age);
+            file.set_modified(then).expect("settable");
+        }
+        let mut text = String::new();
+        let mut file = newest(&root, Path::new("sessions"), &named).expect("there are two");
+        file.read_to_string(&mut text).expect("readable");
+        assert_eq!(text, "02", "the one changed last");
+
         let mode = root.join("file").metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
     }

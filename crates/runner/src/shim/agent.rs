@@ -205,16 +205,14 @@ fn driver(
     prompt: String,
 ) -> Result<Box<dyn Driver>, Problem> {
     let spec = &workspace.spec;
-    let probe = pilot_agents::probes().into_iter().find(|probe| probe.agent == spec.agent);
-    let program = match probe.and_then(|probe| Some((probe, probe.program?))) {
-        Some((probe, program)) => {
-            workspace.programs.find(probe.agent, program).ok_or_else(|| {
-                let message = format!("`{program}` is not installed on this runner.");
-                Problem::new(Code::AgentMissing, message)
-                    .hint(format!("Install it there: `{}`.", probe.mend))
-            })?
-        }
-        // Built in, or unknown, which the driver's maker says better.
+    let agent = workspace.programs.catalog.get(&spec.agent)?;
+    let probe = agent.probe();
+    let program = match &probe.program {
+        Some(program) => workspace.programs.find(&probe.agent, program).ok_or_else(|| {
+            let message = format!("`{program}` is not installed on this runner.");
+            Problem::new(Code::AgentMissing, message)
+                .hint(format!("Install it there: `{}`.", probe.mend))
+        })?,
         None => workspace.pilot.clone(),
     };
     let session = spec.resume.as_ref().and_then(|resume| resume.session.as_ref());
@@ -233,7 +231,7 @@ fn driver(
             disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
         })?,
     };
-    pilot_agents::driver(&spec.agent, start)
+    Ok(agent.driver(start))
 }
 
 /// Puts the earlier session's file where the agent looks for it.
@@ -241,13 +239,10 @@ fn restore_session(workspace: &Workspace) -> io::Result<()> {
     let resume = workspace.spec.resume.as_ref();
     let Some(session) = resume.and_then(|resume| resume.session.as_ref()) else { return Ok(()) };
     let Some(file) = &session.file else { return Ok(()) };
-    let (home, tree) = (workspace.dir.home(), workspace.dir.tree());
-    let agent = &workspace.spec.agent;
-    let Some(path) = pilot_agents::session_file(agent, &home, &tree, &session.id) else {
-        return Ok(());
-    };
-    let name = path.strip_prefix(&home).map_err(|_| io::ErrorKind::InvalidInput)?;
-    workspace.blobs.extract(file, &mut beneath::create(&home, name, 0o600)?)
+    let Ok(agent) = workspace.programs.catalog.get(&workspace.spec.agent) else { return Ok(()) };
+    let Some(place) = agent.session(&workspace.dir.tree(), &session.id) else { return Ok(()) };
+    let mut restored = beneath::create(&workspace.dir.home(), &place.restore, 0o600)?;
+    workspace.blobs.extract(file, &mut restored)
 }
 
 fn write_home_file(home: &Path, file: &HomeFile) -> io::Result<()> {

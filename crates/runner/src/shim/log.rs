@@ -309,6 +309,7 @@ mod tests {
             input: serde_json::json!({ "command": "echo hunter2hunter2" }),
             summary: "echo hunter2hunter2".into(),
             parent: None,
+            locations: Vec::new(),
         });
         log.append(&Event::Cleaned { left: vec!["one".into(), "two".into()] });
         let text = disk.with(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());

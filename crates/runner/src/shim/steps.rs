@@ -9,6 +9,7 @@ use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
 use crate::run_dir::beneath;
 use crate::run_dir::wipe::wipe;
+use pilot_agents::SessionPlace;
 use pilot_git::{Checkout, GitError, Push, blob_id, blob_id_of};
 use pilot_lifecycle::run::Bundle;
 use pilot_lifecycle::{RunEvent, Step};
@@ -256,11 +257,12 @@ pub(super) async fn keep_session(
     session: Option<String>,
 ) -> Option<Event> {
     let id = session?;
-    let (home, tree) = (workspace.dir.home(), workspace.dir.tree());
-    let path = pilot_agents::session_file(&workspace.spec.agent, &home, &tree, &id)?;
+    let home = workspace.dir.home();
+    let agent = workspace.programs.catalog.get(&workspace.spec.agent).ok()?;
+    let place = agent.session(&workspace.dir.tree(), &id)?;
     let keeper = workspace.clone();
     let kept = off_thread(move || {
-        let bytes = match read_session(&home, &path) {
+        let bytes = match read_session(&home, &place) {
             Ok(bytes) => redacted(&keeper, &bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -282,9 +284,8 @@ pub(super) async fn keep_session(
 }
 
 /// The agent may have put a link, or a pipe, or a whole disk in its place.
-fn read_session(home: &Path, path: &Path) -> io::Result<Vec<u8>> {
-    let name = path.strip_prefix(home).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let file = beneath::open(home, name)?;
+fn read_session(home: &Path, place: &SessionPlace) -> io::Result<Vec<u8>> {
+    let file = beneath::newest(home, &place.below, &place.named)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() > LARGEST_SESSION {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no session's file"));

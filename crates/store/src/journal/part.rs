@@ -89,7 +89,11 @@ mod tests {
         };
         check(&output, false, false);
         check(&spelled(Event::Snapshot(delta)), false, false);
-        check(&spelled(Event::Text { text: "\"output\"".into(), parent: None }), true, false);
+        check(
+            &spelled(Event::Text { text: "\"output\"".into(), parent: None, open: false }),
+            true,
+            false,
+        );
         check(&spelled(Event::Phase { phase: Phase::Cloning }), true, true);
         // Of another writer, or of a newer one: read it and see.
         check(r#"{ "epoch":1,"seq":1,"at":1,"event":{"type":"output"}}"#, true, true);

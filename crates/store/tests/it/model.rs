@@ -76,7 +76,7 @@ fn event(kind: u8, size: usize) -> Event {
     match kind {
         0 => Event::Output { stream: Stream::Stdout, text, open: false },
         1 => Event::Output { stream: Stream::Protocol, text, open: false },
-        2 => Event::Text { text, parent: None },
+        2 => Event::Text { text, parent: None, open: false },
         _ => Event::Finished(Outcome::NoChange),
     }
 }

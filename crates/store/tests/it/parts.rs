@@ -20,7 +20,7 @@ async fn talking(store: &Store, count: u64, every: u64) -> Vec<StoredRecord> {
         .map(|seq| match seq % every {
             0 => record(
                 cursor(1, seq),
-                Event::Text { text: format!("{seq}\nsecond line"), parent: None },
+                Event::Text { text: format!("{seq}\nsecond line"), parent: None, open: false },
             ),
             _ => output(cursor(1, seq), &format!("{seq} {line}")),
         })

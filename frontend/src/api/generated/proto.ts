@@ -2,6 +2,53 @@
 /* eslint-disable */
 
 /**
+ * What can be done with an agent. Decides what a console offers, and what a
+ * run does when nobody answers.
+ */
+export type Abilities = {
+/**
+ * A session can be gone on with in another workspace.
+ */
+resume: boolean,
+/**
+ * It asks before it uses a tool.
+ */
+approvals: boolean,
+/**
+ * After a refusal it goes on with its turn. False: it ends the turn, so
+ * that a refusal by nobody in particular costs the work.
+ */
+goes_on_refused: boolean,
+/**
+ * It asks questions.
+ */
+questions: boolean,
+/**
+ * It makes a plan first and has it approved.
+ */
+plan: boolean,
+/**
+ * It takes a message in the middle of a turn.
+ */
+steer: boolean,
+/**
+ * A turn can be stopped and the session kept.
+ */
+interrupt: boolean,
+/**
+ * It looks at images.
+ */
+images: boolean,
+/**
+ * It tells the tokens that it used.
+ */
+usage: boolean,
+/**
+ * It tells what they cost.
+ */
+cost: boolean, };
+
+/**
  * How a runner is set up.
  */
 export type About = {
@@ -58,7 +105,11 @@ version: string | null,
 /**
  * What keeps it from working, with the mend; none if nothing does.
  */
-problem: string | null, };
+problem: string | null,
+/**
+ * What it can do; none from a runner that does not say yet.
+ */
+abilities: Abilities | null, };
 
 /**
  * Hosts to add to a project's policy.
@@ -792,11 +843,24 @@ text: string,
 /**
  * The tool call of a subagent that this belongs to.
  */
-parent?: string | null, } | { "type": "thinking",
+parent?: string | null,
+/**
+ * It is still speaking: the next `Text` of the same parent goes on
+ * right behind this one, without a line end between.
+ */
+open?: boolean, } | { "type": "thinking",
 /**
  * Text.
  */
-text: string, } | { "type": "tool_started",
+text: string,
+/**
+ * The tool call of a subagent that this belongs to.
+ */
+parent?: string | null,
+/**
+ * As with `Text`.
+ */
+open?: boolean, } | { "type": "tool_started",
 /**
  * The agent's id for the call.
  */
@@ -816,7 +880,20 @@ summary: string,
 /**
  * The tool call of a subagent that this belongs to.
  */
-parent?: string | null, } | { "type": "tool_ended",
+parent?: string | null,
+/**
+ * Files that it is about, as far as the agent says; paths in the tree
+ * are relative to it.
+ */
+locations?: Array<Location>, } | { "type": "tool_output",
+/**
+ * The call.
+ */
+id: string,
+/**
+ * What is new.
+ */
+text: string, } | { "type": "tool_ended",
 /**
  * The call.
  */
@@ -1134,6 +1211,19 @@ disk_free: number,
  * Bytes of that disk.
  */
 disk_total: number, };
+
+/**
+ * A place in a file.
+ */
+export type Location = {
+/**
+ * The file.
+ */
+path: string,
+/**
+ * The line, counted from 1.
+ */
+line?: number | null, };
 
 /**
  * Lines that match.

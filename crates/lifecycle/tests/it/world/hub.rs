@@ -464,6 +464,7 @@ fn about(workers: u32) -> About {
         name: name.into(),
         version: None,
         problem: problem.map(Into::into),
+        abilities: None,
     };
     About {
         name: "runner".into(),

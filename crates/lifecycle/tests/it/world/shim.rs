@@ -405,7 +405,11 @@ impl World {
             0..45 => {
                 workspace.dirty |= roll < 30;
                 self.agent_goes_on(machine, run, epoch);
-                Some(RunEvent::AgentSaid(Event::Text { text: "on it".into(), parent: None }))
+                Some(RunEvent::AgentSaid(Event::Text {
+                    text: "on it".into(),
+                    parent: None,
+                    open: false,
+                }))
             }
             45..65 => {
                 agent.asked += 1;

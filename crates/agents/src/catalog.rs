@@ -1,0 +1,83 @@
+//! The agents that a machine may have: the built-in list, and what its owner
+//! declares besides.
+
+use crate::driver::{Driver, Start};
+use crate::probe::Probe;
+use crate::{claude, scripted};
+use pilot_proto::runner::Abilities;
+use pilot_proto::{Code, Problem};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An agent that can be driven.
+pub trait Agent: Send + Sync {
+    /// Its name in tasks and projects.
+    fn name(&self) -> &str;
+
+    /// How a doctor finds it.
+    fn probe(&self) -> Probe;
+
+    /// What can be done with it.
+    fn abilities(&self) -> Abilities;
+
+    /// A driver for one run.
+    fn driver(&self, start: Start) -> Box<dyn Driver>;
+
+    /// Where it keeps `session`, begun in `tree`; none for an agent whose
+    /// sessions have no file, or no resume.
+    ///
+    /// `tree` must be the directory's real path, without symbolic links.
+    fn session(&self, tree: &Path, session: &str) -> Option<SessionPlace>;
+}
+
+/// Where an agent keeps the file of a session. A file put to `restore` before
+/// the start makes [`Start::resume`] work on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPlace {
+    /// The directory that holds it at whatever depth, relative to the private
+    /// HOME.
+    pub below: PathBuf,
+    /// The file's name contains this; of several the one changed last counts.
+    pub named: String,
+    /// Where the agent of a new workspace looks for it, relative to its HOME.
+    pub restore: PathBuf,
+}
+
+/// The agents of a machine, by name.
+#[derive(Clone)]
+pub struct Catalog {
+    agents: Vec<Arc<dyn Agent>>,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+impl Catalog {
+    /// The agents that every build knows.
+    pub fn built_in() -> Self {
+        Self { agents: vec![Arc::new(claude::Agent), Arc::new(scripted::Agent)] }
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.agents.iter().map(|agent| agent.name())
+    }
+
+    /// All of them.
+    pub fn agents(&self) -> impl Iterator<Item = &dyn Agent> {
+        self.agents.iter().map(|agent| &**agent)
+    }
+
+    /// The agent called `name`.
+    pub fn get(&self, name: &str) -> Result<&dyn Agent, Problem> {
+        self.agents().find(|agent| agent.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = self.names().collect();
+            Problem::new(Code::AgentMissing, format!("There is no agent `{name}`."))
+                .hint(format!("Known agents: `{}`.", names.join("`, `")))
+        })
+    }
+}
