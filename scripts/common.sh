@@ -100,10 +100,33 @@ setup_desktop() {
     install_libraries libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev libssl-dev
 }
 
-# The version every test runs against; facts about it are in docs/ARCHITECTURE.md.
-CLAUDE_VERSION=2.1.329
+# The agents that the tests drive, and the versions they are driven in: as
+# their package calls it, in a directory of their own below .tools. Facts about
+# them are in docs/ARCHITECTURE.md.
+AGENTS=(
+    claude:@anthropic-ai/claude-code@2.1.329
+    codex:@openai/codex@0.169.0
+    gemini:@google/gemini-cli@0.61.0
+    opencode:opencode-ai@1.18.33
+    pi:@mariozechner/pi-coding-agent@0.73.1
+)
 
-# What the tests need besides: a PostgreSQL server's programs, the real claude.
+# install_agent NAME PACKAGE@VERSION : the real one; a test never goes without.
+install_agent() {
+    local name=$1 package=${2%@*} version=${2##*@}
+    local directory=.tools/$name
+    grep -q "\"version\": \"$version\"" "$directory/node_modules/$package/package.json" 2>/dev/null && return 0
+    setup_node
+    say "installing $name $version into .tools"
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    # A package may ask for a newer node than its program needs: claude's and
+    # opencode's are native.
+    npm install --prefix "$directory" --no-audit --no-fund --no-save --loglevel error "$package@$version" >&2 ||
+        die "npm could not install $package $version; the tests drive the real one and do not skip it"
+}
+
+# What the tests need besides: a PostgreSQL server's programs, the real agents.
 setup_tests() {
     install_packages setpriv:util-linux python3:python3 curl:curl openssl:openssl getent:libc-bin
     # A display, a browser, a keychain, a tray and notifications, all real.
@@ -116,17 +139,10 @@ setup_tests() {
     if ! command -v postgres >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         install_packages postgres:postgresql
     fi
-    local installed=.tools/claude/node_modules/@anthropic-ai/claude-code/package.json
-    if ! grep -q "\"version\": \"$CLAUDE_VERSION\"" "$installed" 2>/dev/null; then
-        install_packages npm:npm
-        say "installing claude $CLAUDE_VERSION into .tools"
-        rm -rf .tools/claude
-        mkdir -p .tools/claude
-        # The package says node >= 22, but its program is native and needs no node to run.
-        npm install --prefix .tools/claude --no-audit --no-fund --no-save --loglevel error \
-            "@anthropic-ai/claude-code@$CLAUDE_VERSION" >&2 ||
-            die "npm could not install claude $CLAUDE_VERSION; the tests drive the real one and do not skip it"
-    fi
+    local agent
+    for agent in "${AGENTS[@]}"; do
+        install_agent "${agent%%:*}" "${agent#*:}"
+    done
 }
 
 # Chromium and its WebDriver, under the names that Debian or Ubuntu has for them.

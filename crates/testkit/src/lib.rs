@@ -1,9 +1,9 @@
-//! What tests stand on: git worlds, a forge double, a scripted model server, a
-//! private PostgreSQL, a manual clock, and links with faults. Follows the measured facts about the
-//! real things; knows neither hub nor runner.
+//! What tests stand on: git worlds, a forge double, a scripted model server,
+//! the real agents, a private PostgreSQL, a manual clock, and links with faults.
+//! Follows the measured facts about the real things; knows neither hub nor runner.
 
+pub mod agents;
 pub mod canary;
-pub mod claude;
 pub mod clock;
 pub mod escape;
 pub mod faults;

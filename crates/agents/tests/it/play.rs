@@ -70,7 +70,7 @@ impl World {
             home: self.home(),
             tree: self.tree(),
             tmp: self.tmp(),
-            program: pilot_testkit::claude::program(),
+            program: pilot_testkit::agents::program("claude"),
             provider: Some(pilot_proto::project::ProviderGrant {
                 kind: ProviderKind::Anthropic,
                 base_url: Some(base_url.to_owned()),

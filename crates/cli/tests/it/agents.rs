@@ -23,7 +23,7 @@ fn with_claude() -> (World, Model) {
         .expect("a runtime for the model");
     let server = runtime.block_on(Server::start());
     let mut world = World::with_hub();
-    let claude = pilot_testkit::claude::program();
+    let claude = pilot_testkit::agents::program("claude");
     world.add_path(claude.parent().expect("it is in a directory").to_owned());
     let add =
         ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin", "--base-url"];

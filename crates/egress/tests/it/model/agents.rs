@@ -5,7 +5,7 @@ use super::world::{REAL_KEY, Setup, World, grant, price};
 use pilot_egress::model::{News, placeholder};
 use pilot_proto::ProviderKind;
 use pilot_proto::model::ModelPrice;
-use pilot_testkit::claude;
+use pilot_testkit::agents;
 use pilot_testkit::model::{Model, Script};
 use serde_json::json;
 use std::process::Output;
@@ -17,7 +17,7 @@ async fn run(world: &World, prompt: &str) -> (TempDir, Output) {
     let tree = place.path().join("tree");
     std::fs::create_dir(&tree).expect("it is ours");
     let given = placeholder(ProviderKind::Anthropic, world.port, world.gateway.key());
-    let command = tokio::process::Command::new(claude::program())
+    let command = tokio::process::Command::new(agents::program("claude"))
         .args(["-p", "--output-format=json", "--permission-mode=bypassPermissions", prompt])
         .current_dir(&tree)
         .env_clear()
