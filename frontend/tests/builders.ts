@@ -72,7 +72,7 @@ export function runner(id: string, change: Partial<RunnerSeen> = {}): RunnerSeen
     workers: 4,
     draining: false,
     seal_key: null,
-    agents: [{ name: "scripted", version: "0.1.0", problem: null }],
+    agents: [{ name: "scripted", version: "0.1.0", problem: null, abilities: null }],
     checks: [],
   };
   return { id, about, online: true, seen_at: NOON, revoked: false, runs: [], load: null, ...change };

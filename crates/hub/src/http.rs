@@ -150,6 +150,7 @@ fn status(code: Code) -> StatusCode {
         | Code::AgentAuth
         | Code::AgentLimit
         | Code::AgentFailed
+        | Code::AgentCrashed
         | Code::Denied
         | Code::LimitReached
         | Code::Unanswered

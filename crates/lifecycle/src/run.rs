@@ -21,6 +21,7 @@ mod judge;
 mod machine;
 mod orders;
 mod past;
+mod quota;
 mod steps;
 mod words;
 

@@ -29,6 +29,8 @@ pub enum Code {
     AgentLimit,
     /// The agent reported an error or ended abnormally.
     AgentFailed,
+    /// The agent's process was ended by a signal that we did not send.
+    AgentCrashed,
     /// Everything the agent wanted was denied, and nothing was changed.
     Denied,
     /// A limit of the task (time, turns, money) was reached.

@@ -91,6 +91,8 @@ pub enum Activity {
     Stalled,
     /// It waits for its provider.
     Retrying,
+    /// It waits for the end of its provider's usage limit.
+    Limited,
     /// An activity this build does not know yet.
     #[serde(other)]
     Unknown,
@@ -272,6 +274,12 @@ pub enum Event {
         resets_at: Option<Timestamp>,
         /// In the provider's words.
         reason: String,
+    },
+    /// The run waits for the end of its provider's limit and then goes on by
+    /// itself, unless a person tells it to earlier.
+    Resumes {
+        /// When.
+        at: Timestamp,
     },
     /// A turn ended.
     TurnEnded {

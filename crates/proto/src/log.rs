@@ -68,6 +68,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::Withdrawn { .. }
         | Event::Activity { .. }
         | Event::TurnEnded { .. }
+        | Event::Resumes { .. }
         | Event::AgentExited { .. }
         | Event::Snapshot(_)
         | Event::Walls(_)

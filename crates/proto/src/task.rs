@@ -47,6 +47,9 @@ pub struct Limits {
     pub answer_secs: u64,
     /// Seconds without a sign of the agent after which a run is called stalled.
     pub stall_secs: u64,
+    /// Seconds that a run may wait in all for its provider's usage limits to
+    /// end. A limit that ends later ends the run.
+    pub quota_secs: u64,
     /// What the task's calls to models may cost, in millionths of a US dollar;
     /// none: as much as it takes.
     pub budget_micros: Option<u64>,
@@ -63,6 +66,9 @@ impl Default for Limits {
             answer_secs: 3600,
             // Longer than a model thinks, shorter than patience.
             stall_secs: 180,
+            // The longest of the usual windows is five hours; one that ends in
+            // days should not hold a place on a runner.
+            quota_secs: 6 * 3600,
             budget_micros: None,
         }
     }

@@ -101,6 +101,9 @@ pub(crate) struct TaskNew {
     /// Seconds the agent may work
     #[arg(long, value_name = "SECONDS")]
     pub(crate) agent_secs: Option<u64>,
+    /// Seconds it may wait for its provider's usage limits to end; it then goes on by itself
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) quota_secs: Option<u64>,
     /// What its models may cost, in US dollars; more is asked for when it is spent
     #[arg(long, value_name = "DOLLARS", value_parser = dollars, allow_negative_numbers = true)]
     pub(crate) budget: Option<u64>,

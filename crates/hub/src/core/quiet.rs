@@ -175,6 +175,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }
+        | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
         | Event::OrderDone { .. }

@@ -171,6 +171,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }
+        | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
         | Event::Snapshot(_)

@@ -3,12 +3,13 @@
 use super::asks::Waiting;
 use super::deadlines::{END_AGENT, STOP_AGENT};
 use super::machine::{Doing, RunMachine};
+use super::quota::Quota;
 use super::words::RunEffect;
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::Ask;
 use pilot_proto::run::{Outcome, Phase, Usage};
 use pilot_proto::task::Limits;
-use pilot_proto::{OrderId, Problem, Timestamp};
+use pilot_proto::{Code, OrderId, Problem, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub(super) struct Agent {
     /// not count.
     pub(super) denials_told: u32,
     pub(super) denials_seen: u32,
+    pub(super) quota: Quota,
     pub(super) last_end: Option<TurnEnd>,
     pub(super) last_problem: Option<Problem>,
     last_summary: String,
@@ -154,6 +156,7 @@ impl RunMachine {
             | Event::Asked { .. }
             | Event::Decided { .. }
             | Event::Withdrawn { .. }
+            | Event::Resumes { .. }
             | Event::AgentExited { .. }
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
@@ -173,6 +176,11 @@ impl RunMachine {
                 self.agent_alive(now);
                 self.journal(event);
             }
+            Event::LimitHit { resets_at, .. } => {
+                self.limit_hit(resets_at);
+                self.agent_alive(now);
+                self.journal(event);
+            }
             // An activity says itself that the agent is no longer stalled.
             Event::Activity { .. } => {
                 self.agent.last_sign = now;
@@ -188,7 +196,6 @@ impl RunMachine {
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
             | Event::Retrying { .. }
-            | Event::LimitHit { .. }
             | Event::Snapshot(_)
             | Event::Artifact { .. }
             | Event::Unknown(_) => {
@@ -243,6 +250,8 @@ impl RunMachine {
             // What was said meanwhile waits as well: the agent could not hear it.
         } else if let Some((order, text)) = self.agent.follow_ups.pop_front() {
             self.follow_up(now, order, text);
+        } else if self.wait_for_quota(now) {
+            // `pass_quota` goes on.
         } else if interrupted {
             self.put_ask(now, None, Ask::Interrupted);
         } else {
@@ -268,7 +277,19 @@ impl RunMachine {
     pub(super) fn agent_exited(&mut self, now: Timestamp, code: Option<i32>, signal: Option<i32>) {
         if self.doing == Doing::Agent {
             self.journal(Event::AgentExited { code, signal });
+            self.blame_signal(signal);
             self.agent_gone(now);
+        }
+    }
+
+    /// The process was ended in the middle of a turn, and not by us. Its driver
+    /// may not know of signals.
+    fn blame_signal(&mut self, signal: Option<i32>) {
+        let agent = &mut self.agent;
+        let stopped = matches!(agent.stage, Stage::Stopping { .. });
+        let cut = agent.in_turn || agent.last_end == Some(TurnEnd::Exited);
+        if let Some(signal) = signal.filter(|_| cut && !stopped) {
+            agent.last_problem = Some(crashed(signal));
         }
     }
 
@@ -289,4 +310,23 @@ impl RunMachine {
         }
         self.collect(now);
     }
+}
+
+fn crashed(signal: i32) -> Problem {
+    // Numbers of Linux and macOS alike (POSIX).
+    let (name, hint) = match signal {
+        9 => (
+            " (SIGKILL)",
+            "The system may have run out of memory, or the run reached its memory limit: look at \
+             the walls' report, give the project a larger limit, then `pilot task resume`.",
+        ),
+        11 => (" (SIGSEGV)", "A fault of the agent's program: `pilot task resume` tries again."),
+        6 => (" (SIGABRT)", "A fault of the agent's program: `pilot task resume` tries again."),
+        _ => ("", "`pilot task resume` goes on where it stopped."),
+    };
+    Problem::new(
+        Code::AgentCrashed,
+        format!("The agent's process was ended by signal {signal}{name}; its work was rescued."),
+    )
+    .hint(hint)
 }

@@ -69,6 +69,7 @@ impl RunMachine {
             Stage::Working => {
                 let asks = agent.waiting.iter().filter_map(|waiting| waiting.deadline);
                 asks.chain(agent.limit_at(&self.spec.limits))
+                    .chain(agent.quota.until)
                     .chain(agent.stall_at(&self.spec.limits))
                     .min()
             }
@@ -144,6 +145,7 @@ impl RunMachine {
             }
             Stage::Working => {
                 self.decide_overdue_asks(now);
+                self.pass_quota(now);
                 self.check_limits(now);
             }
             Stage::Ending { .. } | Stage::Stopping { .. } => {}

@@ -44,7 +44,7 @@ impl RunMachine {
         if !self.can_still_hear() {
             return self.order_done(order, Some(too_late()));
         }
-        if self.withdraw_interrupted(now) {
+        if self.withdraw_interrupted(now) || self.end_quota_wait() {
             self.follow_up(now, order, text);
         } else {
             self.agent.follow_ups.push_back((order, text));

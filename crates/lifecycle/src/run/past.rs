@@ -62,6 +62,7 @@ impl Past {
             | Event::Activity { .. }
             | Event::Retrying { .. }
             | Event::LimitHit { .. }
+            | Event::Resumes { .. }
             | Event::TurnEnded { .. }
             | Event::AgentExited { .. }
             | Event::Snapshot(_)

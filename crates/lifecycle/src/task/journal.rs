@@ -73,6 +73,7 @@ impl TaskMachine {
             | Event::Activity { .. }
             | Event::Retrying { .. }
             | Event::LimitHit { .. }
+            | Event::Resumes { .. }
             | Event::AgentExited { .. }
             | Event::Snapshot(_)
             | Event::OrderDone { .. }
@@ -140,6 +141,7 @@ impl TaskMachine {
             | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
+            | Event::Resumes { .. }
             | Event::AgentExited { .. }
             | Event::OrderDone { .. }
             | Event::Pushed { .. }
@@ -272,6 +274,7 @@ fn doing(activity: Activity) -> &'static str {
         Activity::Waiting => "agent waits for an answer",
         Activity::Stalled => "agent has stalled",
         Activity::Retrying => "agent waits for its provider",
+        Activity::Limited => "agent waits for its provider's limit to end",
         Activity::Unknown => "",
     }
 }

@@ -43,6 +43,7 @@ fn spec() -> RunSpec {
             setup_secs: 300,
             answer_secs: 200,
             stall_secs: 60,
+            quota_secs: 7200,
             budget_micros: None,
         },
         resume: None,
@@ -602,6 +603,91 @@ fn a_silent_agent_is_called_stalled_once_until_it_stirs() {
     stage.ask("a", question());
     stage.wait(150);
     assert_eq!(stalls(&stage, Activity::Stalled), 2, "an agent that waits for us is not stalled");
+}
+
+/// The turn ends because the provider's limit is used up.
+fn end_limited(stage: &mut Stage, resets_at: Option<Timestamp>) -> Vec<RunEffect> {
+    let reason = "five-hour".to_owned();
+    stage.tell(RunEvent::AgentSaid(Event::LimitHit { resets_at, reason }));
+    stage.tell(RunEvent::AgentSaid(Event::TurnEnded {
+        turn: 0,
+        end: TurnEnd::Error,
+        usage: Usage::default(),
+        denials: 0,
+        summary: String::new(),
+        problem: Some(Problem::new(Code::AgentLimit, "You've hit your limit.")),
+    }))
+}
+
+fn is_told_to_go_on(effects: &[RunEffect]) -> bool {
+    matches!(effects, [RunEffect::TellAgent { text }] if text.contains("Go on where you stopped"))
+}
+
+#[test]
+fn a_run_waits_for_the_end_of_its_providers_limit_and_goes_on_by_itself() {
+    let mut stage = Stage::with_agent(&spec());
+    let resets_at = stage.now.after(Duration::from_secs(3600));
+    assert_eq!(end_limited(&mut stage, Some(resets_at)), [], "nobody is told anything yet");
+    let resumes = stage.now.after(Duration::from_secs(3605));
+    assert_eq!(stage.journal.last(), Some(&Event::Resumes { at: resumes }), "a person sees when");
+    assert_eq!(stage.machine.next_deadline(), Some(resumes));
+    assert_eq!(stage.wait(3604), [], "the wait is neither work nor a stall");
+    let told = stage.wait(1);
+    assert!(is_told_to_go_on(&told), "{told:?}");
+    let turns = stage.journal.iter().filter(|event| matches!(event, Event::TurnStarted { .. }));
+    assert_eq!(turns.count(), 2);
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(stage.clean_up(true), Outcome::NoChange, "the limit is forgotten");
+}
+
+#[test]
+fn a_limit_without_an_end_is_tried_again_after_longer_and_longer_waits() {
+    let mut stage = Stage::with_agent(&spec());
+    for wait in [60, 120, 240, 480] {
+        assert_eq!(end_limited(&mut stage, None), []);
+        assert_eq!(stage.wait(wait - 1), [], "{wait}");
+        assert!(is_told_to_go_on(&stage.wait(1)), "{wait}");
+    }
+}
+
+#[test]
+fn an_agent_that_a_signal_ended_has_crashed_and_one_that_we_stopped_has_not() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.tell(RunEvent::AgentExited { code: None, signal: Some(9) });
+    stage.tell(RunEvent::Collected { commit: None });
+    let Outcome::Failed { problem } = stage.clean_up(true) else { panic!("it failed") };
+    assert_eq!(problem.code, Code::AgentCrashed);
+    assert!(problem.message.contains("SIGKILL") && problem.hint.contains("memory"), "{problem:?}");
+
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::Stop);
+    stage.tell(RunEvent::AgentExited { code: None, signal: Some(15) });
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(stage.clean_up(true), Outcome::Cancelled);
+}
+
+#[test]
+fn a_limit_that_ends_too_late_ends_the_run() {
+    let mut stage = Stage::with_agent(&spec());
+    let in_days = stage.now.after(Duration::from_secs(3 * 24 * 3600));
+    assert_eq!(end_limited(&mut stage, Some(in_days)), [RunEffect::EndAgent]);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(failed(&stage.clean_up(true)), Some(Code::AgentLimit));
+}
+
+#[test]
+fn what_a_person_says_ends_the_wait_for_a_limit() {
+    let mut stage = Stage::with_agent(&spec());
+    let resets_at = stage.now.after(Duration::from_secs(3600));
+    end_limited(&mut stage, Some(resets_at));
+    let text = "use the other account".to_owned();
+    assert_eq!(stage.order(Act::Say { text: text.clone() }), [RunEffect::TellAgent { text }]);
+    assert_eq!(stage.wait(50), []);
+    end_limited(&mut stage, Some(resets_at));
+    assert_eq!(stage.order(Act::Stop), [RunEffect::StopAgent], "and a stop ends it too");
 }
 
 #[test]

@@ -264,6 +264,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }
+        | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
         | Event::Walls(_)

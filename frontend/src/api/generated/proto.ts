@@ -88,7 +88,7 @@ checks: Array<ToolCheck>, };
 /**
  * What the agent is doing, from its own protocol and from its process.
  */
-export type Activity = "running" | "idle" | "waiting" | "stalled" | "retrying" | "unknown";
+export type Activity = "running" | "idle" | "waiting" | "stalled" | "retrying" | "limited" | "unknown";
 
 /**
  * An agent found on a runner.
@@ -401,7 +401,7 @@ description: string, };
  * The closed list of reasons. It grows only when some consumer branches on
  * the new one. A code from a newer peer reads as [`Code::Unknown`].
  */
-export type Code = "repository_unreachable" | "repository_refused" | "branch_unknown" | "setup_failed" | "workspace_failed" | "disk_full" | "agent_missing" | "agent_auth" | "agent_limit" | "agent_failed" | "denied" | "limit_reached" | "unanswered" | "push_rejected" | "forge_refused" | "forge_unreachable" | "forge_mismatch" | "lease_lost" | "run_lost" | "not_found" | "invalid" | "precondition" | "unauthorized" | "forbidden" | "too_large" | "version" | "internal" | "unknown";
+export type Code = "repository_unreachable" | "repository_refused" | "branch_unknown" | "setup_failed" | "workspace_failed" | "disk_full" | "agent_missing" | "agent_auth" | "agent_limit" | "agent_failed" | "agent_crashed" | "denied" | "limit_reached" | "unanswered" | "push_rejected" | "forge_refused" | "forge_unreachable" | "forge_mismatch" | "lease_lost" | "run_lost" | "not_found" | "invalid" | "precondition" | "unauthorized" | "forbidden" | "too_large" | "version" | "internal" | "unknown";
 
 /**
  * Where a hub keeps tokens and keys.
@@ -969,7 +969,11 @@ resets_at: Timestamp | null,
 /**
  * In the provider's words.
  */
-reason: string, } | { "type": "turn_ended",
+reason: string, } | { "type": "resumes",
+/**
+ * When.
+ */
+at: Timestamp, } | { "type": "turn_ended",
 /**
  * Which.
  */
@@ -1177,6 +1181,11 @@ answer_secs: number,
  * Seconds without a sign of the agent after which a run is called stalled.
  */
 stall_secs: number,
+/**
+ * Seconds that a run may wait in all for its provider's usage limits to
+ * end. A limit that ends later ends the run.
+ */
+quota_secs: number,
 /**
  * What the task's calls to models may cost, in millionths of a US dollar;
  * none: as much as it takes.

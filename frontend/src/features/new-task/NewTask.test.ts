@@ -157,11 +157,14 @@ describe("paste many", () => {
 
 describe("what goes into a task", () => {
   it("agents: those a runner can start come first, with what keeps the others", () => {
-    const broken = { name: "codex", version: null, problem: "Not logged in." };
+    const broken = { name: "codex", version: null, problem: "Not logged in.", abilities: null };
     const base = runner("a");
     const here = { ...base, about: { ...base.about, agents: [...base.about.agents, broken] } };
     const away = runner("b", { online: false });
-    away.about = { ...away.about, agents: [{ name: "claude", version: "2", problem: null }] };
+    away.about = {
+      ...away.about,
+      agents: [{ name: "claude", version: "2", problem: null, abilities: null }],
+    };
     const known = knownAgents([here, away], [], []);
     expect(known.map(agentLabel)).toEqual([
       "scripted · 0.1.0",

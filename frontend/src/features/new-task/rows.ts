@@ -41,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   setup_secs: 3600,
   answer_secs: 3600,
   stall_secs: 180,
+  quota_secs: 6 * 3600,
   budget_micros: null,
 };
 

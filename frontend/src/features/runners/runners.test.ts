@@ -32,8 +32,13 @@ it("shows what is known where the load is not, and divides by no zero", () => {
 it("lists what is amiss first, with its mend", () => {
   const about = {
     agents: [
-      { name: "scripted", version: "0.1", problem: null },
-      { name: "claude", version: null, problem: "`claude` is not on the PATH; `npm install -g it`" },
+      { name: "scripted", version: "0.1", problem: null, abilities: null },
+      {
+        name: "claude",
+        version: null,
+        problem: "`claude` is not on the PATH; `npm install -g it`",
+        abilities: null,
+      },
     ],
     checks: [
       { name: "git", found: "2.39", problem: null, mend: "" },

@@ -37,6 +37,7 @@ const GO_ON = new Set([
   "limit_reached",
   "unanswered",
   "agent_failed",
+  "agent_crashed",
   "run_lost",
   "push_rejected",
   "denied",

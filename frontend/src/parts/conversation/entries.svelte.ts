@@ -38,6 +38,9 @@ export interface ThinkingEntry extends Common {
   readonly text: string;
 }
 
+/** Words that may still grow. */
+export type SpokenEntry = TextEntry | ThinkingEntry;
+
 /** How a tool call is: `lost` is one that nobody ended. */
 export type ToolState = "running" | "ok" | "refused" | "lost";
 

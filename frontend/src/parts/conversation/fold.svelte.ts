@@ -15,6 +15,7 @@ import {
   type ArtifactEntry,
   type Entry,
   type Mark,
+  type SpokenEntry,
 } from "./entries.svelte";
 import { isRefusal, markOf, refusedMark, type Refusal } from "./marks";
 
@@ -50,6 +51,8 @@ export class ConversationFold {
   #list: Entry[] = [];
   #tools = new Map<string, ToolEntry>();
   #asks = new Map<string, AskEntry>();
+  /** What goes on being said, by its kind and its subagent. */
+  #open = new Map<string, SpokenEntry>();
   #turnTodos: TodosEntry | null = null;
   /** Where hosts that were refused are gathered. */
   #refusals: { entry: MarksEntry; mark: Mark; hosts: string[]; times: number } | null = null;
@@ -96,6 +99,7 @@ export class ConversationFold {
     this.#list = [];
     this.#tools.clear();
     this.#asks.clear();
+    this.#open.clear();
     this.#turnTodos = null;
     this.#refusals = null;
     this.#turnStartedAt = null;
@@ -117,12 +121,15 @@ export class ConversationFold {
       case "turn_started":
         return this.#turnStarted(key, at, event);
       case "text":
-        this.#lastText = event.text;
-        return this.#put({ kind: "text", key, at, text: event.text }, event.parent);
       case "thinking":
-        return this.#put({ kind: "thinking", key, at, text: event.text });
+        return this.#spoken(key, at, event);
       case "tool_started":
         return this.#toolStarted(key, at, event);
+      case "tool_output": {
+        const tool = this.#tools.get(event.id);
+        if (tool?.state === "running") tool.output += event.text;
+        return;
+      }
       case "tool_ended":
         return this.#toolEnded(at, event);
       case "todos":
@@ -153,6 +160,23 @@ export class ConversationFold {
       default:
         if (!mark && !SILENT.has(event.type)) this.#put({ kind: "raw", key, at, event });
     }
+  }
+
+  /** Words and thoughts; those that are still spoken grow in place. */
+  #spoken(key: number, at: number, event: Of<"text" | "thinking">): void {
+    const parent = event.parent ? this.#tools.get(event.parent) : undefined;
+    const list = parent ? parent.children : this.#list;
+    const whose = `${event.type} ${event.parent ?? ""}`;
+    const begun = this.#open.get(whose);
+    const index = begun ? list.lastIndexOf(begun) : -1;
+    const text = (begun && index >= 0 ? begun.text : "") + event.text;
+    const entry = { kind: event.type, key: begun?.key ?? key, at: begun?.at ?? at, text };
+    if (event.open) this.#open.set(whose, entry);
+    else this.#open.delete(whose);
+    if (event.type === "text") this.#lastText = text;
+    if (index < 0) return this.#put(entry, event.parent);
+    if (parent) parent.children = parent.children.with(index, entry);
+    else this.#list[index] = entry;
   }
 
   #put(entry: Entry, parent?: string | null): void {
@@ -250,6 +274,7 @@ export class ConversationFold {
 
   /** Nobody will end these any more. */
   #closeOpen(): void {
+    this.#open.clear();
     for (const tool of this.#tools.values()) if (tool.state === "running") tool.state = "lost";
   }
 }

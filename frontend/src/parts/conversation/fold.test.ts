@@ -262,4 +262,40 @@ describe("what the gate refused", () => {
     const [entry] = folded(journal(walls)).entries;
     expect(entry?.kind === "marks" && entry.marks[0]).toMatchObject({ text: "No walls", tone: "fail" });
   });
+
+  it("joins what is still spoken, each speaker's by itself", () => {
+    const open = (words: string, parent?: string) => ({ ...text(words, parent), open: true });
+    const fold = folded(
+      journal(
+        turn(1),
+        open("Let me "),
+        tool("a"),
+        open("sub", "a"),
+        open("look."),
+        text("agent", "a"),
+        text(""),
+        { type: "thinking", text: "Hm, ", open: true },
+        { type: "thinking", text: "yes." },
+        { type: "tool_output", id: "a", text: "one\n" },
+        { type: "tool_output", id: "a", text: "two\n" },
+        text("Another."),
+      ),
+    );
+    expect(kinds(fold.entries)).toEqual(["turn", "text", "tool", "thinking", "text"]);
+    expect(fold.entries[1]).toMatchObject({ key: 2, text: "Let me look." });
+    expect(fold.entries[3]).toMatchObject({ text: "Hm, yes." });
+    expect(fold.entries[4]).toMatchObject({ text: "Another." });
+    expect(toolAt(fold.entries, 2).output).toBe("one\ntwo\n");
+    expect(toolAt(fold.entries, 2).children).toMatchObject([{ text: "subagent" }]);
+  });
+
+  it("says when a run goes on by itself after a limit", () => {
+    const fold = folded(journal(turn(1), turnEnded(1), { type: "resumes", at: 3_600_000_000 }));
+    const last = fold.entries.at(-1);
+    if (last?.kind !== "marks") throw new Error("no mark");
+    expect(last.marks.at(-1)).toMatchObject({
+      tone: "wait",
+      text: expect.stringContaining("goes on by itself"),
+    });
+  });
 });

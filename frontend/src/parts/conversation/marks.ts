@@ -2,7 +2,7 @@
 
 import type { JournalEvent, Outcome, Phase } from "$/api/generated/proto";
 import { wallsLook } from "$/parts/walls/words";
-import { plural } from "$/parts/words";
+import { moment, plural } from "$/parts/words";
 import type { Mark } from "./entries.svelte";
 
 export function phaseWords(phase: Phase): string {
@@ -61,6 +61,12 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     case "activity":
       if (event.activity !== "stalled") return null;
       return { text: "The agent has gone quiet", detail: event.reason, tone: "wait" };
+    case "resumes":
+      return {
+        text: "Waits for the limit to end, then goes on by itself",
+        detail: moment(event.at),
+        tone: "wait",
+      };
     case "agent_exited":
       return exited(event.code, event.signal);
     case "order_done":

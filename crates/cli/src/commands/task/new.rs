@@ -49,6 +49,9 @@ pub(crate) async fn wanted(
     if let Some(secs) = arguments.agent_secs {
         limits.agent_secs = secs;
     }
+    if let Some(secs) = arguments.quota_secs {
+        limits.quota_secs = secs;
+    }
     limits.budget_micros = arguments.budget;
     let runner = match &arguments.runner {
         Some(name) => Some(runner::find(hub, name).await?),

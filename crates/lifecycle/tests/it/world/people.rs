@@ -33,6 +33,7 @@ impl World {
             mode,
             on_timeout,
             limits: Limits {
+                quota_secs: 600,
                 agent_secs: 900,
                 setup_secs: 300,
                 answer_secs: 150,

@@ -421,6 +421,7 @@ impl World {
             68..70 if faulty => None,
             70..72 => Some(turn_ended(TurnEnd::Error, 0)),
             72..76 => Some(turn_ended(TurnEnd::Completed, 2)),
+            76..79 => Some(limited()),
             _ => Some(turn_ended(TurnEnd::Completed, 0)),
         }
     }
@@ -447,6 +448,18 @@ fn an_ask(roll: u64) -> Ask {
 
 fn exited(code: Option<i32>) -> RunEvent {
     RunEvent::AgentExited { code, signal: code.is_none().then_some(9) }
+}
+
+/// The provider's limit is used up, and it does not say until when.
+fn limited() -> RunEvent {
+    let problem = Some(problem(Code::AgentLimit));
+    match turn_ended(TurnEnd::Error, 0) {
+        RunEvent::AgentSaid(Event::TurnEnded { turn, end, usage, denials, summary, .. }) => {
+            let ended = Event::TurnEnded { turn, end, usage, denials, summary, problem };
+            RunEvent::AgentSaid(ended)
+        }
+        other => other,
+    }
 }
 
 fn turn_ended(end: TurnEnd, denials: u32) -> RunEvent {
