@@ -14,7 +14,7 @@ mod fanout;
 mod journal;
 mod log;
 
-pub(crate) use fanout::{Changed, Fanout, Fresh};
+pub(crate) use fanout::{Changed, Fanout, Fresh, Watched};
 
 use crate::gate::Principal;
 use crate::http::{Peer, refusal};

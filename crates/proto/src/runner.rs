@@ -404,6 +404,14 @@ pub enum ToRunner {
         /// Those the hub does not have.
         blobs: Vec<BlobId>,
     },
+    /// Somebody reads the journals of these of your runs as they grow, and of
+    /// no others: their output may come a moment later, many lines at once.
+    /// Until this is said all are read. What changes where a task stands is
+    /// never late. Not repeated.
+    Watched {
+        /// All of them.
+        runs: Vec<RunId>,
+    },
     /// Look again which agents and tools are there, and say so with
     /// [`ToHub::About`]. Not repeated.
     Look,

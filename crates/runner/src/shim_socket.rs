@@ -36,6 +36,12 @@ pub enum ToShim {
     },
     /// The lease is lost: rescue, clean, end.
     Fenced,
+    /// Whether somebody reads the journal as it grows. Until this is said on a
+    /// connection somebody does.
+    Watched {
+        /// Somebody does.
+        on: bool,
+    },
 }
 
 /// From the shim.
@@ -43,7 +49,8 @@ pub enum ToShim {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromShim {
     /// The journal reaches to here. Said at first, and whenever it has grown;
-    /// several appends may be said once.
+    /// several appends may be said once, and output that nobody reads a moment
+    /// later.
     At {
         /// Position of the last record in the file.
         end: Cursor,

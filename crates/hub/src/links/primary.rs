@@ -3,12 +3,15 @@
 use super::{Outlet, good_bye};
 use crate::core::{Connected, JournalNews, News};
 use crate::hub::Parts;
+use crate::live::Watched;
 use bytes::Bytes;
 use pilot_link::{Accepted, Closed, HubLive, Incoming};
 use pilot_proto::runner::{About, BulkHead, Refusal, ToHub, ToRunner};
 use pilot_proto::{Record, RunId, RunnerId};
 use pilot_store::StoredRecord;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, watch};
 
 /// Records longer than this together are read off the runtime's threads: a
 /// full batch takes some milliseconds.
@@ -35,8 +38,10 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
         outlet: Arc::clone(&outlet),
     };
     let sender = live.sender();
+    let own = Own::default();
     let closed = tokio::select! {
-        closed = listen(parts, &mut live, runner, link, news) => Some(closed),
+        closed = listen(parts, &mut live, runner, link, news, &own) => Some(closed),
+        closed = tell_watched(parts.fanout.watched(), &outlet, &own) => Some(closed),
         closed = outlet.drain() => Some(closed),
         // Also while `listen` waits for the core: a revoked runner goes at once.
         closed = sender.closed() => Some(closed),
@@ -48,6 +53,64 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
     }
     parts.core.tell(News::Disconnected { runner, link }).await;
     good_bye(live).await;
+}
+
+/// The runs that are on this connection's runner: it is told of no others.
+#[derive(Debug, Default)]
+struct Own {
+    runs: Mutex<BTreeSet<RunId>>,
+    more: Notify,
+}
+
+impl Own {
+    fn hear(&self, message: &ToHub) {
+        match message {
+            ToHub::Taken { run, .. } => {
+                self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(*run);
+                self.more.notify_one();
+            }
+            ToHub::Beat { runs, .. } => self.only(runs.iter().copied()),
+            ToHub::Hello { .. }
+            | ToHub::Declined { .. }
+            | ToHub::About { .. }
+            | ToHub::BlobsMissing { .. }
+            | ToHub::BlobGet { .. }
+            | ToHub::Unknown(_) => {}
+        }
+    }
+
+    fn only(&self, runs: impl Iterator<Item = RunId>) {
+        *self.runs.lock().unwrap_or_else(PoisonError::into_inner) = runs.collect();
+        self.more.notify_one();
+    }
+
+    fn of(&self, watched: &Watched) -> Vec<RunId> {
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.intersection(&runs).copied().collect()
+    }
+}
+
+/// Tells the runner which of its journals are read, whenever that changes. Not
+/// before its first beat: until then it waits for its welcome.
+async fn tell_watched(mut watched: watch::Receiver<Watched>, outlet: &Outlet, own: &Own) -> Closed {
+    let mut told = None;
+    own.more.notified().await;
+    loop {
+        let runs = own.of(&watched.borrow_and_update());
+        if told.as_ref() != Some(&runs) {
+            outlet.push(ToRunner::Watched { runs: runs.clone() });
+            told = Some(runs);
+        }
+        tokio::select! {
+            changed = watched.changed() => {
+                if changed.is_err() {
+                    // The hub stops; whoever waits for us hears of it elsewhere.
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = own.more.notified() => {}
+        }
+    }
 }
 
 /// What a runner says about itself is shown and stored; it must not be long.
@@ -64,6 +127,7 @@ async fn listen(
     runner: RunnerId,
     link: u64,
     connected: Connected,
+    own: &Own,
 ) -> Closed {
     parts.core.tell(News::Connected(Box::new(connected))).await;
     loop {
@@ -72,7 +136,10 @@ async fn listen(
             Err(closed) => return closed,
         };
         let news = match incoming {
-            Incoming::Message(message) => news_of(runner, link, message),
+            Incoming::Message(message) => {
+                own.hear(&message);
+                news_of(runner, link, message)
+            }
             Incoming::Bulk(BulkHead::Journal { run, .. }, bytes) => {
                 journal(runner, run, bytes).await
             }

@@ -3,9 +3,9 @@
 
 use pilot_proto::console::RunnerSeen;
 use pilot_proto::{InboxItem, Record, RunId, Task};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Changes kept for a watcher of everything: a burst of a thousand tasks filed
 /// at once, each leased and begun, passes a console that is a moment away.
@@ -52,13 +52,23 @@ impl Fresh {
 #[derive(Debug)]
 pub(crate) struct Fanout {
     changes: broadcast::Sender<Changed>,
-    journals: Mutex<HashMap<RunId, broadcast::Sender<Arc<Fresh>>>>,
+    journals: Mutex<Rings>,
+    watched: watch::Sender<Watched>,
 }
+
+type Rings = HashMap<RunId, broadcast::Sender<Arc<Fresh>>>;
+
+/// Runs whose journals somebody reads as they grow.
+pub(crate) type Watched = Arc<BTreeSet<RunId>>;
 
 impl Fanout {
     /// No watcher yet.
     pub(crate) fn new() -> Self {
-        Self { changes: broadcast::Sender::new(CHANGES), journals: Mutex::default() }
+        Self {
+            changes: broadcast::Sender::new(CHANGES),
+            journals: Mutex::default(),
+            watched: watch::Sender::default(),
+        }
     }
 
     /// Watches everything from now on.
@@ -71,7 +81,27 @@ impl Fanout {
         let mut journals = self.journals.lock().unwrap_or_else(PoisonError::into_inner);
         // Watchers come and go on runs that write nothing any more.
         journals.retain(|_, ring| ring.receiver_count() > 0);
-        journals.entry(run).or_insert_with(|| broadcast::Sender::new(COMMITS)).subscribe()
+        let ring = journals.entry(run).or_insert_with(|| broadcast::Sender::new(COMMITS));
+        let ring = ring.subscribe();
+        self.count(&journals);
+        ring
+    }
+
+    /// Which journals are read. One that nobody reads any more is left out with
+    /// its next record.
+    pub(crate) fn watched(&self) -> watch::Receiver<Watched> {
+        self.watched.subscribe()
+    }
+
+    fn count(&self, journals: &Rings) {
+        self.watched.send_if_modified(|known| {
+            let changed = known.len() != journals.len()
+                || !known.iter().all(|run| journals.contains_key(run));
+            if changed {
+                *known = Arc::new(journals.keys().copied().collect());
+            }
+            changed
+        });
     }
 
     /// Tells of a change that is durable. Nobody watching is fine.
@@ -93,6 +123,7 @@ impl Fanout {
             && ring.send(Arc::new(fresh)).is_err()
         {
             journals.remove(&run);
+            self.count(&journals);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::wire::RawSocket;
 use futures_util::{SinkExt, StreamExt};
 use pilot_client::Told;
 use pilot_proto::console::{FromConsole, JournalPart, LIVE_PATH, ToConsole};
+use pilot_proto::runner::{ToHub, ToRunner};
 use pilot_proto::{Code, Record, RunId};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -215,4 +216,37 @@ async fn a_watch_of_nothing_ends_with_the_reason_and_a_number_can_be_used_again(
     .await;
     assert!(matches!(told(&mut socket).await, ToConsole::Watching { watch: 2 }));
     house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_is_told_which_of_its_journals_are_read() {
+    let house = House::new().await;
+    house.project().await;
+    let mut runner = FakeRunner::connected(&house, 1).await;
+    house.file("print").await;
+    let run = runner.take().await.run;
+    runner.begin(run).await;
+    let mut other = FakeRunner::connected(&house, 1).await;
+    let watched = |said: &ToRunner| match said {
+        ToRunner::Watched { runs } => Some(runs.clone()),
+        _ => None,
+    };
+    assert_eq!(runner.until("word of its readers", watched).await, [], "nobody reads");
+    let mut socket = console(&house).await;
+    let part = JournalPart::All;
+    say(&mut socket, &FromConsole::WatchJournal { watch: 1, run, after: 0, part }).await;
+    assert_eq!(runner.until("word of a reader", watched).await, [run]);
+    other.say(ToHub::Beat { runs: vec![RunId(Uuid::from_u128(5))], load: None }).await;
+    assert_eq!(other.until("word of its readers", watched).await, [], "it is not its run");
+    say(&mut socket, &FromConsole::Unwatch { watch: 1 }).await;
+    // That the reader is gone is seen with the next line.
+    let quiet = async {
+        loop {
+            runner.write(run, vec![output("a line")]).await;
+            if runner.until("word that nobody reads", watched).await.is_empty() {
+                return;
+            }
+        }
+    };
+    soon("word that nobody reads", quiet).await;
 }

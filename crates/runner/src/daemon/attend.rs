@@ -4,6 +4,7 @@
 use crate::run_dir::{RunDir, lock};
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim};
 use pilot_proto::{Cursor, RunId};
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -24,18 +25,32 @@ pub(super) enum Notice {
 /// within milliseconds.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// While there is no hub to carry anything to, a shim is heard so seldom:
-/// forty busy ones would wake the daemon a thousand times a second for nothing.
-const REST: Duration = Duration::from_millis(500);
-/// What a busy shim says in that time, so that nothing piles up.
-const READ_AHEAD: usize = 8 * 1024;
+/// Who reads the journals of this runner as they grow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Nobody: there is no connection to the hub.
+    Nobody,
+    /// The hub does not say: perhaps all of them.
+    Perhaps,
+    /// Those of these runs.
+    Of(BTreeSet<RunId>),
+}
 
-/// Where what is heard goes, and whether anybody waits for it.
+impl Readers {
+    fn read(&self, run: RunId) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Perhaps => true,
+            Self::Of(runs) => runs.contains(&run),
+        }
+    }
+}
+
+/// Where what is heard goes, and who waits for it.
 #[derive(Debug, Clone)]
 pub(super) struct Ears {
     pub(super) notices: mpsc::Sender<Notice>,
-    /// There is a connection to the hub.
-    pub(super) linked: watch::Receiver<bool>,
+    pub(super) readers: watch::Receiver<Readers>,
 }
 
 /// Stays with a run's shim until it is gone. `child` is the shim if we started
@@ -96,18 +111,24 @@ async fn talk(
     ears: &mut Ears,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::with_capacity(READ_AHEAD, reader).take(MAX_LINE as u64);
+    let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
     for message in said.iter() {
         writer.write_all(&shim_socket::line(message)?).await?;
     }
     let mut line = Vec::new();
     let mut open = true;
-    let mut rests = false;
+    let mut told = None;
     loop {
+        let on = ears.readers.borrow_and_update().read(run);
+        if told != Some(on) {
+            told = Some(on);
+            writer.write_all(&shim_socket::line(&ToShim::Watched { on })?).await?;
+        }
         tokio::select! {
-            () = rest(&mut ears.linked), if rests => rests = false,
+            // The daemon is ending; that is told elsewhere.
+            changed = ears.readers.changed() => if changed.is_err() { return Ok(()) },
             // `read_until` keeps what it read in `line` when it is cancelled.
-            read = reader.read_until(b'\n', &mut line), if !rests => {
+            read = reader.read_until(b'\n', &mut line) => {
                 if read? == 0 {
                     return Ok(());
                 }
@@ -121,7 +142,6 @@ async fn talk(
                     Err(error) => tracing::warn!(%run, %error, "the shim said something odd"),
                 }
                 line.clear();
-                rests = !*ears.linked.borrow() && reader.get_ref().buffer().is_empty();
             }
             message = orders.recv(), if open => match message {
                 Some(message) => {
@@ -134,17 +154,10 @@ async fn talk(
     }
 }
 
-/// Returns after a while, or when there is a hub again.
-async fn rest(linked: &mut watch::Receiver<bool>) {
-    let woken = linked.wait_for(|linked| *linked);
-    // Woken, rested, or the daemon is ending: all the same to us.
-    drop(tokio::time::timeout(REST, woken).await);
-}
-
 fn remember(said: &mut Vec<ToShim>, message: ToShim) {
     match &message {
         ToShim::Order { .. } | ToShim::Fenced => said.push(message),
-        // Stale at once.
-        ToShim::Contact { .. } => {}
+        // Stale at once; said anew on every connection.
+        ToShim::Contact { .. } | ToShim::Watched { .. } => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use super::about::Looked;
 use super::assign::{Started, Starting};
-use super::attend::{Ears, Notice};
+use super::attend::{Ears, Notice, Readers};
 use super::bulk::{self, Carried, Job};
 use super::enrolment::Enrolment;
 use super::held::{HeldRun, Next, Shim};
@@ -60,7 +60,7 @@ pub(super) struct Daemon {
     enrolment: Enrolment,
     load: LoadMeter,
     /// There is a connection to the hub.
-    linked: watch::Sender<bool>,
+    readers: watch::Sender<Readers>,
     heard: Inboxes,
     /// The run that shipped last: the next one is next.
     shipped: Option<RunId>,
@@ -117,7 +117,7 @@ impl Daemon {
             looking: false,
             looked,
             load: LoadMeter::new(&options.data),
-            linked: watch::channel(false).0,
+            readers: watch::channel(Readers::Nobody).0,
             heard: Inboxes {
                 notices: from_notices,
                 started: from_started,
@@ -155,13 +155,13 @@ impl Daemon {
                 Some(UplinkEvent::Up(known)) => {
                     let sender = uplink.live().map(pilot_link::RunnerLive::sender);
                     self.outgoing = sender.map(|sender| Outgoing::new(sender, &mut self.tasks));
-                    self.linked.send_replace(true);
+                    self.readers.send_replace(Readers::Perhaps);
                     self.welcomed(&known);
                 }
                 Some(UplinkEvent::Heard(message)) => self.hub_says(message).await,
                 Some(UplinkEvent::Down) => {
                     self.outgoing = None;
-                    self.linked.send_replace(false);
+                    self.readers.send_replace(Readers::Nobody);
                 }
                 Some(UplinkEvent::Refused(problem)) => break Err(problem),
                 None => {}
@@ -221,9 +221,14 @@ impl Daemon {
         self.next_beat = now.after(Duration::from_secs(HEARTBEAT_SECS));
     }
 
+    /// The hub says whose journals are read as they grow.
+    pub(super) fn watched(&self, runs: Vec<RunId>) {
+        self.readers.send_replace(Readers::Of(runs.into_iter().collect()));
+    }
+
     /// For whoever attends to a shim.
     pub(super) fn ears(&self) -> Ears {
-        Ears { notices: self.notices.clone(), linked: self.linked.subscribe() }
+        Ears { notices: self.notices.clone(), readers: self.readers.subscribe() }
     }
 
     /// What nobody announces. Called often, does something once a second.

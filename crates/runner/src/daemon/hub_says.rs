@@ -33,6 +33,7 @@ impl Daemon {
             }
             ToRunner::Verdict { run, verdict } => self.verdict(run, verdict),
             ToRunner::Look => self.look_again(),
+            ToRunner::Watched { runs } => self.watched(runs),
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }
             | ToRunner::Refused(_)

@@ -235,6 +235,8 @@ impl Shim {
         match message {
             ToShim::Order { order, act } => self.tell(RunEvent::Order { order, act }),
             ToShim::Fenced => self.tell(RunEvent::Fenced),
+            // The doorway's.
+            ToShim::Watched { .. } => {}
             ToShim::Contact { age_ms } => {
                 let lease = Duration::from_secs(self.workspace.spec.lease_secs);
                 let left = lease.saturating_sub(Duration::from_millis(age_ms));

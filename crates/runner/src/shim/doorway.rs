@@ -3,10 +3,16 @@
 use super::log::End;
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim, check_peer};
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+
+/// How long output waits that nobody reads: every word to a daemon goes on to a
+/// hub, and forty runs at fifty lines a second would wake both two thousand
+/// times. A console that begins to read misses so much for so long.
+const UNWATCHED: Duration = Duration::from_millis(200);
 
 /// Lets daemons in, tells them how far the journal is, and hands on what they
 /// say. Ends only with its owner.
@@ -50,15 +56,13 @@ async fn talk(
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
     let mut line = Vec::new();
-    end.mark_changed();
+    let (mut told, mut watched) = (None, true);
     loop {
         tokio::select! {
-            changed = end.changed() => {
-                if changed.is_err() {
-                    return Ok(());
-                }
-                let End { cursor, finished } = *end.borrow_and_update();
-                let at = FromShim::At { end: cursor, finished };
+            word = word(&mut end, told, watched) => {
+                let Some(now) = word else { return Ok(()) };
+                told = Some(now);
+                let at = FromShim::At { end: now.cursor, finished: now.finished };
                 writer.write_all(&shim_socket::line(&at)?).await?;
             }
             // Keeps what it read in `line` when it is cancelled.
@@ -68,6 +72,7 @@ async fn talk(
                 }
                 reader.set_limit(MAX_LINE as u64);
                 match serde_json::from_slice(&line) {
+                    Ok(ToShim::Watched { on }) => watched = on,
                     Ok(message) => {
                         if said.send(message).await.is_err() {
                             return Ok(());
@@ -78,5 +83,60 @@ async fn talk(
                 line.clear();
             }
         }
+    }
+}
+
+/// Where the journal ends, when that is worth a word after what was `told`;
+/// none if nothing follows. Cancel-safe.
+async fn word(end: &mut watch::Receiver<End>, told: Option<End>, watched: bool) -> Option<End> {
+    end.wait_for(|end| Some(*end) != told).await.ok()?;
+    if !watched {
+        let presses =
+            |end: &End| end.finished || told.is_none_or(|told| told.pressing != end.pressing);
+        // When the time is up, the output has waited long enough.
+        drop(tokio::time::timeout(UNWATCHED, end.wait_for(presses)).await);
+    }
+    Some(*end.borrow())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilot_proto::Cursor;
+
+    fn end(seq: u64, pressing: u64) -> End {
+        End { cursor: Cursor { epoch: 1, seq }, finished: false, pressing }
+    }
+
+    /// What is ready without any wait.
+    async fn at_once(word: impl Future<Output = Option<End>>) -> Option<End> {
+        tokio::select! {
+            biased;
+            word = word => word,
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn output_that_nobody_reads_waits_and_nothing_else_does() {
+        let (journal, mut seen) = watch::channel(end(4, 4));
+        let first = at_once(word(&mut seen, None, false)).await;
+        assert_eq!(first, Some(end(4, 4)), "the daemon learns where the journal is");
+        assert_eq!(at_once(word(&mut seen, first, true)).await, None, "and is not told twice");
+
+        journal.send_replace(end(5, 4));
+        assert_eq!(at_once(word(&mut seen, first, false)).await, None, "a line waits");
+        assert_eq!(
+            at_once(word(&mut seen, first, true)).await,
+            Some(end(5, 4)),
+            "read, it does not"
+        );
+        assert_eq!(word(&mut seen, first, false).await, Some(end(5, 4)), "nor for ever");
+
+        journal.send_replace(end(6, 6));
+        let pressing = at_once(word(&mut seen, Some(end(5, 4)), false)).await;
+        assert_eq!(pressing, Some(end(6, 6)), "a question comes at once");
+        drop(journal);
+        assert_eq!(word(&mut seen, Some(end(6, 6)), false).await, None, "the shim ends");
     }
 }

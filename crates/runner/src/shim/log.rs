@@ -23,6 +23,8 @@ pub(super) const RETRY: Duration = Duration::from_millis(500);
 pub(super) struct End {
     pub(super) cursor: Cursor,
     pub(super) finished: bool,
+    /// The last record that is more than output.
+    pub(super) pressing: u64,
 }
 
 /// What can be synced to the disk.
@@ -44,6 +46,7 @@ pub(super) struct Log<W> {
     clock: SteadyClock,
     end: watch::Sender<End>,
     finished: bool,
+    pressing: u64,
     full: Option<Timestamp>,
     unsynced: bool,
     syncing: Option<JoinHandle<io::Result<()>>>,
@@ -52,13 +55,18 @@ pub(super) struct Log<W> {
 
 impl<W: Durable> Log<W> {
     pub(super) fn new(writer: JournalWriter<W>, redactor: Redactor, clock: SteadyClock) -> Self {
-        let (end, _) = watch::channel(End { cursor: writer.last(), finished: false });
+        let (end, _) = watch::channel(End {
+            cursor: writer.last(),
+            finished: false,
+            pressing: writer.last().seq,
+        });
         Self {
             writer,
             redactor,
             clock,
             end,
             finished: false,
+            pressing: 0,
             full: None,
             unsynced: false,
             syncing: None,
@@ -85,7 +93,12 @@ impl<W: Durable> Log<W> {
         let redactor = &self.redactor;
         let mut scrub = |json: Vec<u8>| scrubbed(redactor, json);
         match self.writer.append(self.clock.now(), event, &mut scrub) {
-            Ok(_) => self.finished |= matches!(event, Event::Finished(_)),
+            Ok(_) => {
+                self.finished |= matches!(event, Event::Finished(_));
+                if !matches!(event, Event::Output { .. } | Event::ToolOutput { .. }) {
+                    self.pressing = self.writer.last().seq;
+                }
+            }
             // Strings and numbers always serialise; a fault of ours.
             Err(error) => tracing::error!(%error, ?event, "an event could not be journalled"),
         }
@@ -95,7 +108,11 @@ impl<W: Durable> Log<W> {
         match self.writer.flush() {
             Ok(()) => {
                 self.unsynced = true;
-                self.end.send_replace(End { cursor: self.writer.last(), finished: self.finished });
+                self.end.send_replace(End {
+                    cursor: self.writer.last(),
+                    finished: self.finished,
+                    pressing: self.pressing,
+                });
             }
             Err(error) => {
                 if self.full.is_none() {
