@@ -27,6 +27,7 @@ mod output;
 mod pump;
 mod secrets;
 mod setup;
+mod spoken;
 mod steps;
 mod trial;
 mod walls;

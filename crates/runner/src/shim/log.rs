@@ -1,5 +1,6 @@
 //! The journal as the shim keeps it: redacted, numbered, written, synced.
 
+use super::spoken::Spoken;
 use crate::clock::SteadyClock;
 use crate::journal::JournalWriter;
 use pilot_proto::event::Stream;
@@ -43,6 +44,7 @@ impl Durable for File {
 pub(super) struct Log<W> {
     writer: JournalWriter<W>,
     redactor: Redactor,
+    spoken: Spoken,
     clock: SteadyClock,
     end: watch::Sender<End>,
     finished: bool,
@@ -62,6 +64,7 @@ impl<W: Durable> Log<W> {
         });
         Self {
             writer,
+            spoken: Spoken::new(redactor.clone()),
             redactor,
             clock,
             end,
@@ -82,7 +85,10 @@ impl<W: Durable> Log<W> {
     /// Appends an event. If the disk is full it waits in memory: look at
     /// [`Log::is_blocked`] before taking in more.
     pub(super) fn append(&mut self, event: &Event) {
-        self.mint(event);
+        match self.spoken.pass(event) {
+            Some(events) => events.iter().for_each(|event| self.mint(event)),
+            None => self.mint(event),
+        }
         self.flush();
         if matches!(event, Event::Phase { .. } | Event::Finished(_) | Event::PushWanted { .. }) {
             self.begin_sync();
