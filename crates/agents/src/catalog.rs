@@ -3,7 +3,7 @@
 
 use crate::driver::{Driver, Start};
 use crate::probe::Probe;
-use crate::{claude, scripted};
+use crate::{claude, declared, scripted};
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Problem};
 use std::fmt;
@@ -29,6 +29,12 @@ pub trait Agent: Send + Sync {
     ///
     /// `tree` must be the directory's real path, without symbolic links.
     fn session(&self, tree: &Path, session: &str) -> Option<SessionPlace>;
+
+    /// The hidden subcommand of `pilot` that its program is to be started
+    /// through: `pilot SUBCOMMAND PROGRAM ARGS…`; none: as it is.
+    fn through(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Where an agent keeps the file of a session. A file put to `restore` before
@@ -60,6 +66,15 @@ impl Catalog {
     /// The agents that every build knows.
     pub fn built_in() -> Self {
         Self { agents: vec![Arc::new(claude::Agent), Arc::new(scripted::Agent)] }
+    }
+
+    /// Also those that this TOML declares; see [`declared`]. The problem names
+    /// the agent, the field and the line.
+    pub fn declare(mut self, text: &str) -> Result<Self, Problem> {
+        let taken: Vec<&str> = self.names().collect();
+        let declared = declared::read(text, &taken)?;
+        self.agents.extend(declared);
+        Ok(self)
     }
 
     /// Their names.

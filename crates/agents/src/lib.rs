@@ -4,8 +4,9 @@
 //!
 //! **Invariant:** a driver does no IO. It is given lines and says what to
 //! write ([`Step`]); it never spawns, reads a file or looks at a clock. The
-//! one exception lives beside its driver and not in it: [`scripted::run`] is
-//! the built-in agent's own program.
+//! exceptions live beside their drivers and not in them: [`scripted::run`] is the
+//! built-in agent's own program, and [`command::terminal`] the terminal of a
+//! command that wants one.
 //!
 //! A run drives an agent like this: put [`Launch::files`] into the private
 //! HOME, start [`Launch::program`] in the tree with [`Launch::env`] on top of
@@ -19,6 +20,8 @@
 pub mod attached;
 pub mod catalog;
 pub mod claude;
+pub mod command;
+pub mod declared;
 pub mod driver;
 pub mod probe;
 pub mod scripted;

@@ -2,6 +2,7 @@
 //! scripted agent as a whole.
 
 mod claude_cli;
+mod command_agent;
 mod play;
 mod scripted_agent;
 mod transcripts;

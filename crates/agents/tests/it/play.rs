@@ -1,11 +1,11 @@
 //! A small runner: starts an agent's real process and does its driver's steps.
 
 use crate::driver;
-use pilot_agents::{Driver, Start, Step};
+use pilot_agents::{Catalog, Driver, Launch, Start, Step};
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
-use pilot_proto::{Event, Mode, Problem, ProviderKind, RunId, Secret};
+use pilot_proto::{Event, Mode, Problem, ProviderKind, RunId, Secret, Stream};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -84,6 +84,16 @@ impl World {
     }
 }
 
+/// The hidden subcommands of `pilot` (`examples/subcommand.rs`), which cargo
+/// builds with the tests.
+pub(crate) fn pilot() -> PathBuf {
+    let this = std::env::current_exe().expect("a test runs from a file");
+    let profile = this.parent().and_then(Path::parent).expect("`deps` in the profile's directory");
+    let pilot = profile.join("examples/subcommand");
+    assert!(pilot.exists(), "`{}` is built with the tests: run them all", pilot.display());
+    pilot
+}
+
 /// What stops a play until the test does something.
 #[derive(Debug)]
 pub(crate) enum Happened {
@@ -110,6 +120,8 @@ pub(crate) struct Play {
     stdout: Lines<BufReader<ChildStdout>>,
     due: VecDeque<Step>,
     pub(crate) events: Vec<Event>,
+    /// Lines of output that are for people.
+    pub(crate) shown: Vec<String>,
 }
 
 impl Play {
@@ -119,11 +131,35 @@ impl Play {
     }
 
     /// The agent called so.
-    #[expect(clippy::disallowed_methods, reason = "the agent finds its tools on our PATH")]
     pub(crate) async fn of(agent: &str, start: Start) -> Self {
         let (home, tree) = (start.home.clone(), start.tree.clone());
-        let mut driver = driver(agent, start);
+        let driver = driver(agent, start);
         let launch = driver.launch();
+        Self::run(driver, launch, home, tree).await
+    }
+
+    /// The one agent that this TOML declares.
+    pub(crate) async fn declared(toml: &str, start: Start) -> Self {
+        let catalog = Catalog::built_in().declare(toml).expect("it is right");
+        let agent = catalog.agents().last().expect("the declared one is the last");
+        let (home, tree) = (start.home.clone(), start.tree.clone());
+        let driver = agent.driver(start);
+        let mut launch = driver.launch();
+        if let Some(subcommand) = agent.through() {
+            let program = launch.program.to_string_lossy().into_owned();
+            launch.args.splice(0..0, [subcommand.to_owned(), program]);
+            launch.program = pilot();
+        }
+        Self::run(driver, launch, home, tree).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the agent finds its tools on our PATH")]
+    async fn run(
+        mut driver: Box<dyn Driver>,
+        launch: Launch,
+        home: PathBuf,
+        tree: PathBuf,
+    ) -> Self {
         for file in &launch.files {
             let path = home.join(&file.path);
             std::fs::create_dir_all(path.parent().expect("inside the HOME")).expect("writable");
@@ -145,7 +181,7 @@ impl Play {
         let stdout = BufReader::new(child.stdout.take().expect("piped")).lines();
         let stdin = child.stdin.take();
         let due = driver.begin().into();
-        Self { driver, child, stdin, stdout, due, events: Vec::new() }
+        Self { driver, child, stdin, stdout, due, events: Vec::new(), shown: Vec::new() }
     }
 
     /// Goes on until something happens that the test must know.
@@ -163,6 +199,10 @@ impl Play {
                 }
             }
             let steps = match self.stdout.next_line().await.expect("the output is text") {
+                Some(line) if self.driver.stream(line.as_bytes()) != Stream::Protocol => {
+                    self.shown.push(line);
+                    Vec::new()
+                }
                 Some(line) => self.driver.line(&line),
                 None => self.gone().await,
             };

@@ -1,0 +1,163 @@
+//! A terminal for a command that wants one: the program that stands between
+//! it and pipes, which `pilot` runs as the hidden subcommand [`SUBCOMMAND`].
+//!
+//! It passes bytes on in both directions, ends when the command does, and with
+//! its exit code. The command gets the terminal as its controlling one by
+//! going through this program a second time ([`INSIDE`]): there it leads a
+//! session, takes the terminal, and becomes the command.
+//!
+//! **Invariant:** what is echoed, translated or paged is the command's own
+//! doing: the terminal starts without echo and without carriage returns, so
+//! that the log of a plain program is the same as over a pipe.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, Winsize};
+use rustix::termios::{tcgetattr, tcsetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+
+/// The hidden subcommand of `pilot` that is this program.
+pub const SUBCOMMAND: &str = "agent-terminal";
+
+/// The argument behind it for its second time.
+const INSIDE: &str = "--inside";
+
+/// Wide enough that few programs break their lines, and what people have.
+const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 };
+
+/// How often it is asked whether the command has ended while something it left
+/// behind keeps the terminal open: as soon as a person would notice.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// End of input, as a key: Ctrl-D.
+const CTRL_D: &[u8] = &[4];
+
+/// What a shell says of a command that cannot be started.
+const NOT_STARTED: u8 = 127;
+
+/// The program; `args` are those after the subcommand: the command and its
+/// arguments. Returns the exit code: the command's, 128 and the signal's number
+/// if one ended it, or 127 if it could not be started.
+pub fn main(args: &[String]) -> u8 {
+    let result = match args {
+        [inside, program, args @ ..] if inside == INSIDE => become_command(program, args),
+        [_, ..] => relay(args),
+        [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "which command?")),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let command = args.iter().find(|arg| *arg != INSIDE).map_or("", String::as_str);
+            // The exit code says the same, should standard error be gone.
+            let told = writeln!(io::stderr(), "{command}: {error}");
+            if told.is_ok() { NOT_STARTED } else { NOT_STARTED - 1 }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "our environment was built for the agent")]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+/// Inside: returns only if the command cannot be started.
+fn become_command(program: &str, args: &[String]) -> io::Result<u8> {
+    rustix::process::setsid()?;
+    rustix::process::ioctl_tiocsctty(io::stdin())?;
+    Err(command(program).args(args).exec())
+}
+
+fn relay(args: &[String]) -> io::Result<u8> {
+    let (ours, theirs) = open()?;
+    let mut child = start(args, &theirs)?;
+    // Or we would hold it open ourselves.
+    drop(theirs);
+    let keys = File::from(ours.try_clone()?);
+    // A read cannot be given up: it ends with the input, or with this process.
+    std::thread::spawn(move || type_in(io::stdin(), keys));
+    let status = show(File::from(ours), &mut child)?;
+    Ok(code(status))
+}
+
+/// Both ends of a new terminal.
+fn open() -> io::Result<(OwnedFd, OwnedFd)> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+    let theirs = rustix::fs::open(name, flags, rustix::fs::Mode::empty())?;
+    let mut modes = tcgetattr(&theirs)?;
+    modes.local_modes.remove(LocalModes::ECHO);
+    modes.output_modes.remove(OutputModes::ONLCR);
+    tcsetattr(&theirs, OptionalActions::Now, &modes)?;
+    tcsetwinsize(&theirs, SIZE)?;
+    Ok((ours, theirs))
+}
+
+fn start(args: &[String], terminal: &OwnedFd) -> io::Result<Child> {
+    let end = || terminal.try_clone();
+    let this = std::env::current_exe()?;
+    command(&this.to_string_lossy())
+        .args([SUBCOMMAND, INSIDE])
+        .args(args)
+        .env("TERM", "xterm-256color")
+        .stdin(end()?)
+        .stdout(end()?)
+        .stderr(end()?)
+        .spawn()
+}
+
+/// What comes in is typed; its end is Ctrl-D.
+fn type_in(mut from: impl Read, mut keys: File) {
+    // Either side may be gone: then nothing is left to pass on, and whoever
+    // waits for the command's end hears of it there.
+    if io::copy(&mut from, &mut keys).is_ok() {
+        drop(keys.write_all(CTRL_D));
+    }
+}
+
+/// Passes on what the command shows, until it has ended.
+fn show(mut screen: File, child: &mut Child) -> io::Result<ExitStatus> {
+    let mut out = io::stdout().lock();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        if wait_for_output(&screen)? {
+            match screen.read(&mut buffer) {
+                Ok(0) => return child.wait(),
+                Ok(read) => {
+                    out.write_all(&buffer[..read])?;
+                    out.flush()?;
+                }
+                // Nobody has the terminal open any more.
+                Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+                    return child.wait();
+                }
+                Err(error) => return Err(error),
+            }
+        } else if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+    }
+}
+
+/// False if nothing came for a while.
+fn wait_for_output(screen: &File) -> io::Result<bool> {
+    let screen = screen.as_fd();
+    match poll(&mut [PollFd::from_borrowed_fd(screen, PollFlags::IN)], Some(&LOOK)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    // Both kinds fit; what does not is no success either way.
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
