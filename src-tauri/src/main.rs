@@ -4,14 +4,22 @@
 //! window, this program stands in for it. That is decided before anything of
 //! a window is touched, for a shim must be small and needs no display.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match arguments.first().and_then(|first| first.to_str()) {
         Some("agent-scripted") => ExitCode::from(pilot_agents::scripted::main(&[])),
+        Some("agent-terminal") => {
+            ExitCode::from(pilot_agents::command::terminal::main(&words(&arguments[1..])))
+        }
         Some("walls-init") => pilot_desktop::walls_init(&arguments[1..]),
         Some("shim") => pilot_desktop::shim(&arguments[1..]),
         _ => pilot_desktop::run(),
     }
+}
+
+fn words(arguments: &[OsString]) -> Vec<String> {
+    arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }

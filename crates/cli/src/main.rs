@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         // Its exit code is its own: a script may ask for any.
         return ExitCode::from(pilot_agents::scripted::main(&[]));
     }
+    if let Command::AgentTerminal { arguments } = &arguments.command {
+        return ExitCode::from(pilot_agents::command::terminal::main(arguments));
+    }
     if let Command::WallsInit { arguments } = &arguments.command {
         // Before there is a second thread: what one gives up, others keep.
         return match pilot_runner::inside::main(arguments) {
@@ -42,7 +45,9 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
         Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
-        Command::AgentScripted | Command::WallsInit { .. } => unreachable!("it was run above"),
+        Command::AgentScripted | Command::AgentTerminal { .. } | Command::WallsInit { .. } => {
+            unreachable!("it was run above")
+        }
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

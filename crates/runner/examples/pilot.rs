@@ -12,9 +12,11 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["agent-scripted", ..] => ExitCode::from(pilot_agents::scripted::main(&[])),
+        ["agent-terminal", ref rest @ ..] => {
+            ExitCode::from(pilot_agents::command::terminal::main(&words(rest)))
+        }
         [pilot_runner::inside::COMMAND, ref rest @ ..] => {
-            let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
-            said(pilot_runner::inside::main(&rest))
+            said(pilot_runner::inside::main(&words(rest)))
         }
         ["shim", "--recover", run_dir] => shim(run_dir, true),
         ["shim", run_dir] => shim(run_dir, false),
@@ -24,6 +26,10 @@ fn main() -> ExitCode {
         }
         _ => panic!("unknown arguments {arguments:?}"),
     }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn said(result: Result<(), impl std::fmt::Debug>) -> ExitCode {

@@ -1,8 +1,9 @@
 //! Which agents this machine has, and where their programs are.
 
 use pilot_agents::probe::ProbeResult;
-use pilot_agents::{Agent, Catalog};
+use pilot_agents::{Agent, Catalog, declared};
 use pilot_proto::runner::AgentFound;
+use pilot_proto::{Code, Problem};
 use pilot_sandbox::{Environment, Exit, Launch};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -23,13 +24,27 @@ pub struct Programs {
     pub data: PathBuf,
     /// `PATH`, which comes then.
     pub path: OsString,
+    /// What is wrong with the file of declared agents; then there are none.
+    pub declared: Result<(), Problem>,
 }
 
 impl Programs {
-    /// For a runner with this environment.
+    /// For a runner with this environment, and with the agents that its owner
+    /// declares at this moment.
     pub fn new(data: &Path, environment: &BTreeMap<String, String>) -> Self {
         let path = environment.get("PATH").map_or(DEFAULT_PATH, String::as_str);
-        Self { catalog: Catalog::built_in(), data: data.to_path_buf(), path: straight(path) }
+        let catalog = Catalog::built_in();
+        let (catalog, declared) = match declare(&catalog, &data.join(declared::FILE)) {
+            Ok(catalog) => (catalog, Ok(())),
+            Err(problem) => (catalog, Err(problem)),
+        };
+        Self { catalog, data: data.to_path_buf(), path: straight(path), declared }
+    }
+
+    /// The agent called `name`. If there is none because of the file of
+    /// declared agents, its problem.
+    pub fn agent(&self, name: &str) -> Result<&dyn Agent, Problem> {
+        self.catalog.get(name).or_else(|missing| self.declared.clone().and(Err(missing)))
     }
 
     /// `PATH` for an agent: its own directory first.
@@ -50,6 +65,18 @@ impl Programs {
 
     fn own(&self, agent: &str) -> PathBuf {
         self.data.join("agents").join(agent).join("bin")
+    }
+}
+
+/// With the agents that the file declares, if it is there.
+fn declare(catalog: &Catalog, file: &Path) -> Result<Catalog, Problem> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => catalog.clone().declare(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(catalog.clone()),
+        Err(error) => {
+            let message = format!("`{}` cannot be read: {error}.", file.display());
+            Err(Problem::new(Code::Invalid, message).hint("Make it readable for the runner."))
+        }
     }
 }
 

@@ -75,7 +75,12 @@ pub(crate) async fn checks(
 async fn tools(programs: &Programs, environment: &BTreeMap<String, String>) -> Vec<Finding> {
     let git = git(programs, environment).await;
     let bubblewrap = bubblewrap(programs, environment).await;
-    vec![directory(&programs.data), git, bubblewrap, watches()]
+    let mut findings = vec![directory(&programs.data), git, bubblewrap, watches()];
+    if let Err(problem) = &programs.declared {
+        let what = pilot_agents::declared::FILE;
+        findings.push(Finding::bad(what, &problem.message, &problem.hint));
+    }
+    findings
 }
 
 /// What walls are made of. Without it they are lower.
@@ -163,5 +168,26 @@ mod tests {
             "{claude:?}"
         );
         assert_eq!(finding("agent scripted").mend, None, "it is built in");
+    }
+
+    #[tokio::test]
+    async fn declared_agents_are_looked_at_and_a_broken_file_is_told() {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let file = data.path().join(pilot_agents::declared::FILE);
+        let agent = "[agents.shell]\nprotocol = \"command\"\nprogram = \"/bin/sh\"\n";
+        std::fs::write(&file, agent).expect("writable");
+        let findings = examine(data.path(), &BTreeMap::new()).await;
+        let shell = findings.iter().find(|finding| finding.what == "agent shell");
+        assert_eq!(shell.map(|finding| &finding.mend), Some(&None), "{findings:?}");
+
+        std::fs::write(&file, agent.replace("/bin/sh", "")).expect("writable");
+        let findings = examine(data.path(), &BTreeMap::new()).await;
+        let told = findings.iter().find(|finding| finding.what == "agents.toml");
+        let told = told.expect("it is among the findings");
+        assert!(told.mend.is_some() && told.found.contains("line 3"), "{told:?}");
+        let programs = Programs::new(data.path(), &BTreeMap::new());
+        let problem = programs.agent("shell").err().expect("it cannot be had");
+        assert!(problem.message.contains("agents.toml"), "{problem:?}");
+        assert!(programs.agent("claude").is_ok(), "the others can be had");
     }
 }

@@ -4,6 +4,7 @@
 mod agents;
 mod chaos;
 mod commands;
+mod declared;
 mod demo;
 mod forge;
 mod held;

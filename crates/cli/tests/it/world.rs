@@ -106,6 +106,13 @@ impl World {
         self.extra_path.push(directory);
     }
 
+    /// The runner has these agents, too.
+    pub(crate) fn declare(&self, toml: &str) {
+        let data = self.data().join("runner");
+        std::fs::create_dir_all(&data).expect("writable");
+        std::fs::write(data.join("agents.toml"), toml).expect("writable");
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

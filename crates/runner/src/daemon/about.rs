@@ -2,7 +2,7 @@
 //! how busy it is.
 
 use super::core::Daemon;
-use crate::agents::Doctor;
+use crate::agents::{Doctor, Programs};
 use crate::doctor;
 use pilot_proto::runner::{About, AgentFound, ToHub, ToolCheck};
 
@@ -17,10 +17,16 @@ pub(super) struct Looked {
 impl Daemon {
     /// For a greeting.
     pub(super) async fn about(&mut self) -> About {
+        self.read_agents();
         let environment = &self.options.environment;
         let agents = self.doctor.look(&self.programs, environment).await;
         let checks = doctor::checks(&self.programs, environment).await;
         self.about_with(agents, checks)
+    }
+
+    /// Agents are declared while we run, too.
+    fn read_agents(&mut self) {
+        self.programs = Programs::new(&self.options.data, &self.options.environment);
     }
 
     fn about_with(&self, agents: Vec<AgentFound>, checks: Vec<ToolCheck>) -> About {
@@ -42,6 +48,7 @@ impl Daemon {
         if std::mem::replace(&mut self.looking, true) {
             return;
         }
+        self.read_agents();
         let (programs, environment) = (self.programs.clone(), self.options.environment.clone());
         let found = self.looked.clone();
         self.tasks.spawn(async move {

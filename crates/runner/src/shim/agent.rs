@@ -7,7 +7,7 @@ use super::steps::disk;
 use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
 use crate::run_dir::beneath;
-use pilot_agents::{Driver, HomeFile, Start};
+use pilot_agents::{Driver, HomeFile, Launch as Commanded, Start};
 use pilot_proto::event::Stream;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::{Agent, Exit, Launch};
@@ -68,7 +68,7 @@ impl AgentProcess {
         prompt: String,
     ) -> Result<(Self, Starting), Problem> {
         let driver = driver(workspace, walls, prompt)?;
-        let launch = driver.launch();
+        let launch = through(workspace, driver.launch())?;
         for file in &launch.files {
             write_home_file(&workspace.dir.home(), file).map_err(|error| {
                 disk(Code::WorkspaceFailed, "The agent's configuration cannot be written", &error)
@@ -205,7 +205,7 @@ fn driver(
     prompt: String,
 ) -> Result<Box<dyn Driver>, Problem> {
     let spec = &workspace.spec;
-    let agent = workspace.programs.catalog.get(&spec.agent)?;
+    let agent = workspace.programs.agent(&spec.agent)?;
     let probe = agent.probe();
     let program = match &probe.program {
         Some(program) => workspace.programs.find(&probe.agent, program).ok_or_else(|| {
@@ -234,12 +234,22 @@ fn driver(
     Ok(agent.driver(start))
 }
 
+/// With the subcommand of ours in front that the agent's program needs.
+fn through(workspace: &Workspace, launch: Commanded) -> Result<Commanded, Problem> {
+    let Some(subcommand) = workspace.programs.agent(&workspace.spec.agent)?.through() else {
+        return Ok(launch);
+    };
+    let program = launch.program.to_string_lossy().into_owned();
+    let args = [subcommand.to_owned(), program].into_iter().chain(launch.args).collect();
+    Ok(Commanded { program: workspace.pilot.clone(), args, ..launch })
+}
+
 /// Puts the earlier session's file where the agent looks for it.
 fn restore_session(workspace: &Workspace) -> io::Result<()> {
     let resume = workspace.spec.resume.as_ref();
     let Some(session) = resume.and_then(|resume| resume.session.as_ref()) else { return Ok(()) };
     let Some(file) = &session.file else { return Ok(()) };
-    let Ok(agent) = workspace.programs.catalog.get(&workspace.spec.agent) else { return Ok(()) };
+    let Ok(agent) = workspace.programs.agent(&workspace.spec.agent) else { return Ok(()) };
     let Some(place) = agent.session(&workspace.dir.tree(), &session.id) else { return Ok(()) };
     let mut restored = beneath::create(&workspace.dir.home(), &place.restore, 0o600)?;
     workspace.blobs.extract(file, &mut restored)

@@ -258,7 +258,7 @@ pub(super) async fn keep_session(
 ) -> Option<Event> {
     let id = session?;
     let home = workspace.dir.home();
-    let agent = workspace.programs.catalog.get(&workspace.spec.agent).ok()?;
+    let agent = workspace.programs.agent(&workspace.spec.agent).ok()?;
     let place = agent.session(&workspace.dir.tree(), &id)?;
     let keeper = workspace.clone();
     let kept = off_thread(move || {
