@@ -3,7 +3,7 @@
 
 use crate::driver::{Driver, Start};
 use crate::probe::Probe;
-use crate::{claude, declared, scripted};
+use crate::{claude, declared, pi, scripted};
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Problem};
 use std::fmt;
@@ -65,7 +65,9 @@ impl fmt::Debug for Catalog {
 impl Catalog {
     /// The agents that every build knows.
     pub fn built_in() -> Self {
-        Self { agents: vec![Arc::new(claude::Agent), Arc::new(scripted::Agent)] }
+        Self {
+            agents: vec![Arc::new(claude::Agent), Arc::new(pi::Agent), Arc::new(scripted::Agent)],
+        }
     }
 
     /// Also those that this TOML declares; see [`declared`]. The problem names

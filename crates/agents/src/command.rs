@@ -249,7 +249,7 @@ fn failed(name: &str, code: i32, stderr: &str) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::Catalog;
     use pilot_proto::{Mode, RunId};
@@ -260,7 +260,7 @@ mod tests {
         catalog.get("shy").expect("declared").driver(start())
     }
 
-    pub(super) fn start() -> Start {
+    pub(crate) fn start() -> Start {
         Start {
             run: RunId(uuid::Uuid::from_u128(7)),
             prompt: "Tidy\nup.".into(),

@@ -23,6 +23,7 @@ pub mod claude;
 pub mod command;
 pub mod declared;
 pub mod driver;
+pub mod pi;
 pub mod probe;
 pub mod scripted;
 

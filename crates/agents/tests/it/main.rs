@@ -3,6 +3,8 @@
 
 mod claude_cli;
 mod command_agent;
+mod pi_cli;
+mod pi_transcripts;
 mod play;
 mod scripted_agent;
 mod transcripts;

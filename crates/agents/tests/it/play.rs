@@ -122,6 +122,8 @@ pub(crate) struct Play {
     pub(crate) events: Vec<Event>,
     /// Lines of output that are for people.
     pub(crate) shown: Vec<String>,
+    /// What was said (`> `) and heard (`< `), line by line.
+    pub(crate) transcript: Vec<String>,
 }
 
 impl Play {
@@ -181,7 +183,16 @@ impl Play {
         let stdout = BufReader::new(child.stdout.take().expect("piped")).lines();
         let stdin = child.stdin.take();
         let due = driver.begin().into();
-        Self { driver, child, stdin, stdout, due, events: Vec::new(), shown: Vec::new() }
+        Self {
+            driver,
+            child,
+            stdin,
+            stdout,
+            due,
+            events: Vec::new(),
+            shown: Vec::new(),
+            transcript: Vec::new(),
+        }
     }
 
     /// Goes on until something happens that the test must know.
@@ -203,7 +214,11 @@ impl Play {
                     self.shown.push(line);
                     Vec::new()
                 }
-                Some(line) => self.driver.line(&line),
+                Some(line) => {
+                    let steps = self.driver.line(&line);
+                    self.transcript.push(format!("< {line}"));
+                    steps
+                }
                 None => self.gone().await,
             };
             self.due.extend(steps);
@@ -225,6 +240,7 @@ impl Play {
         match step {
             Step::Write(text) => {
                 // A process that is gone takes no input; its end is read next.
+                self.transcript.extend(text.lines().map(|line| format!("> {line}")));
                 if let Some(stdin) = self.stdin.as_mut() {
                     drop(stdin.write_all(text.as_bytes()).await);
                 }
@@ -272,6 +288,11 @@ impl Play {
         self.due.extend(steps);
     }
 
+    pub(crate) fn steer(&mut self, text: &str) {
+        let steps = self.driver.steer(text).expect("it hears in the middle of a turn");
+        self.due.extend(steps);
+    }
+
     pub(crate) fn interrupt(&mut self) {
         let steps = self.driver.interrupt();
         self.due.extend(steps);
@@ -296,8 +317,18 @@ impl Play {
 
     /// Goes on, reading, until the file is there.
     pub(crate) async fn until_file(&mut self, path: &Path) {
+        self.until(|_| path.exists()).await;
+    }
+
+    /// Goes on until a protocol line that contains this was heard.
+    pub(crate) async fn until_heard(&mut self, part: &str) {
+        let heard = |line: &String| line.starts_with("< ") && line.contains(part);
+        self.until(|play| play.transcript.iter().any(heard)).await;
+    }
+
+    async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
         let there = async {
-            while !path.exists() {
+            while !holds(self) {
                 // The agent must be read meanwhile, or it would stop at a full pipe.
                 let tick = tokio::time::sleep(Duration::from_millis(20));
                 tokio::select! {
@@ -306,7 +337,7 @@ impl Play {
                 }
             }
         };
-        tokio::time::timeout(DEADLINE, there).await.expect("the agent's tool makes the file");
+        tokio::time::timeout(DEADLINE, there).await.expect("what is waited for happens");
     }
 
     pub(crate) fn session(&self) -> String {

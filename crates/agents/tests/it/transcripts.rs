@@ -103,7 +103,7 @@ fn answer(ask: &Ask, response: &Value) -> Answer {
 }
 
 /// One step on one line.
-fn shown(step: &Step) -> String {
+pub(crate) fn shown(step: &Step) -> String {
     match step {
         Step::Write(text) => format!("write    {}", text.trim_end()),
         Step::Event(Event::Unknown(_)) => "event    unknown".to_owned(),

@@ -37,6 +37,9 @@ pub(super) fn call(
     filling: &Filling,
     offered: &BTreeMap<String, Value>,
 ) -> (String, Value) {
+    if offered.contains_key("edit") && offered["edit"]["properties"]["edits"].is_object() {
+        return pi(action, filling);
+    }
     let (name, input) = match action {
         Action::Write(Write { path, content }) => {
             ("Write", json!({"file_path": filling.path(path), "content": filling.fill(content)}))
@@ -72,6 +75,27 @@ pub(super) fn call(
             ("AskUserQuestion", json!({"questions": [question]}))
         }
         Action::Plan(plan) => ("ExitPlanMode", json!({"plan": filling.fill(plan)})),
+        Action::Tool(CallTool { name, input }) => (name.as_str(), input.clone()),
+    };
+    (name.to_owned(), input)
+}
+
+/// The tools of pi, and those that our extension of it adds.
+fn pi(action: &Action, filling: &Filling) -> (String, Value) {
+    let (name, input) = match action {
+        Action::Write(Write { path, content }) => {
+            ("write", json!({"path": filling.path(path), "content": filling.fill(content)}))
+        }
+        Action::Edit(Edit { path, old, new }) => {
+            let edit = json!({"oldText": filling.fill(old), "newText": filling.fill(new)});
+            ("edit", json!({"path": filling.path(path), "edits": [edit]}))
+        }
+        Action::Read(path) => ("read", json!({"path": filling.path(path)})),
+        Action::Shell(command) => ("bash", json!({"command": filling.fill(command)})),
+        Action::Ask(AskPerson { question, options }) => {
+            ("ask_user", json!({"question": filling.fill(question), "options": options}))
+        }
+        Action::Plan(plan) => ("submit_plan", json!({"plan": filling.fill(plan)})),
         Action::Tool(CallTool { name, input }) => (name.as_str(), input.clone()),
     };
     (name.to_owned(), input)

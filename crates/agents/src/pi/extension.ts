@@ -1,0 +1,76 @@
+// Written by Pilothouse for this run: pi itself asks nobody for anything.
+// Each dialog is an input whose title says what is asked and whose placeholder
+// holds it as JSON; so is the answer to a permission and to a plan.
+import { Type } from "typebox";
+
+const MODE = "%MODE%";
+
+// Tools that change nothing.
+const READING = ["read", "grep", "find", "ls"];
+const OWN = ["ask_user", "submit_plan"];
+
+export default function (pi: any) {
+  let planning = MODE === "plan";
+
+  const dialog = (ctx: any, kind: string, what: any, signal: any) =>
+    ctx.ui.input("pilothouse:" + kind, JSON.stringify(what), { signal });
+
+  const decision = async (ctx: any, kind: string, what: any, signal: any) => {
+    try {
+      return JSON.parse((await dialog(ctx, kind, what, signal)) || "{}");
+    } catch {
+      return {};
+    }
+  };
+
+  const says = (text: string) => ({ content: [{ type: "text", text }], details: {} });
+
+  pi.on("tool_call", async (event: any, ctx: any) => {
+    if (READING.includes(event.toolName) || OWN.includes(event.toolName)) return undefined;
+    if (planning) {
+      const reason = "You are planning: only read, grep, find and ls work until submit_plan was approved.";
+      return { block: true, reason };
+    }
+    if (MODE !== "ask") return undefined;
+    const what = { tool: event.toolName, input: event.input };
+    const answer = await decision(ctx, "permission", what, ctx.signal);
+    if (!answer.allow) {
+      return { block: true, reason: answer.reason || "This was not permitted. Go on without it." };
+    }
+    if (answer.input) {
+      for (const name of Object.keys(event.input)) delete event.input[name];
+      Object.assign(event.input, answer.input);
+    }
+    return undefined;
+  });
+
+  pi.registerTool({
+    name: "ask_user",
+    label: "Ask",
+    description: "Ask the person you work for a question, with choices if there are some. Use it only where you cannot decide yourself.",
+    parameters: Type.Object({
+      question: Type.String({ description: "The question" }),
+      options: Type.Optional(Type.Array(Type.String(), { description: "Answers to choose from" })),
+    }),
+    async execute(_id: string, params: any, signal: any, _update: any, ctx: any) {
+      const answer = await dialog(ctx, "question", params, signal);
+      return says(answer ? "The answer: " + answer : "Nobody answered. Decide yourself and go on.");
+    },
+  });
+
+  if (!planning) return;
+  pi.registerTool({
+    name: "submit_plan",
+    label: "Plan",
+    description: "Submit your plan for approval. Nothing can be changed before it is approved.",
+    parameters: Type.Object({ plan: Type.String({ description: "The plan, in Markdown" }) }),
+    async execute(_id: string, params: any, signal: any, _update: any, ctx: any) {
+      const answer = await decision(ctx, "plan", params, signal);
+      if (!answer.allow) {
+        return says("The plan was not approved. " + (answer.reason || "Revise it and submit it again."));
+      }
+      planning = false;
+      return says("The plan is approved. Carry it out now; all tools work.");
+    },
+  });
+}
