@@ -11,6 +11,9 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match arguments.first().and_then(|first| first.to_str()) {
         Some("agent-scripted") => ExitCode::from(pilot_agents::scripted::main(&[])),
+        Some("agent-api") => {
+            ExitCode::from(pilot_agents::agentapi::bridge::main(&words(&arguments[1..])))
+        }
         Some("agent-terminal") => {
             ExitCode::from(pilot_agents::command::terminal::main(&words(&arguments[1..])))
         }

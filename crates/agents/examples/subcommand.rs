@@ -9,6 +9,9 @@ fn main() -> ExitCode {
         Some((name, rest)) if name == pilot_agents::command::terminal::SUBCOMMAND => {
             ExitCode::from(pilot_agents::command::terminal::main(rest))
         }
+        Some((name, rest)) if name == pilot_agents::agentapi::bridge::SUBCOMMAND => {
+            ExitCode::from(pilot_agents::agentapi::bridge::main(rest))
+        }
         _ => panic!("unknown arguments {arguments:?}"),
     }
 }

@@ -5,7 +5,7 @@
 //! driver knows two things only, when a turn is over and whether it went well,
 //! and both by what the command's owner declared ([`crate::declared`]).
 
-mod launch;
+pub(crate) mod launch;
 pub mod terminal;
 
 use crate::attached;
@@ -46,13 +46,7 @@ impl crate::catalog::Agent for Agent {
     }
 
     fn probe(&self) -> Probe {
-        let Declared { program, version_args, install, .. } = &*self.declared;
-        Probe {
-            agent: self.name.clone(),
-            program: Some(program.clone()),
-            args: version_args.clone(),
-            mend: install.clone(),
-        }
+        self.declared.probe(&self.name)
     }
 
     fn abilities(&self) -> Abilities {
@@ -144,7 +138,7 @@ fn one_line(text: &str) -> String {
 
 impl Driver for Command {
     fn launch(&self) -> Launch {
-        launch::launch(&self.declared, &self.given)
+        launch::filled(&self.declared, &self.given)
     }
 
     fn begin(&mut self) -> Vec<Step> {

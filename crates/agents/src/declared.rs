@@ -15,14 +15,15 @@
 pub(crate) mod template;
 
 use crate::catalog::Agent;
-use crate::command;
+use crate::probe::Probe;
+use crate::{agentapi, command};
 use pilot_proto::{Code, Problem};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use template::{Argument, Template};
+use template::{Argument, Placeholder, Template};
 
 /// What the file is called, in the runner's data directory.
 pub const FILE: &str = "agents.toml";
@@ -81,6 +82,44 @@ pub(crate) struct Declared {
 enum Protocol {
     /// As a command: a prompt in, output for people out.
     Command,
+    /// As a server that speaks AgentAPI.
+    #[serde(rename = "agentapi")]
+    AgentApi,
+}
+
+impl Declared {
+    /// How a doctor finds it.
+    pub(crate) fn probe(&self, name: &str) -> Probe {
+        Probe {
+            agent: name.to_owned(),
+            program: Some(self.program.clone()),
+            args: self.version_args.clone(),
+            mend: self.install.clone(),
+        }
+    }
+
+    fn uses(&self, placeholder: Placeholder) -> bool {
+        let args = self.args.iter().chain(self.resume_args.iter().flatten());
+        args.into_iter().any(|argument| argument.uses(placeholder))
+            || self.env.values().any(|template| template.uses(placeholder))
+    }
+
+    /// The field that means nothing to its protocol.
+    fn misfit(&self) -> Option<&'static str> {
+        match self.protocol {
+            Protocol::Command => self.uses(Placeholder::Port).then_some("{port}"),
+            Protocol::AgentApi => {
+                let prompt = [Placeholder::Prompt, Placeholder::PromptFile];
+                let fields = [
+                    ("resume-args", self.resume_args.is_some()),
+                    ("done-when", !matches!(self.done_when, DoneWhen::Exit)),
+                    ("terminal", self.terminal),
+                    ("{prompt}", prompt.into_iter().any(|one| self.uses(one))),
+                ];
+                fields.into_iter().find_map(|(name, there)| there.then_some(name))
+            }
+        }
+    }
 }
 
 /// When a command's turn is over.
@@ -120,9 +159,15 @@ pub(crate) fn read(text: &str, taken: &[&str]) -> Result<Vec<Arc<dyn Agent>>, Pr
     // It was read whole just now: this finds the same names.
     let names: Names = toml::from_str(text).map_err(|error| syntax(text, &error))?;
     for name in names.agents.keys() {
-        check_name(name.get_ref(), taken).map_err(|why| {
-            problem(&format!("line {}: {why}", line_of(text, &name.span())), "Choose another name.")
-        })?;
+        let line = line_of(text, &name.span());
+        check_name(name.get_ref(), taken)
+            .map_err(|why| problem(&format!("line {line}: {why}"), "Choose another name."))?;
+        if let Some(misfit) = agents.get(name.get_ref()).and_then(Declared::misfit) {
+            let name = name.get_ref();
+            let what =
+                format!("line {line}: agent `{name}`: `{misfit}` means nothing to its protocol");
+            return Err(problem(&what, WHERE));
+        }
     }
     Ok(agents.into_iter().map(|(name, declared)| agent(name, declared)).collect())
 }
@@ -130,6 +175,7 @@ pub(crate) fn read(text: &str, taken: &[&str]) -> Result<Vec<Arc<dyn Agent>>, Pr
 fn agent(name: String, declared: Declared) -> Arc<dyn Agent> {
     match declared.protocol {
         Protocol::Command => Arc::new(command::Agent::new(name, declared)),
+        Protocol::AgentApi => Arc::new(agentapi::Agent::new(name, declared)),
     }
 }
 
@@ -227,6 +273,21 @@ mod tests {
         assert!(message.contains("line 2") && message.contains("empty"), "{message}");
         let message = wrong("[agents.shy]\nprogram = \"x\"\nprotocol = \"pigeon\"\n");
         assert!(message.contains("line 3") && message.contains("pigeon"), "{message}");
+    }
+
+    #[test]
+    fn a_field_that_means_nothing_to_the_protocol_is_refused() {
+        let check = |protocol: &str, field: &str, expected: &str| {
+            let message = wrong(&format!(
+                "[agents.shy]\nprotocol = \"{protocol}\"\nprogram = \"x\"\n{field}\n"
+            ));
+            assert!(message.contains("line 1") && message.contains(expected), "{message}");
+        };
+        check("command", "args = [\"--port={port}\"]", "`{port}`");
+        check("agentapi", "terminal = true", "`terminal`");
+        check("agentapi", "args = [\"{prompt}\"]", "`{prompt}`");
+        check("agentapi", "resume-args = []", "`resume-args`");
+        check("agentapi", "done-when = { line = \"x\" }", "`done-when`");
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! **Invariant:** a driver does no IO. It is given lines and says what to
 //! write ([`Step`]); it never spawns, reads a file or looks at a clock. The
 //! exceptions live beside their drivers and not in them: [`scripted::run`] is the
-//! built-in agent's own program, and [`command::terminal`] the terminal of a
-//! command that wants one.
+//! built-in agent's own program, [`command::terminal`] the terminal of a command
+//! that wants one, and [`agentapi::bridge`] what speaks HTTP with a server.
 //!
 //! A run drives an agent like this: put [`Launch::files`] into the private
 //! HOME, start [`Launch::program`] in the tree with [`Launch::env`] on top of
@@ -17,6 +17,7 @@
 //! [`Driver::exited`] closes what is still open.
 #![deny(missing_docs)]
 
+pub mod agentapi;
 pub mod attached;
 pub mod catalog;
 pub mod claude;

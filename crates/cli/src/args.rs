@@ -108,6 +108,13 @@ pub(crate) enum Command {
     /// The built-in deterministic agent; started by the shim
     #[command(hide = true, name = "agent-scripted")]
     AgentScripted,
+    /// What speaks HTTP with a declared AgentAPI server; started by the shim
+    #[command(hide = true, name = "agent-api", disable_help_flag = true)]
+    AgentApi {
+        /// The server's program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// A terminal around an agent that wants one; started by the shim
     #[command(hide = true, name = "agent-terminal", disable_help_flag = true)]
     AgentTerminal {

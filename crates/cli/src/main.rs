@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     if let Command::AgentTerminal { arguments } = &arguments.command {
         return ExitCode::from(pilot_agents::command::terminal::main(arguments));
     }
+    if let Command::AgentApi { arguments } = &arguments.command {
+        return ExitCode::from(pilot_agents::agentapi::bridge::main(arguments));
+    }
     if let Command::WallsInit { arguments } = &arguments.command {
         // Before there is a second thread: what one gives up, others keep.
         return match pilot_runner::inside::main(arguments) {
@@ -45,7 +48,10 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
         Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
-        Command::AgentScripted | Command::AgentTerminal { .. } | Command::WallsInit { .. } => {
+        Command::AgentScripted
+        | Command::AgentApi { .. }
+        | Command::AgentTerminal { .. }
+        | Command::WallsInit { .. } => {
             unreachable!("it was run above")
         }
         Command::Completions { shell } => {

@@ -12,6 +12,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["agent-scripted", ..] => ExitCode::from(pilot_agents::scripted::main(&[])),
+        ["agent-api", ref rest @ ..] => {
+            ExitCode::from(pilot_agents::agentapi::bridge::main(&words(rest)))
+        }
         ["agent-terminal", ref rest @ ..] => {
             ExitCode::from(pilot_agents::command::terminal::main(&words(rest)))
         }

@@ -2,6 +2,7 @@
 //! the real agents, a private PostgreSQL, a manual clock, and links with faults.
 //! Follows the measured facts about the real things; knows neither hub nor runner.
 
+pub mod agentapi;
 pub mod agents;
 pub mod canary;
 pub mod clock;

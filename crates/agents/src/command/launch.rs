@@ -1,5 +1,6 @@
 //! A declared command's arguments and environment, filled in for one run.
 
+use crate::agentapi::bridge::PORT;
 use crate::declared::Declared;
 use crate::declared::template::{Argument, Placeholder};
 use crate::driver::{HomeFile, Launch, Start};
@@ -11,17 +12,17 @@ const PROMPT_FILE: &str = ".pilothouse/prompt.md";
 
 /// What the placeholders stand for.
 #[derive(Debug)]
-pub(super) struct Given {
-    pub(super) start: Start,
+pub(crate) struct Given {
+    pub(crate) start: Start,
     /// The earlier session's id, or the run's.
-    pub(super) session: String,
+    pub(crate) session: String,
     prompt_file: String,
     tree: String,
     home: String,
 }
 
 impl Given {
-    pub(super) fn new(start: Start) -> Self {
+    pub(crate) fn new(start: Start) -> Self {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Self {
             session: start.resume.clone().unwrap_or_else(|| start.run.to_string()),
@@ -46,6 +47,8 @@ impl Given {
             Placeholder::Tree => Some(self.tree.as_str()),
             Placeholder::Home => Some(self.home.as_str()),
             Placeholder::Session => Some(self.session.as_str()),
+            // The bridge knows it, who fills it in.
+            Placeholder::Port => Some(PORT),
             Placeholder::Key => provider.map(|provider| provider.key.expose()),
             Placeholder::BaseUrl => provider.and_then(|provider| provider.base_url.as_deref()),
         };
@@ -86,7 +89,8 @@ fn args<'a>(declared: &'a Declared, given: &Given) -> &'a [Argument] {
     resumed.unwrap_or(&declared.args)
 }
 
-pub(super) fn launch(declared: &Declared, given: &Given) -> Launch {
+/// The process to start.
+pub(crate) fn filled(declared: &Declared, given: &Given) -> Launch {
     let value = |placeholder| given.value(placeholder);
     let file = HomeFile {
         path: PathBuf::from(PROMPT_FILE),

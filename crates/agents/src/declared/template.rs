@@ -14,6 +14,7 @@ pub(crate) enum Placeholder {
     Tree,
     Home,
     Session,
+    Port,
     Key,
     BaseUrl,
 }
@@ -26,6 +27,7 @@ const PLACEHOLDERS: &[(&str, Placeholder)] = &[
     ("tree", Placeholder::Tree),
     ("home", Placeholder::Home),
     ("session", Placeholder::Session),
+    ("port", Placeholder::Port),
     ("key", Placeholder::Key),
     ("base_url", Placeholder::BaseUrl),
 ];

@@ -1,6 +1,7 @@
 //! Drivers against recorded transcripts, against the real programs, and the
 //! scripted agent as a whole.
 
+mod agentapi;
 mod claude_cli;
 mod command_agent;
 mod pi_cli;

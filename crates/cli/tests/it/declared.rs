@@ -58,3 +58,29 @@ fn a_file_of_agents_that_is_broken_is_told_and_stops_no_runner() {
     let told = said.out + &said.err;
     assert!(told.contains("line 4") && told.contains("`terminal`"), "{told}");
 }
+
+#[test]
+fn a_declared_agentapi_server_inside_the_walls_pushes_a_branch() {
+    let mut world = World::with_hub();
+    let double = pilot_testkit::agentapi::PROGRAM;
+    world.declare(&format!(
+        "[agents.api]\nprotocol = \"agentapi\"\nprogram = \"python3\"\n\
+         args = [\"-c\", '''{double}''']\n"
+    ));
+    world.start_runner();
+    let task: Task = world.json(&[
+        "task",
+        "new",
+        "--project",
+        "demo",
+        "--agent",
+        "api",
+        "--prompt",
+        "write api.txt hello",
+        "--wait",
+    ]);
+    let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
+    let text = world.file_in(&world.demo_repository(), branch, "api.txt");
+    assert_eq!(text.as_deref(), Some("hello\n"));
+    world.until("the server is gone, too", || world.stray_processes().is_empty().then_some(()));
+}
