@@ -187,6 +187,8 @@ pub(crate) async fn ask<A: AsRef<OsStr>>(
         (process.wait().await, stdout, stderr)
     };
     match tokio::time::timeout(PROBE_DEADLINE, all).await {
+        // Some keep their standard output for a protocol, even to say this.
+        Ok((Ok(Exit::Code(0)), stdout, stderr)) if stdout.trim().is_empty() => Ok(stderr),
         Ok((Ok(Exit::Code(0)), stdout, _)) => Ok(stdout),
         Ok((Ok(_), stdout, stderr)) => {
             let words = if stderr.trim().is_empty() { stdout } else { stderr };

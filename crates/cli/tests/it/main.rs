@@ -9,6 +9,7 @@ mod demo;
 mod forge;
 mod held;
 mod many;
+mod pi;
 mod postgres;
 mod walls;
 mod world;
