@@ -19,13 +19,18 @@ use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Event, Problem, Stream};
+use regex::bytes::Regex;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What Ctrl-C sends on a terminal; its line discipline makes SIGINT of it.
 const CTRL_C: &str = "\u{3}";
 /// What Ctrl-D sends: the end of the input.
 const CTRL_D: &str = "\u{4}";
+
+/// Colours and the like: control sequences of ECMA-48.
+static PAINT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\x1b\[[0-?]*[ -/]*[@-~]").expect("the pattern is valid"));
 
 /// A declared command in the catalog.
 #[derive(Debug)]
@@ -57,7 +62,9 @@ impl crate::catalog::Agent for Agent {
             questions: false,
             plan: false,
             steer: false,
-            interrupt: self.declared.terminal,
+            // One that is done when it exits exits then, and keeps nothing.
+            interrupt: self.declared.terminal
+                && matches!(self.declared.done_when, DoneWhen::Line(_)),
             images: false,
             usage: false,
             cost: false,
@@ -122,7 +129,8 @@ impl Command {
         match &self.declared.done_when {
             DoneWhen::Exit => false,
             DoneWhen::Line(Pattern(pattern)) => {
-                pattern.is_match(line.strip_suffix(b"\r").unwrap_or(line))
+                let plain = PAINT.replace_all(line, &b""[..]);
+                pattern.is_match(plain.strip_suffix(b"\r").unwrap_or(&plain))
             }
         }
     }
@@ -316,6 +324,7 @@ pub(crate) mod tests {
         assert!(!steps.contains(&Step::CloseInput));
         assert_eq!(driver.stream(b"not ready yet"), Stream::Stdout);
         assert_eq!(driver.stream(b"ready\r"), Stream::Protocol, "a terminal's line end is none");
+        assert_eq!(driver.stream(b"\x1b[?2004h\x1b[1;32mready\x1b[0m"), Stream::Protocol);
         assert_eq!(end_of(&driver.line("ready")), Some(TurnEnd::Completed));
         assert!(driver.line("ready").is_empty(), "between turns nothing ends");
         assert!(driver.say("More").contains(&Step::Write("More\n".into())));
