@@ -17,6 +17,7 @@ mod answer;
 mod anthropic;
 mod conversation;
 mod tools;
+mod wire;
 
 pub use script::{Failure, Script};
 

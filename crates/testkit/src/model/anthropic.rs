@@ -1,23 +1,17 @@
 //! The Anthropic Messages dialect: its requests read, its stream written.
 
-use super::answer::{self, Answer, Block};
+use super::answer::{Answer, Block};
 use super::conversation::{Conversation, Message};
-use super::script::{Failure, Usage};
-use super::{Reply, Seen, State, ToolResult};
+use super::script::Usage;
+use super::wire::{self, Call, Dialect, Shared, pieces, seen, text};
+use super::{Reply, ToolResult};
 use axum::Json;
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use std::io;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Characters in a piece of streamed text.
-const PIECE: usize = 24;
-
-type Shared = axum::extract::State<Arc<State>>;
+const DIALECT: Dialect = Dialect { error, whole, pieces: streamed };
 
 /// `POST /v1/messages`.
 pub(super) async fn messages(
@@ -26,31 +20,12 @@ pub(super) async fn messages(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let call = Call { state: &state, uri: &uri, headers: &headers };
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
-        state.record(seen(&uri, &headers, Reply::NotUnderstood));
-        return error(StatusCode::BAD_REQUEST, "the body is not JSON");
+        return call.not_understood(&DIALECT);
     };
-    let conversation = read(&request);
-    let mut record = seen(&uri, &headers, Reply::Refused);
-    record.model.clone_from(&conversation.model);
-    record.tools = conversation.tools.keys().cloned().collect();
-    if !let_in(&state, &headers) {
-        state.record(record);
-        return error(StatusCode::UNAUTHORIZED, "invalid x-api-key");
-    }
-    let answer = answer::answer(&state, &conversation, body.len());
-    record.reply = answer.reply.clone();
-    record.results.clone_from(&answer.results);
-    state.record(record);
-    if let Some(hold) = &answer.hold {
-        state.wait_at(hold).await;
-    }
-    tokio::time::sleep(answer.before_first).await;
-    match &answer.failure {
-        Some(failure) if failure.status.is_some() => failed(failure),
-        _ if request["stream"] == Value::Bool(true) => streamed(&answer, &conversation.model),
-        _ => Json(whole(&answer, &conversation.model)).into_response(),
-    }
+    let in_pieces = request["stream"] == Value::Bool(true);
+    call.answered(&DIALECT, &read(&request), in_pieces, body.len()).await
 }
 
 /// `POST /v1/messages/count_tokens`.
@@ -82,28 +57,6 @@ pub(super) async fn unknown(
 ) -> Response {
     state.record(seen(&uri, &headers, Reply::NotUnderstood));
     error(StatusCode::NOT_FOUND, "no such path")
-}
-
-fn seen(uri: &Uri, headers: &HeaderMap, reply: Reply) -> Seen {
-    Seen {
-        path: uri.path().to_owned(),
-        key: key(headers),
-        model: String::new(),
-        tools: Vec::new(),
-        reply,
-        results: Vec::new(),
-    }
-}
-
-fn key(headers: &HeaderMap) -> Option<String> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    let bearer = || text("authorization")?.strip_prefix("Bearer ");
-    text("x-api-key").or_else(bearer).map(str::to_owned)
-}
-
-fn let_in(state: &State, headers: &HeaderMap) -> bool {
-    let wanted = state.lock().key.clone();
-    wanted.is_none() || wanted == key(headers)
 }
 
 fn read(request: &Value) -> Conversation {
@@ -166,18 +119,6 @@ fn of_type<'a>(content: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Va
     content.as_array().into_iter().flatten().filter(move |block| block["type"] == kind)
 }
 
-/// A string, or the texts of blocks.
-fn text(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(blocks) => {
-            let texts = blocks.iter().filter_map(|block| block["text"].as_str());
-            texts.collect::<Vec<_>>().join("\n")
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
-    }
-}
-
 fn error(status: StatusCode, message: &str) -> Response {
     let kind = match status.as_u16() {
         400 => "invalid_request_error",
@@ -192,44 +133,8 @@ fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn failed(failure: &Failure) -> Response {
-    let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let message = failure.message.as_deref().unwrap_or("scripted failure");
-    let mut response = error(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), message);
-    let mut set = |name: &str, value: &str| {
-        let name = header::HeaderName::try_from(name).expect("the script names a header");
-        let value = header::HeaderValue::try_from(value).expect("the script gives a header value");
-        response.headers_mut().insert(name, value);
-    };
-    if let Some(secs) = failure.retry_after {
-        set("retry-after", &secs.to_string());
-    }
-    if let Some(retry) = failure.should_retry {
-        set("x-should-retry", &retry.to_string());
-    }
-    for (name, value) in &failure.headers {
-        set(name, &with_time(value));
-    }
-    response
-}
-
-/// `${now+3600}` → seconds since the epoch.
-fn with_time(value: &str) -> String {
-    let later = value.strip_prefix("${now+").and_then(|rest| rest.strip_suffix('}'));
-    match later.and_then(|secs| secs.parse::<u64>().ok()) {
-        Some(secs) => (now() + secs).to_string(),
-        None => value.to_owned(),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a provider's limits end at a real time of day")]
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 fn stop_reason(answer: &Answer) -> &'static str {
-    let calls = answer.blocks.iter().any(|block| matches!(block, Block::Call { .. }));
-    if calls { "tool_use" } else { "end_turn" }
+    if wire::calls(answer) { "tool_use" } else { "end_turn" }
 }
 
 fn usage(usage: Usage, output: u64) -> Value {
@@ -267,35 +172,12 @@ fn whole(answer: &Answer, model: &str) -> Value {
     message
 }
 
-fn streamed(answer: &Answer, model: &str) -> Response {
-    let mut pieces: Vec<io::Result<Bytes>> = events(answer, model).iter().map(sse).collect();
-    if let Some(after) = answer.failure.as_ref().and_then(|failure| failure.drop_after) {
-        pieces.truncate(after);
-        // The connection is broken where the body ends in an error.
-        pieces.push(Err(io::Error::other("dropped, as the script says")));
-    }
-    let between = answer.between;
-    let body = stream::iter(pieces).then(move |piece| async move {
-        if !between.is_zero() {
-            tokio::time::sleep(between).await;
-        }
-        piece
-    });
-    let headers = [
-        ("content-type", "text/event-stream".to_owned()),
-        ("request-id", format!("req_{}", answer.number)),
-    ];
-    (
-        headers.map(|(name, value)| (header::HeaderName::from_static(name), value)),
-        Body::from_stream(body),
-    )
-        .into_response()
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a piece of a body is a result")]
-fn sse(event: &Value) -> io::Result<Bytes> {
-    let name = event["type"].as_str().unwrap_or_default();
-    Ok(Bytes::from(format!("event: {name}\ndata: {event}\n\n")))
+fn streamed(answer: &Answer, model: &str) -> Vec<String> {
+    let event = |event: &Value| {
+        let name = event["type"].as_str().unwrap_or_default();
+        format!("event: {name}\ndata: {event}\n\n")
+    };
+    events(answer, model).iter().map(event).collect()
 }
 
 fn events(answer: &Answer, model: &str) -> Vec<Value> {
@@ -340,11 +222,4 @@ fn block_events(index: usize, block: &Block, events: &mut Vec<Value>) {
         events.push(json!({"type": "content_block_delta", "index": index, "delta": delta}));
     }
     events.push(json!({"type": "content_block_stop", "index": index}));
-}
-
-fn pieces(text: &str) -> impl Iterator<Item = String> {
-    let characters: Vec<char> = text.chars().collect();
-    let pieces: Vec<String> =
-        characters.chunks(PIECE).map(|piece| piece.iter().collect()).collect();
-    pieces.into_iter()
 }
