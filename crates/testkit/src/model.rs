@@ -7,15 +7,16 @@
 //! conversation is, is read from the ids of the tool calls in it: retries,
 //! resumes and parallel runs just work. See `script` for what a step can do.
 //!
-//! One dialect so far, Anthropic Messages; another is a sibling of
-//! `anthropic` that reads its requests into a `conversation::Conversation`
-//! and writes an `answer::Answer`.
+//! A dialect reads its requests into a `conversation::Conversation` and writes
+//! an `answer::Answer`: Anthropic Messages, OpenAI Chat Completions, Gemini.
 
 pub mod script;
 
 mod answer;
 mod anthropic;
+mod chat;
 mod conversation;
+mod gemini;
 mod tools;
 mod wire;
 
@@ -43,7 +44,7 @@ pub struct Model {
 pub struct Seen {
     /// Path of the request.
     pub path: String,
-    /// The key that came with it (`x-api-key`, or the bearer token).
+    /// The key that came with it (`x-api-key`, `x-goog-api-key`, or the bearer token).
     pub key: Option<String>,
     /// The model that was asked for.
     pub model: String,
@@ -100,6 +101,8 @@ impl Model {
             .route("/v1/messages", post(anthropic::messages))
             .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
             .route("/v1/models", get(anthropic::models))
+            .route("/v1/chat/completions", post(chat::completions))
+            .route("/v1beta/models/{*path}", post(gemini::models))
             .fallback(any(anthropic::unknown))
             // Agents send whole files along.
             .layer(DefaultBodyLimit::disable())

@@ -39,7 +39,7 @@ pub(super) fn answer(state: &State, conversation: &Conversation, bytes: usize) -
     let number = inner.answers;
     if conversation.tools.is_empty() {
         // A title, a summary: no part of the conversation.
-        return aside(number);
+        return aside(number, &conversation.schema);
     }
     let position = conversation.position(&inner.scripts);
     let filling = filling(conversation, &position);
@@ -72,9 +72,13 @@ pub(super) fn answer(state: &State, conversation: &Conversation, bytes: usize) -
     }
 }
 
-fn aside(number: u64) -> Answer {
+fn aside(number: u64, schema: &Value) -> Answer {
+    let text = match schema {
+        Value::Null => "Scripted title".to_owned(),
+        schema => fitting(schema).to_string(),
+    };
     Answer {
-        blocks: vec![Block::Text("Scripted title".to_owned())],
+        blocks: vec![Block::Text(text)],
         usage: Usage { input: 50, output: 5, ..Usage::default() },
         failure: None,
         hold: None,
@@ -83,6 +87,23 @@ fn aside(number: u64) -> Answer {
         reply: Reply::Aside,
         results: Vec::new(),
         number,
+    }
+}
+
+/// The smallest value that fits a JSON schema, as far as agents ask for one.
+fn fitting(schema: &Value) -> Value {
+    if let Some(first) = schema["enum"].get(0) {
+        return first.clone();
+    }
+    match schema["type"].as_str() {
+        Some("array") => Value::Array(Vec::new()),
+        Some("string") => "scripted".into(),
+        Some("boolean") => false.into(),
+        Some("integer" | "number") => 1.into(),
+        _ => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            fields.map(|(name, schema)| (name.clone(), fitting(schema))).collect()
+        }
     }
 }
 
@@ -146,24 +167,33 @@ fn filling(conversation: &Conversation, position: &Position) -> Filling {
     let prose = conversation.prose();
     let last_result: Vec<&str> =
         position.results.iter().map(|result| result.text.as_str()).collect();
+    let cwd = last(&CWD, &prose).unwrap_or_default();
+    let beside = last(&PLAN_DIRECTORY, &prose).map(|directory| format!("{directory}/plan.md"));
     Filling {
         prompt: position.prompt.clone(),
-        cwd: last(&CWD, &prose).unwrap_or_default(),
-        plan_file: last(&PLAN_FILE, &prose).unwrap_or_default(),
+        plan_file: last(&PLAN_FILE, &prose).or(beside).unwrap_or_default(),
+        cwd,
         last_result: last_result.join("\n"),
     }
 }
 
-/// Where Claude Code says that it works.
+/// Where Claude Code, Gemini and opencode say that they work.
 static CWD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?m)Primary working directory: ?(.+?)(?: \(was .*\))?$")
-        .expect("the pattern is valid")
+    Regex::new(
+        r"(?m)(?:Primary working directory: ?|^\s*Working directory: |\*\*Workspace Directories:\*\*\s*- )(.+?)(?: \(was .*\))?$",
+    )
+    .expect("the pattern is valid")
 });
 
 /// Where Claude Code in plan mode wants its plan written.
 static PLAN_FILE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:create your plan at|plan file already exists at) (\S+\.md)")
         .expect("the pattern is valid")
+});
+
+/// In which directory Gemini in plan mode wants its plan written.
+static PLAN_DIRECTORY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"write \.md plan files to `([^`]+?)/?`").expect("the pattern is valid")
 });
 
 /// The last one counts: a resumed conversation also tells where it was before.

@@ -15,6 +15,8 @@ pub(super) struct Conversation {
     pub(super) messages: Vec<Message>,
     /// Tools offered: name → JSON schema of the input.
     pub(super) tools: BTreeMap<String, Value>,
+    /// JSON schema that the answer has to fit; null if it is prose.
+    pub(super) schema: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ fn echo() -> Step {
 fn said(text: &str) -> String {
     static WRAPPING: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)<system-reminder>.*?</system-reminder>|\[Request interrupted by user[^\]]*\]",
+            r"(?s)<system-reminder>.*?</system-reminder>|\[Request interrupted by user[^\]]*\]|<session_context>.*?</session_context>",
         )
         .expect("the pattern is valid")
     });

@@ -12,7 +12,8 @@
 //! A step is one answer of the model: optional `thinking`, optional `text`,
 //! then at most one action, or several in `parallel`. A step without an action
 //! ends the turn. In strings `${last_result}`, `${prompt}`, `${cwd}` and
-//! `${plan_file}` (where a planning Claude Code wants its plan) are filled in.
+//! `${plan_file}` (where a planning Claude Code or Gemini wants its plan) are
+//! filled in.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -74,6 +75,8 @@ pub struct Step {
     pub ask: Option<AskPerson>,
     /// Proposes this plan.
     pub plan: Option<String>,
+    /// Sets the to-do list.
+    pub todo: Option<Vec<ToDo>>,
     /// As above.
     pub tool: Option<CallTool>,
 }
@@ -88,6 +91,7 @@ impl Step {
             self.shell.clone().map(Action::Shell),
             self.ask.clone().map(Action::Ask),
             self.plan.clone().map(Action::Plan),
+            self.todo.clone().map(Action::Todo),
             self.tool.clone().map(Action::Tool),
         ];
         single.into_iter().flatten().chain(self.parallel.iter().cloned()).collect()
@@ -122,8 +126,20 @@ pub enum Action {
     Ask(AskPerson),
     /// Proposes a plan.
     Plan(String),
+    /// Sets the to-do list.
+    Todo(Vec<ToDo>),
     /// Calls a tool by its own name.
     Tool(CallTool),
+}
+
+/// One line of a to-do list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToDo {
+    /// What to do.
+    pub text: String,
+    /// `pending`, `in_progress` or `completed`.
+    pub status: String,
 }
 
 /// Writes a file.

@@ -1,6 +1,9 @@
 //! From an abstract action to a call of a tool that the agent offers.
 
-use super::script::{Action, AskPerson, CallTool, Edit, Write};
+mod gemini;
+mod opencode;
+
+use super::script::{Action, AskPerson, CallTool, Edit, ToDo, Write};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -30,16 +33,36 @@ impl Filling {
     }
 }
 
-/// The tool's name and what it is given. The names are Claude Code's; an agent
-/// with others gets a second arm here, chosen by what is in `offered`.
+/// The tool's name and what it is given. What is in `offered` tells whose tools
+/// they are.
 pub(super) fn call(
     action: &Action,
     filling: &Filling,
     offered: &BTreeMap<String, Value>,
 ) -> (String, Value) {
-    if offered.contains_key("edit") && offered["edit"]["properties"]["edits"].is_object() {
+    if let Action::Tool(CallTool { name, input }) = action {
+        return (name.clone(), input.clone());
+    }
+    let takes = |tool: &str, field: &str| {
+        offered.get(tool).is_some_and(|schema| schema["properties"][field].is_object())
+    };
+    if offered.contains_key("run_shell_command") || offered.contains_key("exit_plan_mode") {
+        return gemini::call(action, filling);
+    }
+    if takes("read", "filePath") {
+        return opencode::call(action, filling);
+    }
+    if takes("edit", "edits") {
         return pi(action, filling);
     }
+    claude(action, filling, offered)
+}
+
+fn claude(
+    action: &Action,
+    filling: &Filling,
+    offered: &BTreeMap<String, Value>,
+) -> (String, Value) {
     let (name, input) = match action {
         Action::Write(Write { path, content }) => {
             ("Write", json!({"file_path": filling.path(path), "content": filling.fill(content)}))
@@ -75,6 +98,7 @@ pub(super) fn call(
             ("AskUserQuestion", json!({"questions": [question]}))
         }
         Action::Plan(plan) => ("ExitPlanMode", json!({"plan": filling.fill(plan)})),
+        Action::Todo(todos) => ("TodoWrite", json!({"todos": todo_list(todos)})),
         Action::Tool(CallTool { name, input }) => (name.as_str(), input.clone()),
     };
     (name.to_owned(), input)
@@ -96,7 +120,16 @@ fn pi(action: &Action, filling: &Filling) -> (String, Value) {
             ("ask_user", json!({"question": filling.fill(question), "options": options}))
         }
         Action::Plan(plan) => ("submit_plan", json!({"plan": filling.fill(plan)})),
+        // It has no tool for a to-do list.
+        Action::Todo(todos) => ("todo", json!({"todos": todo_list(todos)})),
         Action::Tool(CallTool { name, input }) => (name.as_str(), input.clone()),
     };
     (name.to_owned(), input)
+}
+
+/// The items of a to-do list, with all that any agent wants to know of them.
+fn todo_list(todos: &[ToDo]) -> Value {
+    let item =
+        |todo: &ToDo| json!({"content": todo.text, "status": todo.status, "activeForm": todo.text});
+    todos.iter().map(item).collect()
 }
