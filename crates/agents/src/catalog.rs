@@ -3,7 +3,7 @@
 
 use crate::driver::{Driver, Start};
 use crate::probe::Probe;
-use crate::{claude, declared, pi, scripted};
+use crate::{acp, claude, declared, pi, scripted};
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Problem};
 use std::fmt;
@@ -66,7 +66,13 @@ impl Catalog {
     /// The agents that every build knows.
     pub fn built_in() -> Self {
         Self {
-            agents: vec![Arc::new(claude::Agent), Arc::new(pi::Agent), Arc::new(scripted::Agent)],
+            agents: vec![
+                Arc::new(claude::Agent),
+                acp::gemini(),
+                acp::opencode(),
+                Arc::new(pi::Agent),
+                Arc::new(scripted::Agent),
+            ],
         }
     }
 

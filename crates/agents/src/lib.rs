@@ -17,6 +17,7 @@
 //! [`Driver::exited`] closes what is still open.
 #![deny(missing_docs)]
 
+pub mod acp;
 pub mod agentapi;
 pub mod attached;
 pub mod catalog;

@@ -1,9 +1,12 @@
 //! Drivers against recorded transcripts, against the real programs, and the
 //! scripted agent as a whole.
 
+mod acp_transcripts;
 mod agentapi;
 mod claude_cli;
 mod command_agent;
+mod gemini_cli;
+mod opencode_cli;
 mod pi_cli;
 mod pi_transcripts;
 mod play;
