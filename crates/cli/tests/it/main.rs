@@ -2,6 +2,7 @@
 //! sockets, with real git and the real `claude`.
 
 mod agents;
+mod agents_acp;
 mod chaos;
 mod commands;
 mod declared;
