@@ -38,7 +38,7 @@ mod voice;
 mod watching;
 mod window;
 
-use pilot_runner::shim::ShimOptions;
+use pilot_runner::shim::{OwnLog, ShimOptions};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,8 +68,16 @@ pub fn shim(arguments: &[OsString]) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let environment = surroundings::variables();
-    let options = ShimOptions { run_dir: PathBuf::from(run_dir), recover, program, environment };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let log = OwnLog::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_writer(move || writer.over(std::io::stderr()))
+        .with_ansi(false)
+        .init();
+    // What a fault of ours says may quote what the run said.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the shim panicked")));
+    let options =
+        ShimOptions { run_dir: PathBuf::from(run_dir), recover, program, environment, log };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
         runtime.block_on(pilot_runner::shim::main(options)).map_err(|error| error.to_string())

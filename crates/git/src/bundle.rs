@@ -132,7 +132,7 @@ impl Overlay {
     }
 
     /// The refs are the overlay's, not the tree's.
-    async fn bundle(
+    pub(crate) async fn bundle(
         &self,
         base: &str,
         reference: &str,

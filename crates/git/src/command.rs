@@ -3,6 +3,8 @@
 //!
 //! **Invariant:** this is the only file of the room that starts a process.
 
+pub(crate) mod piped;
+
 use crate::askpass::Askpass;
 use crate::error::GitError;
 use crate::remote::Remote;

@@ -2,7 +2,7 @@
 //! walls, and the scripted agent, without a hub or a console.
 
 use pilot_runner::daemon::{self, HubChoice, RunnerOptions, ShimCommand};
-use pilot_runner::shim::{self, ShimOptions};
+use pilot_runner::shim::{self, OwnLog, ShimOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,12 +46,18 @@ fn said(result: Result<(), impl std::fmt::Debug>) -> ExitCode {
 }
 
 fn shim(run_dir: &str, recover: bool) -> ExitCode {
-    log();
+    let own_log = OwnLog::default();
+    let writer = own_log.clone();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.over(std::io::stderr()))
+        .init();
     let options = ShimOptions {
         run_dir: PathBuf::from(run_dir),
         recover,
         program: this(),
         environment: variables(),
+        log: own_log,
     };
     said(runtime().block_on(shim::main(options)))
 }

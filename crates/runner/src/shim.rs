@@ -7,7 +7,9 @@
 //!
 //! **Invariants:**
 //! - Nothing is written to the disk that was not redacted first, except the
-//!   workspace itself and the rescue bundle, which are the agent's own work.
+//!   workspace itself, which is the agent's own work.
+//! - No commit and no bundle leaves that was not looked through for the
+//!   secrets that the run was granted.
 //! - While the journal cannot be written, no more of the agent's output is
 //!   read: it waits in its pipe.
 //! - The login for the repository is in the environment of single git commands
@@ -23,8 +25,11 @@ mod effects;
 mod gates;
 mod log;
 mod orphans;
+mod outgoing;
 mod output;
+mod own_log;
 mod pump;
+mod rescue;
 mod secrets;
 mod setup;
 mod spoken;
@@ -33,6 +38,7 @@ mod trial;
 mod walls;
 mod workspace;
 
+pub use own_log::{OwnLog, OwnLogWriter};
 pub use pilot_sandbox::Exit;
 pub use trial::{Streams, Trial, Tried, try_walls};
 
@@ -62,6 +68,8 @@ pub struct ShimOptions {
     pub program: PathBuf,
     /// The shim's own environment.
     pub environment: BTreeMap<String, String>,
+    /// What its log goes through.
+    pub log: OwnLog,
 }
 
 /// Why a shim ends before its run does.

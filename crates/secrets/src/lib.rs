@@ -27,5 +27,5 @@ pub use keep::{CredentialStore, Entries, Keep, Opened};
 pub use keychain::{Keychain, KeychainState};
 pub use owner_token::{OwnerToken, owner_token};
 pub use private_file::SecretsError;
-pub use redactor::{NamedSecret, RedactedStream, Redactor};
+pub use redactor::{NamedSecret, RedactedStream, Redactor, Search, Sighting};
 pub use sealed_file::SealedFile;

@@ -18,8 +18,10 @@ mod exact;
 pub mod forms;
 mod grams;
 mod rules;
+mod search;
 mod stream;
 
+pub use search::{Search, Sighting};
 pub use stream::RedactedStream;
 
 /// What stands in a secret's place: `[redacted:NAME]`, with the name that it
@@ -85,6 +87,11 @@ impl Redactor {
     /// A stream of bytes: each of an agent's outputs has one of its own.
     pub fn stream(&self) -> RedactedStream {
         RedactedStream::new(self.engine.clone())
+    }
+
+    /// Looks for the same in bytes that are not to be changed.
+    pub fn search(&self) -> Search {
+        Search::new(self.engine.clone())
     }
 
     /// A whole text.

@@ -12,7 +12,7 @@ use pilot_proto::console::{CredentialKeep, JoinCodeNew, NewJoinCode};
 use pilot_runner::daemon::{
     EnrolmentError, HubChoice, RunnerOptions, Running, ShimCommand, StartError,
 };
-use pilot_runner::shim::ShimOptions;
+use pilot_runner::shim::{OwnLog, ShimOptions};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -154,7 +154,17 @@ async fn serve(mut runner: Running) -> anyhow::Result<Done> {
 
 pub(crate) fn shim(run_dir: PathBuf, recover: bool) -> anyhow::Result<Done> {
     let program = std::env::current_exe().context("cannot find this program")?;
-    let options = ShimOptions { run_dir, recover, program, environment: variables() };
+    let log = OwnLog::default();
+    let writer = log.clone();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(move || writer.over(std::io::stderr()))
+        .init();
+    // What a fault of ours says may quote what the run said.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the shim panicked")));
+    let options = ShimOptions { run_dir, recover, program, environment: variables(), log };
     connect::runtime()?.block_on(pilot_runner::shim::main(options))?;
     Ok(Done::Well)
 }

@@ -3,6 +3,7 @@
 
 mod agents;
 mod agents_acp;
+mod canaries;
 mod chaos;
 mod commands;
 mod declared;

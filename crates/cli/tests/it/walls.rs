@@ -1,14 +1,12 @@
-//! Runs behind walls and gates, with the tools that people use: what gets in,
-//! what gets out, and what is seen of secrets.
+//! Runs behind walls and gates, with the tools that people use: what gets in
+//! and what gets out.
 
 use crate::world::World;
 use pilot_proto::console::NetworkAudit;
 use pilot_proto::inbox::Ask;
 use pilot_proto::walls::WallsKind;
 use pilot_proto::{InboxItem, TaskId};
-use pilot_testkit::canary::{CANARIES, every_way};
 use std::net::{TcpListener, ToSocketAddrs};
-use std::path::{Path, PathBuf};
 
 /// Runs a shell's script in walls.
 fn walled(world: &World, options: &[&str], script: &str) -> crate::world::Said {
@@ -125,89 +123,4 @@ fn a_refused_host_is_asked_for_and_nobody_waits() {
     assert_eq!(denied.decision.host, "forge.example.org");
     let policy = world.pilot(&["project", "policy", "demo"]).ok();
     assert!(policy.contains("forge.example.org:80"), "the next run may: {policy}");
-}
-
-/// Prints every canary as programs write them down, in one piece and in two.
-const PRINTER: &str = r#"
-import base64, json, os, shlex, sys, time, urllib.parse
-def ways(value):
-    raw = value.encode()
-    yield value
-    for lead in (b"", b"x", b"xy"):
-        yield base64.b64encode(lead + raw).decode()
-        yield base64.urlsafe_b64encode(lead + raw).decode().rstrip("=")
-    yield base64.encodebytes(raw).decode()
-    yield raw.hex()
-    yield raw.hex().upper()
-    yield urllib.parse.quote(value, safe="")
-    yield json.dumps(value)
-    yield json.dumps(value, ensure_ascii=False)
-    yield shlex.quote(value)
-artifact = open(os.path.join(os.environ["PILOTHOUSE_ARTIFACTS"], "report.txt"), "w")
-for number in range(1, 21):
-    value = os.environ["CANARY_%02d" % number]
-    for way in ways(value):
-        for stream in (sys.stdout, sys.stderr, artifact):
-            stream.write(way + "\n")
-        half = len(way) // 2
-        sys.stdout.write(way[:half]); sys.stdout.flush()
-        sys.stdout.write(way[half:] + "\n"); sys.stdout.flush()
-print("printed all")
-"#;
-
-fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files_below(&entry.path(), found),
-            Ok(kind) if kind.is_file() => found.push(entry.path()),
-            Ok(_) | Err(_) => {}
-        }
-    }
-}
-
-#[test]
-fn granted_canaries_are_seen_nowhere_whatever_the_agent_prints() {
-    let mut world = World::bare();
-    let passphrase = world.path("passphrase");
-    std::fs::write(&passphrase, "of the hub's sealed file\n").expect("writable");
-    let passphrase = passphrase.to_string_lossy().into_owned();
-    world.set_hub_options(&["--credentials", "sealed", "--passphrase-file", &passphrase]);
-    world.start_hub();
-    world.start_runner();
-    for canary in CANARIES {
-        let file = world.path("canary");
-        std::fs::write(&file, canary.value).expect("writable");
-        let file = file.to_string_lossy().into_owned();
-        world.pilot(&["secret", "set", canary.name, "--from-file", &file]).ok();
-        let (name, variable) = (canary.name, canary.name);
-        world.pilot(&["project", "secret", "demo", "add", name, "--env", variable]).ok();
-        std::fs::remove_file(file).expect("ours");
-    }
-    let printer = world.shared("printer.py");
-    std::fs::write(&printer, PRINTER).expect("writable");
-    let id = world.file(&format!("run python3 {}\nwrite a.txt a", printer.display()));
-    world.until_state(id, "published");
-    let log = world.pilot(&["task", "log", &id.to_string()]).ok();
-    assert!(log.contains("printed all") && log.contains("[redacted:CANARY_20]"), "{log}");
-    world.until("the workspace is gone", || world.run_directories().is_empty().then_some(()));
-
-    let mut files = vec![world.path("hub.log"), world.path("runner.log")];
-    files_below(&world.data(), &mut files);
-    let journal = world.pilot(&["task", "log", "--records", "--json", &id.to_string()]).ok();
-    let mut texts: Vec<(String, Vec<u8>)> = vec![("the journal".to_owned(), journal.into_bytes())];
-    for file in files {
-        let bytes = std::fs::read(&file).unwrap_or_default();
-        // What is kept compressed is looked at as it is read.
-        let plain = zstd::decode_all(&bytes[..]).unwrap_or(bytes);
-        texts.push((file.display().to_string(), plain));
-    }
-    for canary in CANARIES {
-        for written in every_way(canary.value) {
-            for (place, text) in &texts {
-                let found = memchr::memmem::find(text, written.telling.as_bytes()).is_some();
-                assert!(!found, "{} as {} stands in {place}", canary.name, written.way);
-            }
-        }
-    }
 }

@@ -4,6 +4,7 @@
 mod checkout;
 mod commit;
 mod credentials;
+mod outgoing;
 mod place;
 mod push;
 mod rescue;

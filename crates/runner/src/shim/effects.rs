@@ -3,6 +3,7 @@
 use super::agent::{self, AgentProcess};
 use super::core::{Done, Shim};
 use super::gates::Said;
+use super::rescue;
 use super::setup;
 use super::steps::{self, Report};
 use crate::ledger::Resource;
@@ -56,11 +57,12 @@ impl Shim {
                 self.step(Step::ReadBack, steps::read_back(workspace, branch, commit));
             }
             RunEffect::Rescue { published } => {
-                self.step(Step::Rescue, steps::rescue(workspace, published));
+                self.step(Step::Rescue, rescue::rescue(workspace, published));
             }
             RunEffect::Wipe { keep_tree } => {
                 drop(self.diff.end());
                 let walls = self.walls.take();
+                let keep_tree = keep_tree || workspace.is_withheld();
                 self.work.spawn(async move {
                     let (left, gone) = steps::clean(workspace, walls, keep_tree).await;
                     Done::Cleaned { left, gone }

@@ -4,14 +4,14 @@ use super::artifacts::Artifacts;
 use super::attachments;
 use super::diff::{Findings, Keeper, Looker};
 use super::gates::Voices;
+use super::outgoing;
 use super::walls::{self, SharedWalls};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
 use crate::run_dir::beneath;
 use crate::run_dir::wipe::wipe;
 use pilot_agents::SessionPlace;
-use pilot_git::{Checkout, GitError, Push, blob_id, blob_id_of};
-use pilot_lifecycle::run::Bundle;
+use pilot_git::{Checkout, GitError, Push, blob_id};
 use pilot_lifecycle::{RunEvent, Step};
 use pilot_proto::event::Stream;
 use pilot_proto::run::Session;
@@ -44,7 +44,7 @@ impl Report {
         Self::of(RunEvent::Failed { step, problem })
     }
 
-    fn after(mut self, journal: impl IntoIterator<Item = Event>) -> Self {
+    pub(super) fn after(mut self, journal: impl IntoIterator<Item = Event>) -> Self {
         self.journal.extend(journal);
         self
     }
@@ -83,6 +83,7 @@ pub(super) async fn make(workspace: SharedWorkspace) -> Report {
         builder.recursive(true).mode(0o700);
         let all = [workspace.dir.home(), workspace.dir.tmp(), workspace.dir.artifacts()];
         all.iter().try_for_each(|path| builder.create(path))?;
+        workspace.note_secrets()?;
         Ok(attachments::lay_out(&workspace))
     });
     match made.await {
@@ -227,11 +228,28 @@ pub(super) async fn collect(
         looked = error.map_or(Ok(()), |error| Err(error.problem()));
     }
     journal.extend(keep_session(&workspace, session).await);
-    let event = match committed.and_then(|commit| looked.map(|()| commit)) {
+    let checked = match committed {
+        Ok(Some(commit)) => may_leave(&workspace, commit, &mut journal).await.map(Some),
+        other => other,
+    };
+    let event = match checked.and_then(|commit| looked.map(|()| commit)) {
         Ok(commit) => RunEvent::Collected { commit },
         Err(problem) => RunEvent::Failed { step: Step::Collect, problem },
     };
     Report::of(event).after(journal)
+}
+
+/// The commit, if it holds nothing that must not be published.
+async fn may_leave(
+    workspace: &Workspace,
+    commit: String,
+    journal: &mut Vec<Event>,
+) -> Result<String, Problem> {
+    let base = read_base(workspace)?;
+    let found = outgoing::look(workspace, &base, &commit).await;
+    let found = found.map_err(|error| error.problem())?;
+    journal.extend(found.warnings());
+    found.problem().map_or(Ok(commit), Err)
 }
 
 async fn commit_all(workspace: &Workspace) -> Result<Option<String>, Problem> {
@@ -242,7 +260,7 @@ async fn commit_all(workspace: &Workspace) -> Result<Option<String>, Problem> {
     commit.map_err(|error| error.problem())
 }
 
-fn read_base(workspace: &Workspace) -> Result<String, Problem> {
+pub(super) fn read_base(workspace: &Workspace) -> Result<String, Problem> {
     std::fs::read_to_string(workspace.base_file())
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be read", &error))
 }
@@ -347,48 +365,6 @@ pub(super) async fn read_back(
         }
         Err(error) => Report::failed(Step::ReadBack, error.problem()),
     }
-}
-
-/// Bundles what is nowhere else.
-pub(super) async fn rescue(workspace: SharedWorkspace, published: Option<String>) -> Report {
-    let bundle = match bundle(&workspace, published).await {
-        Ok(bundle) => bundle,
-        Err(problem) => {
-            let words = word(format!("The work could not be rescued yet. {}", problem.message));
-            return Report::failed(Step::Rescue, problem).after([words]);
-        }
-    };
-    let words: Vec<Event> = bundle
-        .iter()
-        .map(|bundle| word(format!("Rescued {} bytes of unpublished work.", bundle.size)))
-        .collect();
-    Report::of(RunEvent::Rescued { bundle }).after(words)
-}
-
-async fn bundle(
-    workspace: &SharedWorkspace,
-    published: Option<String>,
-) -> Result<Option<Bundle>, Problem> {
-    let base = match published {
-        Some(published) => published,
-        None => read_base(workspace)?,
-    };
-    let reference = workspace.rescue_reference();
-    let out = workspace.dir.work().join("rescue.bundle");
-    let tree = workspace.dir.tree();
-    let bundle = workspace.git.bundle(&tree, &base, &reference, &out).await;
-    let Some(bundle) = bundle.map_err(|error| error.problem())? else { return Ok(None) };
-    let (blobs, size) = (workspace.blobs.clone(), bundle.size);
-    let kept = off_thread(move || {
-        let id = blob_id_of(File::open(&out)?, size)?;
-        blobs.write(&id, File::open(&out)?)?;
-        std::fs::remove_file(&out)?;
-        Ok(id)
-    });
-    let id = kept
-        .await
-        .map_err(|error| disk(Code::WorkspaceFailed, "The rescued work cannot be kept", &error))?;
-    Ok(Some(Bundle { id, size, reference: bundle.reference }))
 }
 
 /// Kills and removes everything. What is left is said by name.

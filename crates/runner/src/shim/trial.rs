@@ -3,7 +3,7 @@
 use super::gates::{self, Said};
 use super::walls;
 use super::workspace::Workspace;
-use super::{ShimOptions, steps};
+use super::{OwnLog, ShimOptions, steps};
 use crate::clock::SteadyClock;
 use crate::run_dir::RunDir;
 use pilot_egress::gate::News;
@@ -104,6 +104,7 @@ where
         recover: false,
         program: trial.program,
         environment: trial.environment,
+        log: OwnLog::default(),
     };
     let workspace = Workspace::new(dir, spec, &options);
     let survey = pilot_sandbox::walls::survey(&workspace.programs.path).await;

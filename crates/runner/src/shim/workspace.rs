@@ -14,8 +14,10 @@ use pilot_sandbox::environment::RUN_VARIABLE;
 use pilot_secrets::{NamedSecret, Redactor};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Cheap to clone.
 pub(super) type SharedWorkspace = Arc<Workspace>;
@@ -31,7 +33,11 @@ pub(super) struct Workspace {
     /// The `pilot` binary.
     pub(super) pilot: PathBuf,
     pub(super) redactor: Redactor,
+    /// For what was granted alone.
+    pub(super) exact: Redactor,
     pub(super) secrets: Secrets,
+    /// The work must not leave this machine.
+    withheld: AtomicBool,
     given: BTreeMap<OsString, OsString>,
 }
 
@@ -79,8 +85,10 @@ impl Workspace {
             deadlines: Deadlines::default(),
         });
         let secrets = Secrets::open(&spec, &data);
-        let named = secrets_of(&spec).into_iter().chain(secrets.named()).collect();
+        let named: Vec<_> = secrets_of(&spec).into_iter().chain(secrets.named()).collect();
+        let exact = Redactor::exact(named.clone());
         let redactor = Redactor::new(named);
+        options.log.know(&redactor);
         for name in redactor.too_short() {
             tracing::warn!(name, "a secret is too short to be kept out of the journal");
         }
@@ -98,8 +106,38 @@ impl Workspace {
             git,
             programs,
             redactor,
+            exact,
             secrets,
+            withheld: AtomicBool::new(false),
         })
+    }
+
+    /// From now on the work stays here, whatever else is cleaned.
+    pub(super) fn withhold(&self) {
+        self.withheld.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_withheld(&self) -> bool {
+        self.withheld.load(Ordering::Relaxed)
+    }
+
+    /// Writes down that the run was granted secrets, for a shim that recovers.
+    pub(super) fn note_secrets(&self) -> io::Result<()> {
+        if self.spec.secrets.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = self.spec.secrets.iter().map(|grant| grant.name.as_str()).collect();
+        std::fs::write(self.secrets_file(), names.join("\n"))
+    }
+
+    /// The run had secrets, and this shim was not given them.
+    pub(super) fn secrets_are_unknown(&self) -> bool {
+        let had = self.secrets_file().exists();
+        had && (self.spec.secrets.is_empty() || self.secrets.problem().is_some())
+    }
+
+    fn secrets_file(&self) -> PathBuf {
+        self.dir.work().join("secrets")
     }
 
     /// The environment of everything that runs in the workspace.

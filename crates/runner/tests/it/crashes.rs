@@ -22,7 +22,7 @@ async fn at_work(world: &World, run: RunId) {
         .await;
 }
 
-fn rescued(events: &[Event]) -> (BlobId, String) {
+pub(crate) fn rescued(events: &[Event]) -> (BlobId, String) {
     let bundle = events.iter().find_map(|event| match event {
         Event::Rescued { bundle, reference, .. } => Some((bundle.clone(), reference.clone())),
         _ => None,
@@ -31,7 +31,7 @@ fn rescued(events: &[Event]) -> (BlobId, String) {
 }
 
 /// Opens a rescue bundle in a clone of the repository.
-fn open_bundle(world: &World, (bundle, reference): &(BlobId, String)) -> BareRepo {
+pub(crate) fn open_bundle(world: &World, (bundle, reference): &(BlobId, String)) -> BareRepo {
     let file = world.gate("bundle");
     std::fs::write(&file, &world.hub.state().blobs[bundle]).expect("writable");
     let clone = world.gate("clone.git");

@@ -147,6 +147,14 @@ impl Engine {
         out.extend_from_slice(super::marker(name).as_bytes());
     }
 
+    /// What something found is called, and whether a rule found it.
+    pub(super) fn name(&self, named: Named) -> (&str, bool) {
+        match named {
+            Named::Secret(secret) => (&self.secrets[secret].0, false),
+            Named::Rule(rule) => (rule, true),
+        }
+    }
+
     pub(super) fn counts(&self) -> Vec<(String, u64)> {
         let secrets = self.secrets.iter();
         let secrets = secrets.map(|(name, count)| (name.clone(), count.load(Ordering::Relaxed)));

@@ -27,6 +27,15 @@ pub struct RedactedStream {
     ahead: Vec<Found>,
     /// Whose marker stands at the end of what came out so far.
     last: Option<Named>,
+    /// Somebody wants to know where things stand, and no marked bytes.
+    watch: Option<Watch>,
+}
+
+/// What was found, and how many lines have gone by.
+#[derive(Debug, Default)]
+struct Watch {
+    lines: u64,
+    found: Vec<(Named, u64)>,
 }
 
 /// Bytes of a begun secret that may be shown when the stream pauses: too few
@@ -36,7 +45,16 @@ const SHOWN_IN_A_PAUSE: usize = 3;
 impl RedactedStream {
     pub(super) fn new(engine: Option<Arc<Engine>>) -> Self {
         let (held, ahead, tail) = (Vec::new(), Vec::new(), Tail::None);
-        Self { engine, held, decided: 0, done: 0, ruled: 0, tail, ahead, last: None }
+        Self { engine, held, decided: 0, done: 0, ruled: 0, tail, ahead, last: None, watch: None }
+    }
+
+    pub(super) fn watching(engine: Option<Arc<Engine>>) -> Self {
+        Self { watch: Some(Watch::default()), ..Self::new(engine) }
+    }
+
+    /// What was found since the last time, each with its line, counted from 1.
+    pub(super) fn found(&mut self) -> Vec<(Named, u64)> {
+        self.watch.as_mut().map(|watch| std::mem::take(&mut watch.found)).unwrap_or_default()
     }
 
     /// Takes bytes in and appends to `out` what can be told to be harmless.
@@ -171,7 +189,13 @@ impl RedactedStream {
             self.show(found.start, out);
             // One secret in two overlapping forms is one find.
             if self.last != Some(found.named) {
-                engine.mark(found.named, out);
+                match &mut self.watch {
+                    None => engine.mark(found.named, out),
+                    Some(watch) => {
+                        let line = watch.lines + lines(&self.held[..found.start]) + 1;
+                        watch.found.push((found.named, line));
+                    }
+                }
                 self.last = Some(found.named);
             }
             self.done = found.end;
@@ -193,6 +217,9 @@ impl RedactedStream {
     /// Lets go of what is before `decided`, but for its context.
     fn forget(&mut self, decided: usize) {
         let gone = decided.min(self.done).saturating_sub(Engine::CONTEXT);
+        if let Some(watch) = &mut self.watch {
+            watch.lines += lines(&self.held[..gone]);
+        }
         self.held.drain(..gone);
         self.decided = decided - gone;
         self.done -= gone;
@@ -201,6 +228,10 @@ impl RedactedStream {
             (found.start, found.end) = (found.start - gone, found.end - gone);
         }
     }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// The whole of a text; none if nothing was found.

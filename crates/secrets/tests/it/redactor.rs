@@ -211,3 +211,26 @@ proptest! {
         prop_assert_eq!(out, text);
     }
 }
+
+#[test]
+fn a_search_tells_name_and_line_however_the_bytes_come() {
+    let redactor = redactor(&[("TOKEN", "s3cr3t-token"), ("KEY", "another+key/here")]);
+    let text = "one\ntwo s3cr3t-token\n\nczNjcjN0LXRva2Vu\n\nanother%2Bkey%2Fhere s3cr3t-token\n\
+                key ghp_0123456789abcdefghijABCDEFGHIJ012345\n";
+    for size in [1, 2, 3, 7, 4096] {
+        let mut search = redactor.search();
+        let mut seen = Vec::new();
+        text.as_bytes().chunks(size).for_each(|piece| seen.extend(search.push(piece)));
+        seen.extend(search.finish());
+        let granted: Vec<_> = seen
+            .iter()
+            .filter(|sighting| !sighting.by_rule)
+            .map(|sighting| (sighting.name.as_str(), sighting.line))
+            .collect();
+        let expected = [("TOKEN", 2), ("TOKEN", 4), ("KEY", 6), ("TOKEN", 6)];
+        assert_eq!(granted, expected, "in pieces of {size}");
+        let ruled: Vec<_> = seen.iter().filter(|sighting| sighting.by_rule).collect();
+        assert!(ruled.len() == 1 && ruled[0].line == 7, "in pieces of {size}: {ruled:?}");
+    }
+    assert!(redactor.counts().iter().all(|(_, count)| *count == 0), "nothing was redacted");
+}
