@@ -74,8 +74,6 @@ pub fn shim(arguments: &[OsString]) -> ExitCode {
         .with_writer(move || writer.over(std::io::stderr()))
         .with_ansi(false)
         .init();
-    // What a fault of ours says may quote what the run said.
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the shim panicked")));
     let options =
         ShimOptions { run_dir: PathBuf::from(run_dir), recover, program, environment, log };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -2,6 +2,7 @@
 
 mod project;
 mod task;
+pub(crate) mod vault;
 
 pub(crate) use project::*;
 pub(crate) use task::*;
@@ -71,6 +72,9 @@ pub(crate) enum Command {
     /// Secrets that projects may use
     #[command(subcommand)]
     Secret(Secret),
+    /// Vaults that secrets are read from
+    #[command(subcommand)]
+    Vault(vault::Vault),
     /// What models cost
     #[command(subcommand)]
     Price(Price),

@@ -11,6 +11,7 @@ pub(crate) mod provider;
 pub(crate) mod runner;
 pub(crate) mod secret;
 pub(crate) mod task;
+pub(crate) mod vault;
 pub(crate) mod walls;
 
 use pilot_proto::{Secret, TaskState};

@@ -78,6 +78,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
         Command::Forge(command) => commands::forge::run(&globals, command),
         Command::Provider(command) => commands::provider::run(&globals, command),
         Command::Project(command) => commands::project::run(&globals, command),
+        Command::Vault(command) => commands::vault::run(&globals, command),
         Command::Secret(command) => commands::secret::run(&globals, command),
         Command::Price(command) => commands::price::run(&globals, command),
         Command::Task(command) => commands::task::run(&globals, command),

@@ -15,6 +15,7 @@ use pilot_proto::{
 };
 use pilot_secrets::GrantError;
 use pilot_secrets::grant::seal_grant;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub(crate) fn run_spec(
         secrets: Vec::new(),
         prices: prices.prices.clone(),
         spent_micros: task.usage.cost_micros.unwrap_or(0),
+        hub_key: None,
     })
 }
 
@@ -67,6 +69,12 @@ pub(crate) struct Granter {
 impl Granter {
     pub(crate) fn new(credentials: Arc<Credentials>) -> Self {
         Self { credentials }
+    }
+
+    /// A person's words, without the secrets that this hub keeps: for what
+    /// everybody may read.
+    pub(crate) fn covered(&self, text: &str) -> String {
+        self.credentials.redactor().redact_str(text).into_owned()
     }
 
     /// The spec with everything the run may have but its secrets, which are
@@ -82,11 +90,16 @@ impl Granter {
             .into_iter()
             .filter_map(|provider| self.provider(provider));
         let provider = grants.next();
-        let fallbacks = grants.collect();
-        RunSpec { git, provider, fallbacks, ..spec }
+        let fallbacks: Vec<ProviderGrant> = grants.collect();
+        let renewable = provider.iter().chain(&fallbacks).any(|grant| grant.oauth.is_some());
+        let hub_key = renewable.then(|| self.credentials.public_key()).flatten().map(Into::into);
+        // The commit's message is made of it.
+        let title = self.covered(&spec.title);
+        RunSpec { title, git, provider, fallbacks, hub_key, ..spec }
     }
 
     /// A secret that a run may use, for the runner with this public key.
+    /// `fetched` are those whose values are not here.
     ///
     /// # Errors
     /// The secret is not here, is empty, or cannot be delivered as it is to be;
@@ -96,9 +109,11 @@ impl Granter {
         public_key: &str,
         spec: &RunSpec,
         used: &SecretUse,
+        fetched: &BTreeMap<String, Secret>,
     ) -> Result<SealedGrant, Problem> {
         let name = &used.name;
-        let secret = self.credentials.secret(name).ok_or_else(|| {
+        let known = fetched.get(name).cloned().or_else(|| self.credentials.secret(name));
+        let secret = known.ok_or_else(|| {
             let message = format!("The value of the secret `{name}` is not in this hub's keep.");
             Problem::new(Code::Precondition, message)
                 .hint(format!("Set it again with `pilot secret set {name}`."))

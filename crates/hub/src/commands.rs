@@ -10,6 +10,7 @@ mod review;
 mod runners;
 mod secrets;
 mod tasks;
+mod vaults;
 
 pub(crate) use tasks::check_attachment;
 

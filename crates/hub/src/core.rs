@@ -40,6 +40,7 @@ use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
 use crate::publish::Publisher;
+use crate::vaults::Vaults;
 use board::Board;
 use messages::{LinkEnd, Message, Wish};
 use pilot_proto::{Problem, RunnerId, Timestamp};
@@ -79,6 +80,8 @@ pub(crate) struct Reach {
     pub(crate) publisher: Arc<Publisher>,
     /// Puts credentials into assignments.
     pub(crate) granter: Granter,
+    /// Reads secrets from Vaults.
+    pub(crate) vaults: Arc<Vaults>,
     /// How patient we are.
     pub(crate) options: HubOptions,
 }

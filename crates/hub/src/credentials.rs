@@ -5,9 +5,12 @@
 //! the core. What changes is kept first and known after.
 
 use pilot_proto::console::CredentialKeep;
-use pilot_proto::project::OauthLogin;
-use pilot_proto::{Code, Problem, Secret};
-use pilot_secrets::{CredentialStore, Entries, Keep, Opened, SecretsError};
+use pilot_proto::project::{OauthLogin, RenewedLogin};
+use pilot_proto::{Code, Problem, RunId, Secret};
+use pilot_secrets::{
+    CredentialStore, Entries, GrantContext, Keep, NamedSecret, Opened, Redactor, RunnerKey,
+    SecretsError, same_secret,
+};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -16,6 +19,12 @@ const PROVIDER: &str = "provider";
 /// How a provider's key is renewed, as JSON.
 const OAUTH: &str = "provider-oauth";
 const SECRET: &str = "secret";
+/// What is the hub's own.
+const HUB: &str = "hub";
+/// Vaults and how they are logged in to, as JSON.
+const VAULT: &str = "vault";
+/// The private half of the key that renewed logins are sealed to.
+const SEAL_KEY: &str = "seal-key";
 
 /// What is kept, and where.
 #[derive(Debug)]
@@ -31,8 +40,15 @@ impl Credentials {
     /// Opens the place. Blocks: a keychain may take seconds, a passphrase
     /// takes a moment on purpose.
     pub(crate) fn open(directory: &Path, wanted: &CredentialStore) -> Result<Self, SecretsError> {
-        let Opened { keep, entries, moved, left_behind, tightened } =
+        let Opened { mut keep, mut entries, moved, left_behind, tightened } =
             Keep::open(directory, wanted)?;
+        // An older hub kept logins and had no key.
+        let has = |namespace: &str| entries.keys().any(|(kept, _)| kept == namespace);
+        if has(OAUTH) && !has(HUB) {
+            let key = RunnerKey::generate()?.to_secret();
+            keep.set(HUB, SEAL_KEY, &key)?;
+            entries.insert((HUB.to_owned(), SEAL_KEY.to_owned()), key);
+        }
         if tightened {
             tracing::warn!("the credential file was open to others; it no longer is");
         }
@@ -106,7 +122,84 @@ impl Credentials {
         if spelt.is_none() && self.get(OAUTH, provider).is_none() {
             return Ok(());
         }
+        if spelt.is_some() && self.get(HUB, SEAL_KEY).is_none() {
+            let key = RunnerKey::generate().map_err(|error| error.problem())?;
+            self.change(HUB, SEAL_KEY, Some(key.to_secret())).await?;
+        }
         self.change(OAUTH, provider, spelt.map(Secret::new)).await
+    }
+
+    fn seal_key(&self) -> Option<RunnerKey> {
+        RunnerKey::from_secret(&self.get(HUB, SEAL_KEY)?)
+    }
+
+    /// What runs seal renewed logins to; none where no login is renewed.
+    pub(crate) fn public_key(&self) -> Option<String> {
+        self.seal_key().map(|key| key.public())
+    }
+
+    /// Takes in what a run's provider gave in exchange for a refresh token.
+    /// False if that was not the one we hold: another login was set meanwhile,
+    /// or the record came once more.
+    pub(crate) async fn take_renewed(
+        &self,
+        run: RunId,
+        provider: &str,
+        sealed: &str,
+    ) -> Result<bool, Problem> {
+        let unreadable = || {
+            let message =
+                format!("A renewed login to `{provider}` came in a form nobody can read.");
+            Problem::new(Code::Invalid, message)
+        };
+        let (Some(key), Some(login)) = (self.seal_key(), self.provider_oauth(provider)) else {
+            return Ok(false);
+        };
+        let context = GrantContext { run, fence: 0, name: provider };
+        let opened = key.open(sealed, context).map_err(|_| unreadable())?;
+        let renewed: RenewedLogin =
+            serde_json::from_str(opened.expose()).map_err(|_| unreadable())?;
+        if !same_secret(renewed.before.expose(), &login.refresh_token) {
+            return Ok(false);
+        }
+        let RenewedLogin { key, refresh_token, expires_at, .. } = renewed;
+        // First what cannot be had again.
+        let login = OauthLogin { refresh_token, expires_at, ..login };
+        self.keep_provider_oauth(provider, Some(&login)).await?;
+        self.keep_provider_key(provider, &key).await?;
+        Ok(true)
+    }
+
+    /// What must not stand in anything that leaves this hub for everybody to
+    /// read, such as a pull request.
+    pub(crate) fn redactor(&self) -> Redactor {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let alone = |namespace: &str| [SECRET, FORGE, PROVIDER].contains(&namespace);
+        let secrets = known.iter().filter(|((namespace, _), _)| alone(namespace));
+        let named = |((_, name), value): (&(String, String), &Secret)| NamedSecret {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        Redactor::exact(secrets.map(named).collect())
+    }
+
+    pub(crate) fn vault(&self, name: &str) -> Option<Secret> {
+        self.get(VAULT, name)
+    }
+
+    /// Names of all of them, sorted.
+    pub(crate) fn vaults(&self) -> Vec<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let names = known.keys().filter(|(namespace, _)| namespace == VAULT);
+        names.map(|(_, name)| name.clone()).collect()
+    }
+
+    pub(crate) async fn keep_vault(&self, name: &str, kept: &Secret) -> Result<(), Problem> {
+        self.change(VAULT, name, Some(kept.clone())).await
+    }
+
+    pub(crate) async fn forget_vault(&self, name: &str) -> Result<(), Problem> {
+        self.change(VAULT, name, None).await
     }
 
     pub(crate) async fn keep_forge_token(

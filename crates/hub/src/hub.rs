@@ -14,6 +14,7 @@ use crate::options::HubOptions;
 use crate::publish::Publisher;
 use crate::sessions::{self, Sessions, SharedSessions};
 use crate::tls::{self, Certificate};
+use crate::vaults::Vaults;
 use crate::web::Web;
 use crate::{demo, http, listen};
 use pilot_proto::{Problem, Secret};
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) directory: Arc<Directory>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) vaults: Arc<Vaults>,
     pub(crate) core: CoreHandle,
     pub(crate) sessions: SharedSessions,
     pub(crate) web: Web,
@@ -122,6 +124,8 @@ impl Hub {
             options.public_url.clone(),
             (options.publish_retry, options.review_poll.max(options.publish_retry)),
         ));
+        let vaults =
+            Arc::new(Vaults::new(Arc::clone(&credentials), options.service_account.clone()));
         let gate = Gate::new(&owner, &options.access, address, options.public_url.as_deref());
         let sessions = Arc::new(Sessions::new(gate, store.clone()));
         let page_url = options.public_url.as_deref().unwrap_or(&url).trim_end_matches('/');
@@ -133,6 +137,7 @@ impl Hub {
             connections: Arc::clone(&connections),
             publisher: Arc::clone(&publisher),
             granter: Granter::new(Arc::clone(&credentials)),
+            vaults: Arc::clone(&vaults),
             options,
         };
         let works = TaskTracker::new();
@@ -143,6 +148,7 @@ impl Hub {
         data.write_address(&url, fingerprint.as_deref())?;
         works.spawn(engine.run());
         works.spawn(publisher.run(core.clone(), ending.clone()));
+        works.spawn(Arc::clone(&vaults).run(core.clone(), ending.clone()));
 
         let sockets = TaskTracker::new();
         let parts = Arc::new(Parts {
@@ -153,6 +159,7 @@ impl Hub {
             directory,
             connections,
             credentials,
+            vaults,
             core,
             sessions: Arc::clone(&sessions),
             web: Web::embedded(),

@@ -41,6 +41,7 @@ mod request;
 mod sessions;
 mod settings;
 mod tls;
+mod vaults;
 mod web;
 
 pub use error::HubError;

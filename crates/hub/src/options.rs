@@ -25,6 +25,9 @@ pub struct HubOptions {
     pub demo: bool,
     /// Where forge tokens and provider keys are kept.
     pub credentials: CredentialStore,
+    /// The service account's token, for Vaults that a hub in a cluster logs in
+    /// to by it.
+    pub service_account: PathBuf,
     /// What the owner shows; none: a file in `data`, made at the first start.
     /// Whoever gives one keeps it somewhere better, and no file is written.
     pub owner_token: Option<Secret>,
@@ -56,6 +59,8 @@ impl HubOptions {
             public_url: None,
             demo: false,
             credentials: CredentialStore::File,
+            // Where Kubernetes mounts it into every pod.
+            service_account: "/var/run/secrets/kubernetes.io/serviceaccount/token".into(),
             owner_token: None,
             access: Vec::new(),
             // A laptop that is closed over night must not end its runs.

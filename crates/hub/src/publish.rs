@@ -138,13 +138,15 @@ impl Publisher {
             Some(base) => base.clone(),
             None => gitea.look(&repository).await?.default_branch,
         };
+        // What a person wrote into a title or a setup step is in no run's hands.
+        let redactor = self.credentials.redactor();
         let wanted = Wanted {
             repository,
             head_branch: publication.branch.clone(),
             head_commit: publication.commit.clone(),
             base_branch,
-            title: publication.title.clone(),
-            body: self.body(publication),
+            title: redactor.redact_str(&publication.title).into_owned(),
+            body: redactor.redact_str(&self.body(publication)).into_owned(),
         };
         Ok(gitea.ensure_pull_request(&wanted).await?)
     }

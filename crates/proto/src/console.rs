@@ -13,6 +13,7 @@ mod reads;
 mod runners;
 mod setup;
 mod tasks;
+mod vaults;
 
 pub use inbox::{AnswerItem, InboxQuery};
 pub use live::{FromConsole, JournalPart, ToConsole};
@@ -30,6 +31,7 @@ pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
     ReviewNote, ReviewNoteSent, Say, SendReview, TaskDetail, TaskQuery,
 };
+pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
 use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
@@ -206,6 +208,12 @@ command_table! {
     SecretList("secret_list", Get, "/api/secrets", Viewer): Nothing => Vec<SecretSeen>;
     /// Removes a secret that no project uses.
     SecretRemove("secret_remove", Delete, "/api/secrets/{name}", Admin): Named => Nothing;
+    /// Adds a Vault, or logs in to one anew; the login is tried first.
+    VaultAdd("vault_add", Post, "/api/vaults", Admin): NewVault => VaultSeen;
+    /// Lists Vaults, without what is shown to them.
+    VaultList("vault_list", Get, "/api/vaults", Viewer): Nothing => Vec<VaultSeen>;
+    /// Removes a Vault that no secret is read from.
+    VaultRemove("vault_remove", Delete, "/api/vaults/{name}", Admin): Named => Nothing;
     /// The prices of models that go before the built-in ones.
     PriceList("price_list", Get, "/api/prices", Viewer): Nothing => Prices;
     /// Sets them, all at once.

@@ -323,6 +323,15 @@ pub enum Event {
     },
     /// The agent called a model.
     ModelCalled(ModelCall),
+    /// A login to a model provider was renewed: the runs to come need what it
+    /// is renewed with from now on.
+    LoginRenewed {
+        /// Name of the provider.
+        provider: String,
+        /// A [`RenewedLogin`](crate::project::RenewedLogin) that only the hub
+        /// can open, in base64.
+        sealed: String,
+    },
     /// An order of the hub was carried out, or could not be.
     OrderDone {
         /// Which.

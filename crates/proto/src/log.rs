@@ -76,6 +76,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::LoginRenewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }

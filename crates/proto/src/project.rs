@@ -140,6 +140,26 @@ pub struct ProviderGrant {
     pub oauth: Option<OauthLogin>,
 }
 
+/// A login that a run renewed, on its way back to the hub: JSON, sealed to the
+/// hub's key ([`RunSpec::hub_key`](crate::run::RunSpec::hub_key)), with the run,
+/// the fence 0 and the provider's name bound in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewedLogin {
+    /// What it was renewed with. Whoever knows it was granted the login, and the
+    /// hub takes nothing from anybody else.
+    #[serde(with = "secret::in_clear")]
+    pub before: Secret,
+    /// The access token.
+    #[serde(with = "secret::in_clear")]
+    pub key: Secret,
+    /// What it is renewed with next.
+    #[serde(with = "secret::in_clear")]
+    pub refresh_token: Secret,
+    /// When the access token ends; none: it is renewed when it is refused.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
 /// How git logs in to the project's repository over HTTP. Used by the shim,
 /// outside the agent's environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

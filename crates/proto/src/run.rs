@@ -236,6 +236,10 @@ pub struct RunSpec {
     /// dollar: it counts against the limit.
     #[serde(default)]
     pub spent_micros: u64,
+    /// The hub's public key (X25519, 64 hex digits), which renewed logins are
+    /// sealed to; none where there is no login that can be renewed.
+    #[serde(default)]
+    pub hub_key: Option<Box<str>>,
 }
 
 impl RunSpec {

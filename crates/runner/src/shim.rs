@@ -29,6 +29,7 @@ mod outgoing;
 mod output;
 mod own_log;
 mod pump;
+mod renewals;
 mod rescue;
 mod secrets;
 mod setup;
@@ -111,6 +112,9 @@ pub enum ShimError {
 /// run on a current-thread runtime: a shim must be small, and its machine is
 /// one.
 pub async fn main(options: ShimOptions) -> Result<(), ShimError> {
+    // What a fault of ours says may quote what the run said: into the log, which
+    // is redacted, and not past it.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the shim panicked")));
     // A terminal's hang-up and interrupt are for whoever sits at it. It fails
     // only where we lead a session already.
     if let Err(error) = rustix::process::setsid() {

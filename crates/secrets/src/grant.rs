@@ -81,8 +81,8 @@ impl GrantContext<'_> {
     }
 }
 
-/// A runner's key pair. The private half never leaves the runner's machine and
-/// is wiped from memory when this is dropped.
+/// A runner's key pair, or the hub's. The private half never leaves its owner's
+/// machine and is wiped from memory when this is dropped.
 pub struct RunnerKey {
     private: PrivateKey,
     public: PublicKey,
@@ -110,14 +110,22 @@ impl RunnerKey {
                 open_private(path)?.ok_or_else(|| damaged("it vanished while it was read"))?
             }
         };
-        let text = Zeroizing::new(found.text);
+        Self::from_secret(&Secret::new(found.text))
+            .ok_or_else(|| damaged("expected 64 hex digits, an X25519 private key"))
+    }
+
+    /// The one that [`RunnerKey::to_secret`] gave; none if it is none.
+    pub fn from_secret(kept: &Secret) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; KEY]);
-        hex::decode_to_slice(text.trim(), &mut bytes[..])
-            .map_err(|_| damaged("expected 64 hex digits"))?;
-        let private = PrivateKey::from_bytes(&bytes[..])
-            .map_err(|_| damaged("expected an X25519 private key"))?;
+        hex::decode_to_slice(kept.expose().trim(), &mut bytes[..]).ok()?;
+        let private = PrivateKey::from_bytes(&bytes[..]).ok()?;
         let public = X25519HkdfSha256::sk_to_pk(&private);
-        Ok(Self { private, public })
+        Some(Self { private, public })
+    }
+
+    /// The private half, for whoever keeps it elsewhere than in a file.
+    pub fn to_secret(&self) -> Secret {
+        Secret::new(self.to_text().trim())
     }
 
     /// The public half: 64 hex digits, what others seal to.

@@ -162,8 +162,6 @@ pub(crate) fn shim(run_dir: PathBuf, recover: bool) -> anyhow::Result<Done> {
         .with_ansi(false)
         .with_writer(move || writer.over(std::io::stderr()))
         .init();
-    // What a fault of ours says may quote what the run said.
-    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "the shim panicked")));
     let options = ShimOptions { run_dir, recover, program, environment: variables(), log };
     connect::runtime()?.block_on(pilot_runner::shim::main(options))?;
     Ok(Done::Well)

@@ -6,39 +6,50 @@ use pilot_proto::console::TaskDetail;
 use pilot_proto::{InboxItem, Task, TaskId, TaskState};
 use pilot_testkit::model::Model as Server;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-struct Model {
-    server: Server,
+pub(crate) struct Model {
+    pub(crate) server: Arc<Server>,
     _runtime: Runtime,
 }
 
 /// A world with a runner that finds the real claude, and a provider that is
 /// the scripted model.
 fn with_claude() -> (World, Model) {
+    let model = model();
+    let mut world = World::with_hub();
+    add_claude(&mut world);
+    let add =
+        ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin", "--base-url"];
+    let key = "placeholder-key-0123456789\n";
+    world.pilot_with_input(&[&add[..], &[&model.server.url()]].concat(), key).ok();
+    world.start_runner();
+    (world, model)
+}
+
+/// The runner finds the real claude.
+pub(crate) fn add_claude(world: &mut World) {
+    let claude = pilot_testkit::agents::program("claude");
+    world.add_path(claude.parent().expect("it is in a directory").to_owned());
+}
+
+/// The scripted model.
+pub(crate) fn model() -> Model {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime for the model");
     let server = runtime.block_on(Server::start());
-    let mut world = World::with_hub();
-    let claude = pilot_testkit::agents::program("claude");
-    world.add_path(claude.parent().expect("it is in a directory").to_owned());
-    let add =
-        ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin", "--base-url"];
-    world
-        .pilot_with_input(&[&add[..], &[&server.url()]].concat(), "placeholder-key-0123456789\n")
-        .ok();
-    world.start_runner();
-    (world, Model { server, _runtime: runtime })
+    Model { server: Arc::new(server), _runtime: runtime }
 }
 
-fn steps(steps: &Value) -> String {
+pub(crate) fn steps(steps: &Value) -> String {
     format!("Do as scripted. [[steps:{steps}]]")
 }
 
-fn file(world: &World, mode: &str, prompt: &str) -> TaskId {
+pub(crate) fn file(world: &World, mode: &str, prompt: &str) -> TaskId {
     let task: Task = world.json(&[
         "task",
         "new",
@@ -54,13 +65,13 @@ fn file(world: &World, mode: &str, prompt: &str) -> TaskId {
     task.id
 }
 
-fn needs_you(world: &World, id: TaskId) -> InboxItem {
+pub(crate) fn needs_you(world: &World, id: TaskId) -> InboxItem {
     world.until_state(id, "needs_you");
     let items: Vec<InboxItem> = world.json(&["inbox"]);
     items.into_iter().find(|item| item.task == id).expect("it is in the inbox")
 }
 
-fn published(world: &World, id: TaskId, path: &str) -> Option<String> {
+pub(crate) fn published(world: &World, id: TaskId, path: &str) -> Option<String> {
     let task = world.until_state(id, "published");
     let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
     world.file_in(&world.demo_repository(), branch, path)

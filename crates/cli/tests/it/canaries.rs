@@ -5,7 +5,7 @@ use crate::world::World;
 use pilot_proto::{Task, TaskId, TaskState};
 use pilot_testkit::canary::{CANARIES, every_way};
 use pilot_testkit::forge::GiteaDouble;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tokio::runtime::Runtime;
 
 /// A hub with sealed credentials, a runner, a forge, and a project on it whose
@@ -128,7 +128,7 @@ impl Planted {
         let world = &self.world;
         world.until("the workspace is gone", || world.run_directories().is_empty().then_some(()));
         let mut files = vec![world.path("hub.log"), world.path("runner.log")];
-        files_below(&world.data(), &mut files);
+        files_below(&world.data(), &mut |path| files.push(path.to_owned()));
         let mut texts = Vec::new();
         for file in files {
             let bytes = std::fs::read(&file).unwrap_or_default();
@@ -188,12 +188,12 @@ fn objects(world: &World, repository: &Path) -> Vec<u8> {
     world.git(repository, &["cat-file", "--batch", "--batch-all-objects"]).ok().into_bytes()
 }
 
-fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn files_below(directory: &Path, each: &mut dyn FnMut(&Path)) {
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => files_below(&entry.path(), found),
-            Ok(kind) if kind.is_file() => found.push(entry.path()),
+            Ok(kind) if kind.is_dir() => files_below(&entry.path(), each),
+            Ok(kind) if kind.is_file() => each(&entry.path()),
             Ok(_) | Err(_) => {}
         }
     }

@@ -67,6 +67,22 @@ fn a_task_ends_as_a_pull_request_that_closes_its_issue_when_merged() {
 }
 
 #[test]
+fn a_secret_in_a_title_is_in_no_pull_request_and_in_no_commit() {
+    let (world, forge) = with_forge();
+    let value = "s3cr3t-in-a-title-0123";
+    world.pilot_with_input(&["secret", "set", "npm", "--stdin"], value).ok();
+    let title = format!("Use {value} from now on");
+    let id = file(&world, "write a.txt a", &["--title", &title]);
+    let task = world.until_state(id, "in_review");
+    let pulls = forge.gitea.pulls("alice/site");
+    assert_eq!(pulls[0].title, "Use [redacted:npm] from now on");
+    assert!(!format!("{pulls:?}").contains(value), "{pulls:#?}");
+    let bare = forge.gitea.bare("alice/site");
+    let log = world.git(bare.path(), &["log", "--format=%B", &task.branch]).ok();
+    assert!(log.contains("[redacted:npm]") && !log.contains(value), "{log}");
+}
+
+#[test]
 fn a_follow_up_in_review_updates_the_same_pull_request() {
     let (world, forge) = with_forge();
     let id = file(&world, "write a.txt a", &[]);

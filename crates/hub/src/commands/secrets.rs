@@ -15,18 +15,25 @@ const MAX_VALUE: usize = 256 * 1024;
 impl Answers<SecretSet> for Parts {
     async fn answer(&self, who: &Principal, new: NewSecret) -> Result<SecretSeen, Problem> {
         check_secret_name(&new.name)?;
-        let value = match new.source {
-            SecretSource::Value { value } => value,
-            SecretSource::Vault { .. } => {
-                let message = "Secrets in a Vault are not built into this hub yet.";
-                return Err(Problem::new(Code::Precondition, message)
-                    .hint("Give the value itself; this hub keeps it with its credentials."));
+        let seen = match new.source {
+            SecretSource::Value { value } => {
+                check_value(&value)?;
+                // The value first: what a project may name must be there.
+                self.credentials.keep_secret(&new.name, &value).await?;
+                self.core.put_secret(new.name, SecretOrigin::Own).await?
+            }
+            SecretSource::Vault { vault, mount, path, field } => {
+                let origin = SecretOrigin::Vault { vault, mount, path, field };
+                // Read once, so that a person hears of a mistake and not a run;
+                // what was read is dropped.
+                check_value(&self.vaults.read(&new.name, &origin).await?)?;
+                let name = new.name.clone();
+                let seen = self.core.put_secret(new.name, origin).await?;
+                // Here it must not be found any more, should the Vault go.
+                self.credentials.forget_secret(&name).await?;
+                seen
             }
         };
-        check_value(&value)?;
-        // The value first: what a project may name must be there.
-        self.credentials.keep_secret(&new.name, &value).await?;
-        let seen = self.core.put_secret(new.name, SecretOrigin::Own).await?;
         tracing::info!(who = who.name, secret = seen.name, "a secret was set");
         Ok(seen)
     }

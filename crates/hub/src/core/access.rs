@@ -5,6 +5,7 @@ use super::Core;
 use super::messages::Granted;
 use super::turn::{Output, Turn};
 use crate::settings::{self, SecretKept};
+use crate::vaults::{Fetch, Fetched};
 use pilot_egress::policy::{self, Host, Way};
 use pilot_lifecycle::{QueueEvent, TaskEvent};
 use pilot_proto::console::Prices;
@@ -12,11 +13,11 @@ use pilot_proto::inbox::Ask;
 use pilot_proto::network::NetworkPolicy;
 use pilot_proto::runner::Act;
 use pilot_proto::{
-    Answer, Code, InboxItem, Problem, Project, RunId, RunSpec, RunnerId, SealedGrant, SecretOrigin,
-    SecretUse, TaskId,
+    Answer, Code, InboxItem, Problem, Project, RunId, RunSpec, RunnerId, SealedGrant, Secret,
+    SecretOrigin, SecretUse, TaskId,
 };
 use pilot_store::Change;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Secrets of one hub: every one is read with the board and listed at once.
 const MAX_SECRETS: usize = 1000;
@@ -154,14 +155,29 @@ impl Core {
         }
     }
 
+    fn uses(&self, spec: &RunSpec) -> &[SecretUse] {
+        let project = self.board.projects.get(&spec.project);
+        project.map(|project| project.secrets.as_slice()).unwrap_or_default()
+    }
+
+    /// Those of a run's secrets that have to be read from a Vault first.
+    fn elsewhere(&self, spec: &RunSpec) -> Vec<(String, SecretOrigin)> {
+        let kept = |one: &SecretUse| {
+            let kept = self.board.secrets.get(&one.name)?;
+            Some((one.name.clone(), kept.origin.clone()))
+        };
+        let all = self.uses(spec).iter().filter_map(kept);
+        all.filter(|(_, origin)| matches!(origin, SecretOrigin::Vault { .. })).collect()
+    }
+
     /// The secrets of a run's project, for its runner alone.
-    pub(crate) fn sealed(
+    fn sealed(
         &self,
         runner: RunnerId,
         spec: &RunSpec,
+        fetched: &BTreeMap<String, Secret>,
     ) -> Result<Vec<SealedGrant>, Problem> {
-        let uses = self.board.projects.get(&spec.project).map(|project| project.secrets.as_slice());
-        let uses = uses.unwrap_or_default();
+        let uses = self.uses(spec);
         if uses.is_empty() {
             return Ok(Vec::new());
         }
@@ -179,10 +195,11 @@ impl Core {
             return Err(Problem::new(Code::Precondition, message)
                 .hint("Bring the runner to this hub's version, or give the task to another."));
         };
-        uses.iter().map(|one| self.reach.granter.seal(key, spec, one)).collect()
+        uses.iter().map(|one| self.reach.granter.seal(key, spec, one, fetched)).collect()
     }
 
-    /// Assigns a run with its secrets, or remembers that it cannot be.
+    /// Assigns a run with its secrets, or remembers that it cannot be. What is
+    /// in a Vault is read first, by somebody else: see [`Core::fetched`].
     pub(crate) fn assign_sealed(
         &self,
         turn: &mut Turn,
@@ -190,7 +207,39 @@ impl Core {
         runner: RunnerId,
         spec: &RunSpec,
     ) {
-        match self.sealed(runner, spec) {
+        let wanted = self.elsewhere(spec);
+        if wanted.is_empty() {
+            return self.assign_with(turn, task, runner, spec, &BTreeMap::new());
+        }
+        turn.outputs.push(Output::Fetch(Fetch { task, run: spec.run, runner, wanted }));
+    }
+
+    /// The secrets of a run were read, or not. It may have been stopped, or
+    /// given to somebody else, meanwhile.
+    pub(crate) fn fetched(&mut self, turn: &mut Turn, fetched: &Fetched) {
+        let Fetched { task, run, runner, values } = fetched;
+        let lease = self.board.queue.lease(*task);
+        let waits = lease.is_some_and(|lease| lease.run == *run && !lease.taken);
+        let slot = self.board.tasks.get(task).filter(|slot| slot.machine.is_current(*run));
+        let Some(spec) = slot.filter(|_| waits).and_then(|slot| self.spec(slot)) else { return };
+        match values {
+            Ok(values) => self.assign_with(turn, *task, *runner, &spec, values),
+            Err(problem) => {
+                tracing::warn!(%task, %run, %problem, "a run's secrets cannot be read");
+                turn.unfit.push_back((*task, *run, problem.clone()));
+            }
+        }
+    }
+
+    fn assign_with(
+        &self,
+        turn: &mut Turn,
+        task: TaskId,
+        runner: RunnerId,
+        spec: &RunSpec,
+        fetched: &BTreeMap<String, Secret>,
+    ) {
+        match self.sealed(runner, spec, fetched) {
             Ok(secrets) => {
                 turn.outputs.push(Output::Assign { runner, run: spec.run, secrets });
             }

@@ -88,7 +88,7 @@ impl Core {
         let title = title(new);
         Ok(Task {
             id,
-            branch: branch(&title, id),
+            branch: branch(&self.reach.granter.covered(&title), id),
             title,
             prompt: new.prompt.clone(),
             project: new.project.clone(),

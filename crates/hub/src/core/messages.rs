@@ -1,6 +1,7 @@
 //! What the core is told: wishes, which are answered, and news, which are not.
 
 use crate::links::Outlet;
+use crate::vaults::Fetched;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote};
 use pilot_proto::runner::{About, Held, Load};
@@ -227,6 +228,8 @@ pub(crate) enum News {
         /// In its words.
         reason: String,
     },
+    /// Secrets of a run were read from their Vaults, or could not be.
+    Fetched(Fetched),
     /// A forge said something about a task's pull request.
     PullRequest {
         /// Whose.

@@ -83,6 +83,7 @@ impl Core {
             }
             Output::Tell(changed) => self.reach.fanout.tell(changed),
             Output::Journal(run, fresh) => self.reach.fanout.tell_journal(run, fresh),
+            Output::Fetch(fetch) => self.reach.vaults.fetch(fetch),
             Output::Publish(publication) => self.reach.publisher.publish(*publication),
             Output::Unpublish(task) => self.reach.publisher.forget(task),
             Output::HangUp(runner) => self.reach.connections.hang_up(runner),

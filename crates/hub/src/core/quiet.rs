@@ -164,7 +164,9 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         // Money is counted when it comes; the budget itself is the gateway's.
-        | Event::ModelCalled(_) => true,
+        | Event::ModelCalled(_)
+        // It was kept before the core heard of it.
+        | Event::LoginRenewed { .. } => true,
         Event::Phase { .. }
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }

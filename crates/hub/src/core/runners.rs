@@ -46,6 +46,7 @@ impl Core {
                     self.declined(turn, *runner, *run, reason);
                 }
             }
+            News::Fetched(fetched) => self.fetched(turn, fetched),
             News::PullRequest { task, news } => self.pull_request(turn, *task, news).await?,
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::messages::{Granted, Reply};
 use crate::live::{Changed, Fresh};
 use crate::publish::Publication;
+use crate::vaults::Fetch;
 use pilot_proto::runner::ToRunner;
 use pilot_proto::{Cursor, Problem, RunId, RunnerId, SealedGrant, TaskId, Timestamp};
 use pilot_store::{Change, JournalBatch};
@@ -47,6 +48,8 @@ pub(crate) enum Output {
     Tell(Changed),
     /// To whoever follows a journal.
     Journal(RunId, Fresh),
+    /// To Vaults: secrets that a run waits for.
+    Fetch(Fetch),
     /// To the forge.
     Publish(Box<Publication>),
     /// No more wish for a pull request of this task.

@@ -7,7 +7,7 @@ use crate::live::Watched;
 use bytes::Bytes;
 use pilot_link::{Accepted, Closed, HubLive, Incoming};
 use pilot_proto::runner::{About, BulkHead, Refusal, ToHub, ToRunner};
-use pilot_proto::{Record, RunId, RunnerId};
+use pilot_proto::{Event, Record, RunId, RunnerId};
 use pilot_store::StoredRecord;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,7 +141,11 @@ async fn listen(
                 news_of(runner, link, message)
             }
             Incoming::Bulk(BulkHead::Journal { run, .. }, bytes) => {
-                journal(runner, run, bytes).await
+                let news = journal(runner, run, bytes).await;
+                if let Some(News::Journal(news)) = &news {
+                    keep_renewed(parts, news).await;
+                }
+                news
             }
             Incoming::Bulk(BulkHead::Blob { blob, .. }, _) => {
                 tracing::warn!(%runner, %blob, "a piece of a blob on the primary connection; dropped");
@@ -195,6 +199,23 @@ async fn journal(runner: RunnerId, run: RunId, bytes: Bytes) -> Option<News> {
             // Not acknowledged, so the runner keeps it and a person can look.
             tracing::error!(%runner, %run, why, "records that make no sense; dropped");
             None
+        }
+    }
+}
+
+/// Logins that a run renewed are kept before the core hears of it, and so before
+/// the record is acknowledged: should we die between, it comes once more.
+async fn keep_renewed(parts: &Parts, news: &JournalNews) {
+    for (record, _) in &news.records {
+        let Event::LoginRenewed { provider, sealed } = &record.event else { continue };
+        match parts.credentials.take_renewed(news.run, provider, sealed).await {
+            Ok(true) => tracing::info!(run = %news.run, provider, "a renewed login was kept"),
+            Ok(false) => {
+                tracing::debug!(run = %news.run, provider, "a login that is not ours any more")
+            }
+            Err(problem) => {
+                tracing::error!(run = %news.run, provider, %problem, "a renewed login was not kept");
+            }
         }
     }
 }

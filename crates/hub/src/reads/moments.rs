@@ -185,6 +185,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::LoginRenewed { .. }
         | Event::Unknown(_) => None,
     }
 }

@@ -32,17 +32,17 @@ fn secret(name: &str, value: &str) -> NewSecret {
     NewSecret { name: name.to_owned(), source }
 }
 
-fn uses(name: &str, variable: &str) -> SecretUse {
+pub(crate) fn uses(name: &str, variable: &str) -> SecretUse {
     let delivery = SecretDelivery::Environment { variable: variable.to_owned() };
     SecretUse { name: name.to_owned(), delivery }
 }
 
-fn of_house(house: &House) -> Project {
+pub(crate) fn of_house(house: &House) -> Project {
     project("p", &house.home.path().to_string_lossy())
 }
 
 /// Everything that the hub has written, but for the file of credentials.
-fn written(directory: &Path) -> Vec<u8> {
+pub(crate) fn written(directory: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
@@ -55,7 +55,7 @@ fn written(directory: &Path) -> Vec<u8> {
     all
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 

@@ -19,4 +19,5 @@ mod sessions;
 mod starting;
 mod tasks;
 mod trouble;
+mod vaults;
 mod wire;

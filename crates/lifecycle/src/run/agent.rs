@@ -168,6 +168,7 @@ impl RunMachine {
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
+            | Event::LoginRenewed { .. }
             | Event::Finished(_) => {}
             Event::Text { ref text, ref parent, open } => {
                 if parent.is_none() {

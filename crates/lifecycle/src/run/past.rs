@@ -72,6 +72,7 @@ impl Past {
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
+            | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }
     }

@@ -84,6 +84,7 @@ impl TaskMachine {
             | Event::Network(_)
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
+            | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }
     }
@@ -153,6 +154,7 @@ impl TaskMachine {
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
+            | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }
     }
@@ -185,6 +187,11 @@ impl TaskMachine {
         let Some(mut item) = self.take_item(id) else { return };
         if *decider == Decider::Timeout {
             self.reserve(by_itself(&item.ask));
+        }
+        if let (Ask::Budget { budget_micros, .. }, Answer::Allow { .. }) = (&item.ask, answer) {
+            // The run has it already; the runs to come are told by the task.
+            let budget = &mut self.task.limits.budget_micros;
+            *budget = budget.map(|before| before.saturating_add(*budget_micros));
         }
         item.answered =
             Some(Answered { answer: answer.clone(), decider: decider.clone(), at: now });

@@ -56,6 +56,7 @@ fn spec() -> RunSpec {
         secrets: Vec::new(),
         prices: Vec::new(),
         spent_micros: 0,
+        hub_key: None,
     }
 }
 

@@ -272,6 +272,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::LoginRenewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }

@@ -8,6 +8,7 @@ use super::log::{Log, RETRY};
 use super::orphans::Orphans;
 use super::output::OutputFold;
 use super::pump::Piece;
+use super::renewals::Renewals;
 use super::steps::Report;
 use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
@@ -73,6 +74,8 @@ pub(super) struct Shim {
     /// For the gates, to be heard by `ears`.
     pub(super) voices: Voices,
     ears: Ears,
+    /// For the hub's other runs.
+    pub(super) renewals: Renewals,
     pub(super) diff: Schedule,
     /// Steps and waits; each reports once.
     pub(super) work: JoinSet<Done>,
@@ -114,6 +117,7 @@ impl Shim {
             walls: None,
             voices,
             ears,
+            renewals: Renewals::default(),
             diff: Schedule::new(clock),
             work: JoinSet::new(),
             pipes: JoinSet::new(),

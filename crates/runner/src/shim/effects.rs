@@ -197,9 +197,13 @@ impl Shim {
             Said::Model(model::News::BudgetReached { spent_micros, budget_micros }) => {
                 self.tell(RunEvent::BudgetReached { spent_micros, budget_micros });
             }
-            // The gateway goes on with it; the hub's own is renewed by itself.
-            Said::Model(model::News::Renewed { provider, .. }) => {
+            Said::Model(model::News::Renewed { provider, key, oauth }) => {
                 self.journal(&steps::word(format!("The login to `{provider}` was renewed.")));
+                if let Some(event) =
+                    self.renewals.sealed(&self.workspace.spec, provider, key, oauth)
+                {
+                    self.journal(&event);
+                }
             }
         }
     }

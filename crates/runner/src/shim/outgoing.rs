@@ -39,7 +39,7 @@ pub(super) async fn look(
 ) -> Result<Found, GitError> {
     let mut look = Look::new(&workspace.exact, &workspace.redactor);
     let tree = workspace.dir.tree();
-    workspace.git.look_through(&tree, base, commit, &mut |piece| look.take(piece)).await?;
+    workspace.git.look_through(&tree, base, commit, &mut |piece| look.take(&piece)).await?;
     Ok(look.found)
 }
 
@@ -128,8 +128,8 @@ impl<'a> Look<'a> {
         Self { exact, all, object: None, found: Found::default() }
     }
 
-    fn take(&mut self, piece: Piece<'_>) {
-        match piece {
+    fn take(&mut self, piece: &Piece<'_>) {
+        match *piece {
             Piece::Begin { kind, id, path } => self.begin(kind, id, path),
             Piece::Bytes(bytes) => {
                 if let Some(object) = &mut self.object {
@@ -219,9 +219,9 @@ mod tests {
         let (exact, all) = redactors();
         let mut look = Look::new(&exact, &all);
         for (kind, path, pieces) in objects {
-            look.take(Piece::Begin { kind: *kind, id: "0123456789abcdef", path: path.as_bytes() });
-            pieces.iter().for_each(|bytes| look.take(Piece::Bytes(bytes)));
-            look.take(Piece::End);
+            look.take(&Piece::Begin { kind: *kind, id: "0123456789abcdef", path: path.as_bytes() });
+            pieces.iter().for_each(|bytes| look.take(&Piece::Bytes(bytes)));
+            look.take(&Piece::End);
         }
         look.found
     }

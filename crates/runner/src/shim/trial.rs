@@ -225,5 +225,6 @@ fn spec(trial: &Trial) -> RunSpec {
         secrets: Vec::new(),
         prices: Vec::new(),
         spent_micros: 0,
+        hub_key: None,
     }
 }

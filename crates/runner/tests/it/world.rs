@@ -114,6 +114,7 @@ impl World {
             secrets: Vec::new(),
             prices: Vec::new(),
             spent_micros: 0,
+            hub_key: None,
         }
     }
 

@@ -184,6 +184,7 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         }],
         prices: Vec::new(),
         spent_micros: 7,
+        hub_key: None,
         provider: None,
     };
     change(&store, [Change::PutSpec(spec.clone())]).await.expect("commits");

@@ -1009,7 +1009,16 @@ signal: number | null, } | { "type": "snapshot" } & SnapshotDelta | { "type": "w
 /**
  * So many decisions were not written down.
  */
-decisions: number, } | { "type": "model_called" } & ModelCall | { "type": "order_done",
+decisions: number, } | { "type": "model_called" } & ModelCall | { "type": "login_renewed",
+/**
+ * Name of the provider.
+ */
+provider: string,
+/**
+ * A [`RenewedLogin`](crate::project::RenewedLogin) that only the hub
+ * can open, in base64.
+ */
+sealed: string, } | { "type": "order_done",
 /**
  * Which.
  */
@@ -1882,6 +1891,61 @@ tasks: Array<NewTask>,
  * They belong together.
  */
 batch?: NewBatch | null, };
+
+/**
+ * A Vault (or OpenBao) to read secrets from, or another login to one.
+ */
+export type NewVault = {
+/**
+ * Our name for it.
+ */
+name: string,
+/**
+ * `https://vault.example:8200`; `http` only on the hub's own machine.
+ */
+url: string,
+/**
+ * Its namespace, where it has some.
+ */
+namespace?: string | null,
+/**
+ * Certificates in PEM that alone are trusted; none: what the hub's
+ * system trusts.
+ */
+authority?: string | null,
+/**
+ * How the hub logs in.
+ */
+login: NewVaultLogin, };
+
+/**
+ * How a hub logs in to a Vault.
+ */
+export type NewVaultLogin = { "by": "token",
+/**
+ * The token.
+ */
+token: string, } | { "by": "app_role",
+/**
+ * Where the method is mounted: `approle`.
+ */
+mount: string,
+/**
+ * The role's id.
+ */
+role_id: string,
+/**
+ * The secret id, which is kept with the hub's credentials.
+ */
+secret_id: string, } | { "by": "kubernetes",
+/**
+ * Where the method is mounted: `kubernetes`.
+ */
+mount: string,
+/**
+ * The role's name.
+ */
+role: string, };
 
 /**
  * Nothing to say.
@@ -3115,6 +3179,57 @@ cache_write_tokens: number,
 cost_micros: number | null, };
 
 /**
+ * How a hub logs in, without what it shows.
+ */
+export type VaultLoginSeen = { "by": "token" } | { "by": "app_role",
+/**
+ * Where the method is mounted.
+ */
+mount: string,
+/**
+ * The role's id.
+ */
+role_id: string, } | { "by": "kubernetes",
+/**
+ * Where the method is mounted.
+ */
+mount: string,
+/**
+ * The role's name.
+ */
+role: string, };
+
+/**
+ * A Vault as a console sees it.
+ */
+export type VaultSeen = {
+/**
+ * Our name for it.
+ */
+name: string,
+/**
+ * Its address.
+ */
+url: string,
+/**
+ * Its namespace.
+ */
+namespace?: string | null,
+/**
+ * How the hub logs in.
+ */
+login: VaultLoginSeen,
+/**
+ * It is logged in now. By AppRole and Kubernetes it does so when it must;
+ * with a person's token only that person can.
+ */
+logged_in: boolean,
+/**
+ * Names of the secrets that are read from it, sorted.
+ */
+used_by: Array<string>, };
+
+/**
  * What a run may use up. A limit that is `None` is not set.
  */
 export type WallLimits = {
@@ -3270,6 +3385,12 @@ export type Commands = {
   secret_list: { request: Nothing; response: Array<SecretSeen> };
   /** Removes a secret that no project uses. */
   secret_remove: { request: Named; response: Nothing };
+  /** Adds a Vault, or logs in to one anew; the login is tried first. */
+  vault_add: { request: NewVault; response: VaultSeen };
+  /** Lists Vaults, without what is shown to them. */
+  vault_list: { request: Nothing; response: Array<VaultSeen> };
+  /** Removes a Vault that no secret is read from. */
+  vault_remove: { request: Named; response: Nothing };
   /** The prices of models that go before the built-in ones. */
   price_list: { request: Nothing; response: Prices };
   /** Sets them, all at once. */
@@ -3332,6 +3453,9 @@ export const ROUTES = {
   secret_set: { method: "POST", path: "/api/secrets", role: "admin" },
   secret_list: { method: "GET", path: "/api/secrets", role: "viewer" },
   secret_remove: { method: "DELETE", path: "/api/secrets/{name}", role: "admin" },
+  vault_add: { method: "POST", path: "/api/vaults", role: "admin" },
+  vault_list: { method: "GET", path: "/api/vaults", role: "viewer" },
+  vault_remove: { method: "DELETE", path: "/api/vaults/{name}", role: "admin" },
   price_list: { method: "GET", path: "/api/prices", role: "viewer" },
   price_set: { method: "POST", path: "/api/prices", role: "admin" },
   join_code_new: { method: "POST", path: "/api/runners/join-codes", role: "admin" },

@@ -513,6 +513,7 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         secrets: Vec::new(),
         prices: Vec::new(),
         spent_micros: 0,
+        hub_key: None,
     }
 }
 
