@@ -115,15 +115,7 @@ impl Claude {
 
     fn prompt(&mut self, text: &str, images: Vec<Value>, steps: &mut Vec<Step>) {
         self.turn = Some(Turn::default());
-        // Models look at an image better when they have it before the question.
-        let mut content = images;
-        content.push(json!({"type": "text", "text": text}));
-        steps.push(write(&json!({
-            "type": "user",
-            "message": {"role": "user", "content": content},
-            "parent_tool_use_id": null,
-            "session_id": "",
-        })));
+        steps.push(said(text, images));
         self.is_now(Activity::Running, "", steps);
     }
 
@@ -315,6 +307,19 @@ impl Claude {
     }
 }
 
+/// What a person says. Models look at an image better when they have it before
+/// the question.
+fn said(text: &str, images: Vec<Value>) -> Step {
+    let mut content = images;
+    content.push(json!({"type": "text", "text": text}));
+    write(&json!({
+        "type": "user",
+        "message": {"role": "user", "content": content},
+        "parent_tool_use_id": null,
+        "session_id": "",
+    }))
+}
+
 /// An image as a part of a message.
 fn image(file: &Attached) -> Option<Value> {
     let data = BASE64.encode(file.image.as_ref()?);
@@ -372,6 +377,12 @@ impl Driver for Claude {
         self.turn_over(&mut steps);
         self.prompt(text, Vec::new(), &mut steps);
         steps
+    }
+
+    /// The program takes it in before its next request; if there is none, it
+    /// goes on with it before it is idle.
+    fn steer(&mut self, text: &str) -> Option<Vec<Step>> {
+        self.turn.as_ref().map(|_| vec![said(text, Vec::new())])
     }
 
     fn interrupt(&mut self) -> Vec<Step> {

@@ -387,3 +387,25 @@ async fn an_agent_killed_in_its_turn_has_exited() {
     let over = play.over().await;
     assert_eq!((over.end, code(&over)), (TurnEnd::Exited, Some(Code::AgentFailed)));
 }
+
+#[tokio::test]
+async fn a_word_in_the_middle_of_a_turn_is_heard_in_it() {
+    let (world, model) = (World::new(), Model::start().await);
+    model.script(
+        "long",
+        Script::new(json!({
+            "steps": [
+                {"shell": "touch begun; until [ -e go ]; do sleep 0.1; done"},
+                {"when": {"said": "left, not right"}, "text": "I heard it"},
+                {"text": "I heard nothing"},
+            ],
+        })),
+    );
+    let mut play = Play::begin(world.start("[[script:long]]", Mode::Auto, &model.url())).await;
+    play.until_file(&world.tree().join("begun")).await;
+    play.steer("left, not right");
+    std::fs::write(world.tree().join("go"), "").expect("writable");
+    let over = play.over().await;
+    assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");
+    assert_eq!(over.summary, "I heard it", "in the same turn");
+}

@@ -4,6 +4,7 @@
 //! machine at one moment. Nothing here decides a test.
 
 mod diff;
+mod driver;
 mod figure;
 mod journal;
 mod live;
@@ -31,6 +32,7 @@ const GROUPS: &[Group] = &[
     ("conversation", reading::conversation),
     ("pages", pages::measure),
     ("redactor", redactor::throughput),
+    ("driver", driver::throughput),
 ];
 
 fn main() {

@@ -102,7 +102,7 @@ fn megabytes_a_second(text: &[u8], mut work: impl FnMut()) -> f64 {
 
 /// What this thread has had of a core so far: the budget is per core, and the
 /// machine may be busy with other things.
-fn core_time() -> Duration {
+pub(crate) fn core_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.try_into().expect("time since the thread began is not negative")
 }

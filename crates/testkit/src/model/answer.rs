@@ -43,7 +43,7 @@ pub(super) fn answer(state: &State, conversation: &Conversation, bytes: usize) -
     }
     let position = conversation.position(&inner.scripts);
     let filling = filling(conversation, &position);
-    let (step, due) = due(&position, &filling);
+    let (step, due) = due(&position, &filling, &conversation.prose());
     let mut failure = inner.fail_next.pop_front();
     if failure.is_none() {
         failure = due.fail.iter().enumerate().find_map(|(index, failure)| {
@@ -108,7 +108,7 @@ fn fitting(schema: &Value) -> Value {
 }
 
 /// The first step from the due one on whose condition holds.
-fn due(position: &Position, filling: &Filling) -> (usize, Step) {
+fn due(position: &Position, filling: &Filling, prose: &str) -> (usize, Step) {
     let holds = |when: &When| {
         let error = position.results.iter().any(|result| result.error);
         let text = position.results.iter().map(|result| result.text.as_str());
@@ -118,6 +118,7 @@ fn due(position: &Position, filling: &Filling) -> (usize, Step) {
                 .contains
                 .as_ref()
                 .is_none_or(|part| text.clone().any(|text| text.contains(part.as_str())))
+            && when.said.as_ref().is_none_or(|part| prose.contains(part.as_str()))
     };
     let mut steps = position.steps.iter().enumerate().skip(position.step);
     match steps.find(|(_, step)| step.when.as_ref().is_none_or(holds)) {

@@ -108,6 +108,8 @@ pub struct When {
     pub plan_file: Option<bool>,
     /// They contain this.
     pub contains: Option<String>,
+    /// Somebody said this in the conversation, wherever the agent puts it.
+    pub said: Option<String>,
 }
 
 /// Something done with a tool, whatever the agent calls it.
