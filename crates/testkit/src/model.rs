@@ -8,15 +8,18 @@
 //! resumes and parallel runs just work. See `script` for what a step can do.
 //!
 //! A dialect reads its requests into a `conversation::Conversation` and writes
-//! an `answer::Answer`: Anthropic Messages, OpenAI Chat Completions, Gemini.
+//! an `answer::Answer`: Anthropic Messages, OpenAI Responses and Chat
+//! Completions, Gemini.
 
 pub mod script;
 
 mod answer;
 mod anthropic;
 mod chat;
+mod codex;
 mod conversation;
 mod gemini;
+mod responses;
 mod tools;
 mod wire;
 
@@ -54,6 +57,22 @@ pub struct Seen {
     pub reply: Reply,
     /// The results that came back for the tool calls of the last answer.
     pub results: Vec<ToolResult>,
+    /// How many images were in what people said.
+    pub images: usize,
+}
+
+impl Seen {
+    fn new(reply: Reply) -> Self {
+        Self {
+            path: String::new(),
+            key: None,
+            model: String::new(),
+            tools: Vec::new(),
+            reply,
+            results: Vec::new(),
+            images: 0,
+        }
+    }
 }
 
 /// What the server did with a request.
@@ -103,6 +122,7 @@ impl Model {
             .route("/v1/models", get(anthropic::models))
             .route("/v1/chat/completions", post(chat::completions))
             .route("/v1beta/models/{*path}", post(gemini::models))
+            .route("/v1/responses", post(responses::responses).get(responses::web_socket))
             .fallback(any(anthropic::unknown))
             // Agents send whole files along.
             .layer(DefaultBodyLimit::disable())

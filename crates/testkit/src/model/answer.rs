@@ -1,7 +1,8 @@
 //! What the model answers, before a dialect writes it.
 
+use super::codex;
 use super::conversation::{Conversation, Position, call_id};
-use super::script::{Failure, Step, Usage, When};
+use super::script::{Action, Failure, Step, Usage, When};
 use super::tools::{self, Filling};
 use super::{Reply, State, ToolResult};
 use regex::Regex;
@@ -141,6 +142,12 @@ fn blocks(
     blocks.extend(step.thinking.as_ref().map(|text| Block::Thinking(filling.fill(text))));
     blocks.extend(step.text.as_ref().map(|text| Block::Text(filling.fill(text))));
     for (call, action) in step.actions().iter().enumerate() {
+        if let Action::Plan(plan) = action
+            && let Some(text) = codex::proposed(&filling.fill(plan), &conversation.tools)
+        {
+            blocks.push(Block::Text(text));
+            continue;
+        }
         let (name, input) = tools::call(action, filling, &conversation.tools);
         let id = call_id(index, call, conversation.messages.len(), number);
         blocks.push(Block::Call { id, name, input });

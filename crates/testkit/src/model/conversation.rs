@@ -17,6 +17,8 @@ pub(super) struct Conversation {
     pub(super) tools: BTreeMap<String, Value>,
     /// JSON schema that the answer has to fit; null if it is prose.
     pub(super) schema: Value,
+    /// How many images were in what people said.
+    pub(super) images: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +114,7 @@ fn echo() -> Step {
 fn said(text: &str) -> String {
     static WRAPPING: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?s)<system-reminder>.*?</system-reminder>|\[Request interrupted by user[^\]]*\]|<session_context>.*?</session_context>",
+            r"(?s)<system-reminder>.*?</system-reminder>|\[Request interrupted by user[^\]]*\]|<session_context>.*?</session_context>|<environment_context>.*?</environment_context>|<turn_aborted>.*?</turn_aborted>|<recommended_plugins>.*?</recommended_plugins>",
         )
         .expect("the pattern is valid")
     });

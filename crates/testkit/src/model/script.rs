@@ -200,6 +200,8 @@ pub struct Failure {
     pub should_retry: Option<bool>,
     /// Further headers. `${now+N}` is the time in seconds N seconds from now.
     pub headers: std::collections::BTreeMap<String, String>,
+    /// The error's type, where the dialect has one; none: as the status says.
+    pub kind: Option<String>,
     /// What the error says.
     pub message: Option<String>,
     /// Breaks the connection after this many pieces, instead of a status.

@@ -3,6 +3,7 @@
 mod gemini;
 mod opencode;
 
+use super::codex;
 use super::script::{Action, AskPerson, CallTool, Edit, ToDo, Write};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -54,6 +55,9 @@ pub(super) fn call(
     }
     if takes("edit", "edits") {
         return pi(action, filling);
+    }
+    if let Some(call) = codex::call(action, filling, offered) {
+        return call;
     }
     claude(action, filling, offered)
 }

@@ -53,6 +53,7 @@ impl Call<'_> {
         let mut record = seen(self.uri, self.headers, Reply::Refused);
         record.model.clone_from(&conversation.model);
         record.tools = conversation.tools.keys().cloned().collect();
+        record.images = conversation.images;
         if !let_in(self.state, self.headers) {
             self.state.record(record);
             return (dialect.error)(StatusCode::UNAUTHORIZED, "invalid x-api-key");
@@ -74,14 +75,7 @@ impl Call<'_> {
 }
 
 pub(super) fn seen(uri: &Uri, headers: &HeaderMap, reply: Reply) -> Seen {
-    Seen {
-        path: uri.path().to_owned(),
-        key: key(headers),
-        model: String::new(),
-        tools: Vec::new(),
-        reply,
-        results: Vec::new(),
-    }
+    Seen { path: uri.path().to_owned(), key: key(headers), ..Seen::new(reply) }
 }
 
 fn key(headers: &HeaderMap) -> Option<String> {
@@ -90,7 +84,7 @@ fn key(headers: &HeaderMap) -> Option<String> {
     text("x-api-key").or_else(|| text("x-goog-api-key")).or_else(bearer).map(str::to_owned)
 }
 
-fn let_in(state: &State, headers: &HeaderMap) -> bool {
+pub(super) fn let_in(state: &State, headers: &HeaderMap) -> bool {
     let wanted = state.lock().key.clone();
     wanted.is_none() || wanted == key(headers)
 }
@@ -98,8 +92,11 @@ fn let_in(state: &State, headers: &HeaderMap) -> bool {
 fn failed(dialect: &Dialect, failure: &Failure) -> Response {
     let status = failure.status.and_then(|status| StatusCode::from_u16(status).ok());
     let message = failure.message.as_deref().unwrap_or("scripted failure");
-    let mut response =
-        (dialect.error)(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), message);
+    marked(failure, (dialect.error)(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), message))
+}
+
+/// The response with the headers that the failure has.
+pub(super) fn marked(failure: &Failure, mut response: Response) -> Response {
     let mut set = |name: &str, value: &str| {
         let name = HeaderName::try_from(name).expect("the script names a header");
         let value = HeaderValue::try_from(value).expect("the script gives a header value");
@@ -131,7 +128,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn streamed(answer: &Answer, pieces: Vec<String>) -> Response {
+pub(super) fn streamed(answer: &Answer, pieces: Vec<String>) -> Response {
     let mut pieces: Vec<io::Result<Bytes>> =
         pieces.into_iter().map(|piece| Ok(Bytes::from(piece))).collect();
     if let Some(after) = answer.failure.as_ref().and_then(|failure| failure.drop_after) {
