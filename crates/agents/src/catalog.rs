@@ -3,7 +3,7 @@
 
 use crate::driver::{Driver, Start};
 use crate::probe::Probe;
-use crate::{acp, claude, declared, pi, scripted};
+use crate::{acp, claude, codex, declared, pi, scripted};
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Problem};
 use std::fmt;
@@ -68,6 +68,7 @@ impl Catalog {
         Self {
             agents: vec![
                 Arc::new(claude::Agent),
+                Arc::new(codex::Agent),
                 acp::gemini(),
                 acp::opencode(),
                 Arc::new(pi::Agent),

@@ -22,6 +22,7 @@ pub mod agentapi;
 pub mod attached;
 pub mod catalog;
 pub mod claude;
+pub mod codex;
 pub mod command;
 pub mod declared;
 pub mod driver;

@@ -5,6 +5,8 @@ mod abilities;
 mod acp_transcripts;
 mod agentapi;
 mod claude_cli;
+mod codex_cli;
+mod codex_transcripts;
 mod command_agent;
 mod gemini_cli;
 mod opencode_cli;

@@ -177,6 +177,8 @@ impl Play {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // npm's programs start the real one as a child.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .expect("the agent's program starts");
@@ -299,7 +301,10 @@ impl Play {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.child.start_kill().expect("it runs");
+        let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        let group = group.expect("it runs");
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
+            .expect("the group is there");
     }
 
     /// Ends the conversation and waits for the process. Returns its exit code.
@@ -326,7 +331,8 @@ impl Play {
         self.until(|play| play.transcript.iter().any(heard)).await;
     }
 
-    async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
+    /// Goes on, reading, until this holds.
+    pub(crate) async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
         let there = async {
             while !holds(self) {
                 // The agent must be read meanwhile, or it would stop at a full pipe.
