@@ -22,7 +22,11 @@ const SETTINGS: &[&str] = &[
     "features.plugins=false",
     "features.apps=false",
     "features.remote_plugin=false",
+    "features.skill_mcp_dependency_install=false",
+    "features.daemon_auto_start=false",
     "otel.metrics_exporter=\"none\"",
+    // Otherwise it waits for a model that cannot be reached for ever.
+    "features.unbounded_connection_retries=false",
     // Otherwise it can ask a person in plan mode only.
     "features.default_mode_request_user_input=true",
     "suppress_unstable_features_warning=true",

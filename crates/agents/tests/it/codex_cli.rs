@@ -596,6 +596,17 @@ async fn a_connection_broken_in_an_answer_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_model_that_cannot_be_reached_is_not_waited_for_for_ever() {
+    let (world, model) = (World::new(), Model::start().await);
+    let start = start(&world, "hello", Mode::Auto, &model);
+    drop(model);
+    let mut play = Play::of("codex", start).await;
+    let over = play.over().await;
+    assert_eq!((over.end, code(&over)), (TurnEnd::Error, Some(Code::AgentFailed)), "{over:?}");
+    assert!(play.retries() > 0, "{:#?}", play.events);
+}
+
+#[tokio::test]
 async fn an_image_reaches_the_model() {
     let (world, model) = (World::new(), Model::start().await);
     let mut start = start(&world, r#"[[steps:[{"text":"seen"}]]]"#, Mode::Auto, &model);
