@@ -8,6 +8,7 @@ use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Code, Event, Mode, ProviderKind};
 use pilot_testkit::model::{Failure, Model, Script};
 use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
 
 fn start(world: &World, prompt: &str, mode: Mode, model: &Model) -> Start {
     let mut start = world.start(prompt, mode, &model.url());
@@ -15,6 +16,12 @@ fn start(world: &World, prompt: &str, mode: Mode, model: &Model) -> Start {
     start.model = Some("scripted".to_owned());
     start.provider.as_mut().expect("a provider").kind = ProviderKind::Ollama;
     start
+}
+
+/// One at a time: each needs a processor and a gigabyte to start.
+async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
 }
 
 async fn begin(world: &World, prompt: &str, mode: Mode, model: &Model) -> Play {
@@ -39,6 +46,7 @@ fn tools(play: &Play) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn auto_works_without_asking_and_an_interrupt_keeps_the_session() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.require_auth("sk-test-key");
     model.script(
@@ -97,6 +105,7 @@ async fn auto_works_without_asking_and_an_interrupt_keeps_the_session() {
 
 #[tokio::test]
 async fn a_refused_agent_is_told_why_and_goes_on_in_the_same_turn() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.script(
         "perm",
@@ -133,6 +142,7 @@ async fn a_refused_agent_is_told_why_and_goes_on_in_the_same_turn() {
 
 #[tokio::test]
 async fn a_plan_is_sent_back_then_approved_and_carried_out() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.script(
         "plan",
@@ -171,6 +181,7 @@ async fn a_plan_is_sent_back_then_approved_and_carried_out() {
 
 #[tokio::test]
 async fn a_command_of_a_planner_is_asked_for_and_an_interrupt_withdraws_it() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     let prompt = r#"[[steps:[{"shell":"echo one > one.txt"},{"text":"done"}]]]"#;
     let mut play = begin(&world, prompt, Mode::Plan, &model).await;
@@ -186,6 +197,7 @@ async fn a_command_of_a_planner_is_asked_for_and_an_interrupt_withdraws_it() {
 
 #[tokio::test]
 async fn a_busy_provider_and_a_broken_connection_are_waited_for() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.fail_next(Failure { status: Some(429), retry_after: Some(1), ..Failure::default() });
     model.fail_next(Failure { status: Some(429), retry_after: Some(1), ..Failure::default() });
@@ -199,6 +211,7 @@ async fn a_busy_provider_and_a_broken_connection_are_waited_for() {
 
 #[tokio::test]
 async fn a_refused_key_is_an_auth_problem() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.require_auth("another key");
     let over = begin(&world, "hello", Mode::Auto, &model).await.over().await;
@@ -207,6 +220,7 @@ async fn a_refused_key_is_an_auth_problem() {
 
 #[tokio::test]
 async fn without_a_provider_it_asks_nobody_elses_model() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     let mut start = start(&world, "hello", Mode::Auto, &model);
     start.provider = None;
@@ -221,6 +235,7 @@ async fn without_a_provider_it_asks_nobody_elses_model() {
 
 #[tokio::test]
 async fn a_model_of_anthropic_is_reached_and_its_price_known() {
+    let _turn = alone().await;
     let (world, model) = (World::new(), Model::start().await);
     model.require_auth("sk-test-key");
     let prompt = r#"[[steps:[{"shell":"echo one > one.txt"},{"text":"done"}]]]"#;

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Far beyond what any step takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Far beyond what any step takes on a busy machine. opencode alone uses three
+/// seconds of a processor before its first line.
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// A private HOME, a tree with a README, a directory for temporary files.
 pub(crate) struct World {
