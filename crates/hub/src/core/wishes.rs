@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// Agents that some build of the runner can have. Others are taken only if a
 /// runner has said that it has them: a task for an agent that nobody has would
 /// wait for ever.
-const AGENTS: [&str; 2] = ["claude", "scripted"];
+const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "pi", "scripted"];
 
 pub(crate) type Played = Result<Result<Granted, Problem>, StoreError>;
 
