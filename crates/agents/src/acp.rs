@@ -22,7 +22,7 @@ mod tools;
 mod turn;
 mod update;
 
-pub use declared::declared;
+pub(crate) use declared::declared;
 pub use gemini::NAME as GEMINI;
 pub use opencode::NAME as OPENCODE;
 

@@ -16,7 +16,7 @@ pub(crate) mod template;
 
 use crate::catalog::Agent;
 use crate::probe::Probe;
-use crate::{agentapi, command};
+use crate::{acp, agentapi, command};
 use pilot_proto::{Code, Problem};
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -82,6 +82,8 @@ pub(crate) struct Declared {
 enum Protocol {
     /// As a command: a prompt in, output for people out.
     Command,
+    /// In the Agent Client Protocol, over its standard input and output.
+    Acp,
     /// As a server that speaks AgentAPI.
     #[serde(rename = "agentapi")]
     AgentApi,
@@ -108,7 +110,8 @@ impl Declared {
     fn misfit(&self) -> Option<&'static str> {
         match self.protocol {
             Protocol::Command => self.uses(Placeholder::Port).then_some("{port}"),
-            Protocol::AgentApi => {
+            Protocol::Acp if self.uses(Placeholder::Port) => Some("{port}"),
+            Protocol::Acp | Protocol::AgentApi => {
                 let prompt = [Placeholder::Prompt, Placeholder::PromptFile];
                 let fields = [
                     ("resume-args", self.resume_args.is_some()),
@@ -175,6 +178,7 @@ pub(crate) fn read(text: &str, taken: &[&str]) -> Result<Vec<Arc<dyn Agent>>, Pr
 fn agent(name: String, declared: Declared) -> Arc<dyn Agent> {
     match declared.protocol {
         Protocol::Command => Arc::new(command::Agent::new(name, declared)),
+        Protocol::Acp => acp::declared(name, declared),
         Protocol::AgentApi => Arc::new(agentapi::Agent::new(name, declared)),
     }
 }
@@ -284,6 +288,9 @@ mod tests {
             assert!(message.contains("line 1") && message.contains(expected), "{message}");
         };
         check("command", "args = [\"--port={port}\"]", "`{port}`");
+        check("acp", "args = [\"--port={port}\"]", "`{port}`");
+        check("acp", "env = { P = \"{prompt}\" }", "`{prompt}`");
+        check("acp", "terminal = true", "`terminal`");
         check("agentapi", "terminal = true", "`terminal`");
         check("agentapi", "args = [\"{prompt}\"]", "`{prompt}`");
         check("agentapi", "resume-args = []", "`resume-args`");

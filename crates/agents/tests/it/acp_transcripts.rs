@@ -6,7 +6,7 @@
 
 use crate::driver;
 use crate::transcripts::shown;
-use pilot_agents::{Agent, Driver, Start, Step, acp};
+use pilot_agents::{Catalog, Driver, Start, Step};
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::{ProviderGrant, ProviderLogin};
@@ -14,7 +14,6 @@ use pilot_proto::{Event, Mode, ProviderKind, RunId, Secret};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Replays one transcript: lines of the program (`<`) are fed to the driver,
 /// lines of the recorder (`>`) say what a person did.
@@ -61,8 +60,11 @@ fn provided(mut start: Start) -> Start {
     start
 }
 
-fn declared(name: &str) -> Arc<dyn Agent> {
-    acp::declared(name.to_owned(), name.to_owned(), Vec::new(), Vec::new())
+/// The driver of an agent that somebody declared.
+fn declared(start: Start) -> Box<dyn Driver> {
+    let text = "[agents.any]\nprotocol = \"acp\"\nprogram = \"any\"\n";
+    let catalog = Catalog::built_in().declare(text).expect("it is right");
+    catalog.get("any").expect("declared").driver(start)
 }
 
 impl Replay {
@@ -83,7 +85,7 @@ impl Replay {
         let start = start(mode, &tree, sent("session/load", "sessionId"));
         let driver = match agent {
             "gemini" | "opencode" => driver(agent, provided(start)),
-            other => declared(other).driver(start),
+            _ => declared(start),
         };
         Self {
             driver,
@@ -232,7 +234,7 @@ fn recorded_conversations_give_the_steps_written_beside_them() {
 }
 
 fn begun(mode: Mode) -> Box<dyn Driver> {
-    let mut driver = declared("any").driver(start(mode, "/srv/demo/run/r", None));
+    let mut driver = declared(start(mode, "/srv/demo/run/r", None));
     driver.begin();
     driver
 }
@@ -368,12 +370,15 @@ fn what_is_asked_after_an_interrupt_is_cancelled_and_reaches_nobody() {
 
 #[test]
 fn a_declared_agent_is_started_as_it_is_declared() {
-    let agent = acp::declared(
-        "kiwi".to_owned(),
-        "kiwi-cli".to_owned(),
-        vec!["--acp".to_owned(), "{model}".to_owned()],
-        [("KEY", "{key}"), ("DIR", "{home}/x")].map(|(a, b)| (a.into(), b.into())).into(),
-    );
+    let text = r#"
+[agents.kiwi]
+protocol = "acp"
+program = "kiwi-cli"
+args = ["--acp", ["--model", "{model}"]]
+env = { KEY = "{key}", DIR = "{home}/x" }
+"#;
+    let catalog = Catalog::built_in().declare(text).expect("it is right");
+    let agent = catalog.get("kiwi").expect("declared");
     let launch = agent.driver(start(Mode::Ask, "/srv/demo/run/r", None)).launch();
     assert_eq!(launch.args, ["--acp"], "there is no model");
     assert_eq!(launch.env, [("DIR".to_owned(), "/srv/demo/run/home/x".to_owned())], "nor a key");
@@ -383,7 +388,7 @@ fn a_declared_agent_is_started_as_it_is_declared() {
 #[test]
 fn an_agent_that_cannot_resume_begins_anew_and_is_told_so() {
     let resume = Some("an earlier session".to_owned());
-    let mut driver = declared("any").driver(start(Mode::Ask, "/srv/demo/run/r", resume));
+    let mut driver = declared(start(Mode::Ask, "/srv/demo/run/r", resume));
     driver.begin();
     driver.line(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}"#);
     let steps = driver.line(r#"{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}"#);
