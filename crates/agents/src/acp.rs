@@ -1,5 +1,5 @@
 //! Agents that speak the Agent Client Protocol, version 1, over their standard
-//! input and output: one driver, and one [`habits::Habits`] for each agent
+//! input and output: one driver, and one `habits::Habits` for each agent
 //! where they differ. <https://agentclientprotocol.com/protocol/v1>
 //!
 //! The protocol's own crate of types is not used: it makes every JSON object

@@ -7,7 +7,7 @@
 //!
 //! When a turn is over is not told either: `agent_end` comes before every
 //! retry, too, and before what was said meanwhile is read. So the program is
-//! asked for its state behind each `agent_end` ([`Check`]), and the turn is over
+//! asked for its state behind each `agent_end` (`Check`), and the turn is over
 //! once it is idle and nothing was begun in between.
 
 mod ask;

@@ -3,7 +3,7 @@
 //!
 //! It passes bytes on in both directions, ends when the command does, and with
 //! its exit code. The command gets the terminal as its controlling one by
-//! going through this program a second time ([`INSIDE`]): there it leads a
+//! going through this program a second time (`INSIDE`): there it leads a
 //! session, takes the terminal, and becomes the command.
 //!
 //! **Invariant:** what is echoed, translated or paged is the command's own
