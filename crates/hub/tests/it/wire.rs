@@ -45,7 +45,13 @@ pub(crate) async fn hello(
 async fn text(socket: &mut RawSocket) -> Value {
     loop {
         match soon("a text frame", socket.next()).await.expect("not closed").expect("no fault") {
-            Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+            Message::Text(text) => {
+                let said: Value = serde_json::from_str(&text).expect("JSON");
+                // Comes with the first beat, before or behind its answer.
+                if said["type"] != "watched" {
+                    return said;
+                }
+            }
             Message::Ping(_) | Message::Pong(_) => {}
             other => panic!("a text frame was expected: {other:?}"),
         }
