@@ -107,6 +107,12 @@ impl LocalHub {
             Ok(()) => {
                 tracing::info!(millis = began.elapsed().as_millis(), "this machine's hub serves");
                 self.state.send_replace(LocalHubState::Running);
+                let ours = life.hub.is_some();
+                // The pages need the hub alone, and wait for this lock.
+                drop(life);
+                if ours {
+                    self.add_runner().await;
+                }
             }
             Err(NoKey::Locked(keychain)) => {
                 tracing::warn!(?keychain, "this machine's hub waits for its keys");
@@ -143,25 +149,33 @@ impl LocalHub {
         options.demo = true;
         options.owner_token = Some(keys.owner_token.clone());
         options.credentials = keys.credentials;
-        let endpoint = match Hub::start(options).await {
-            Ok(hub) => {
-                let endpoint = Endpoint {
-                    url: hub.url.clone(),
-                    token: keys.owner_token,
-                    fingerprint: hub.fingerprint.clone(),
-                };
-                life.hub = Some(hub);
-                endpoint
-            }
-            Err(error) => return Err(NoKey::Failed(error.problem())),
-        };
-        match self.start_runner(&endpoint).await {
-            Ok(runner) => life.runner = Some(runner),
-            // A hub without a runner is of use: there may be others.
-            Err(problem) => tracing::error!(%problem, "this machine's runner does not start"),
-        }
-        life.endpoint = Some(endpoint);
+        let hub = Hub::start(options).await.map_err(|error| NoKey::Failed(error.problem()))?;
+        life.endpoint = Some(Endpoint {
+            url: hub.url.clone(),
+            token: keys.owner_token,
+            fingerprint: hub.fingerprint.clone(),
+        });
+        life.hub = Some(hub);
         Ok(())
+    }
+
+    /// Starts the runner of the hub that runs, unless that is told to stop
+    /// meanwhile. A hub without a runner is of use: there may be others.
+    async fn add_runner(&self) {
+        let Some(endpoint) = self.life.lock().await.endpoint.clone() else { return };
+        let runner = match self.start_runner(&endpoint).await {
+            Ok(runner) => runner,
+            Err(problem) => {
+                return tracing::error!(%problem, "this machine's runner does not start");
+            }
+        };
+        let mut life = self.life.lock().await;
+        if life.endpoint.as_ref().is_some_and(|now| now.url == endpoint.url) {
+            life.runner = Some(runner);
+        } else {
+            drop(life);
+            runner.stop().await;
+        }
     }
 
     /// The hub of another process, where one serves: it has keys and a runner
