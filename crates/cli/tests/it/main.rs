@@ -6,6 +6,7 @@ mod agents_acp;
 mod canaries;
 mod chaos;
 mod commands;
+mod crowd;
 mod declared;
 mod demo;
 mod forge;

@@ -1,0 +1,89 @@
+//! Twenty real agents at once on one runner: each does its own work, and
+//! nothing is left of any.
+
+use crate::agents::{add_claude, model, published, steps};
+use crate::world::World;
+use pilot_proto::{Task, TaskId};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const AGENTS: usize = 20;
+
+#[test]
+fn twenty_real_agents_do_their_own_work_and_leave_no_process() {
+    let model = model();
+    let mut world = World::with_hub();
+    add_claude(&mut world);
+    world.set_workers(AGENTS.try_into().expect("few"));
+    let add =
+        ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin", "--base-url"];
+    world.pilot_with_input(&[&add[..], &[&model.server.url()]].concat(), "sk-crowd-key\n").ok();
+    world.start_runner();
+    let ids: Vec<TaskId> = (0..AGENTS).map(|number| file(&world, number)).collect();
+
+    // The model keeps every one of them waiting until all have come.
+    let waiting = || model.server.requests().iter().filter(|seen| !seen.tools.is_empty()).count();
+    world.until("all are at work at once", || (waiting() >= AGENTS).then_some(()));
+    let inside = namespaces(&world);
+    assert!(inside.len() >= AGENTS, "each has processes of its own: {inside:?}");
+    model.server.release("crowd");
+
+    for (number, id) in ids.iter().enumerate() {
+        let mine = published(&world, *id, "mine.txt");
+        assert_eq!(mine, Some(format!("work of {number}\n")));
+        let log = world.pilot(&["task", "log", &id.to_string()]).ok();
+        let others = (0..AGENTS).filter(|other| *other != number);
+        let heard = others.filter(|other| log.contains(&format!("I am number {other}.")));
+        assert_eq!(heard.count(), 0, "{number} heard somebody else");
+        assert!(log.contains(&format!("I am number {number}.")), "{log}");
+    }
+    // Each left a child in a session of its own, which nothing but the end of
+    // its namespace ends.
+    world.until("nothing is left", || {
+        let left = processes().filter(|(_, namespace)| inside.contains(namespace)).count();
+        (left == 0 && world.stray_processes().is_empty()).then_some(())
+    });
+}
+
+fn file(world: &World, number: usize) -> TaskId {
+    let prompt = steps(&json!([
+        {"shell": "setsid sleep 100000 > /dev/null 2>&1 & echo begun", "hold": "crowd"},
+        {"write": {"path": "mine.txt", "content": format!("work of {number}\n")}},
+        {"text": format!("I am number {number}.")}
+    ]));
+    let task: Task = world.json(&[
+        "task",
+        "new",
+        "--project",
+        "demo",
+        "--agent",
+        "claude",
+        "--mode",
+        "auto",
+        "--prompt",
+        &prompt,
+    ]);
+    task.id
+}
+
+/// The process namespaces of this world's runs.
+fn namespaces(world: &World) -> BTreeSet<String> {
+    let strays = world.stray_processes();
+    let pids: BTreeSet<&str> = strays.iter().filter_map(|line| line.split(' ').next()).collect();
+    let own = namespace("self");
+    let of_runs = processes().filter(|(pid, _)| pids.contains(pid.as_str()));
+    of_runs.map(|(_, namespace)| namespace).filter(|one| Some(one) != own.as_ref()).collect()
+}
+
+/// Every process, and its process namespace where that may be read.
+fn processes() -> impl Iterator<Item = (String, String)> {
+    let entries = std::fs::read_dir("/proc").expect("proc is mounted").flatten();
+    let pids = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let pids = pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    pids.filter_map(|pid| Some((pid.clone(), namespace(&pid)?)))
+}
+
+fn namespace(pid: &str) -> Option<String> {
+    let link = std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()?;
+    Some(link.to_string_lossy().into_owned())
+}
