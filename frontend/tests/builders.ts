@@ -101,6 +101,8 @@ export function project(name: string, change: Partial<Project> = {}): Project {
     base: "main",
     agent: "scripted",
     setup: [],
+    permissions: { rules: [] },
+    remote_control: false,
     network: { gate: "enforce", presets: ["npm", "forge"], allow: [], deny: [] },
     walls: {
       kind: "auto",

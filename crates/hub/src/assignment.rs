@@ -9,6 +9,7 @@ use pilot_forge::Gitea;
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
+use pilot_proto::run::Reviewer;
 use pilot_proto::{
     Code, Forge, ForgeKind, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret,
     SecretUse,
@@ -57,6 +58,10 @@ pub(crate) fn run_spec(
         prices: prices.prices.clone(),
         spent_micros: task.usage.cost_micros.unwrap_or(0),
         hub_key: None,
+        permissions: project.permissions.clone(),
+        review: task.review.clone().map(|pass| Box::new(Reviewer { pass, provider: None })),
+        children: project.children,
+        remote_control: None,
     })
 }
 

@@ -50,6 +50,11 @@ pub(crate) async fn ensure(data: &Path, store: &Store) -> Result<(), HubError> {
         network: NetworkPolicy::default(),
         walls: WallsWish::default(),
         secrets: Vec::new(),
+        permissions: Default::default(),
+        profile: None,
+        review: None,
+        children: Default::default(),
+        remote_control: false,
     };
     let commit = Commit { journal: Vec::new(), changes: vec![Change::PutProject(project)] };
     store.commit(&commit).await.map(drop).map_err(HubError::Store)

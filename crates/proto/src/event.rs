@@ -161,6 +161,11 @@ pub enum Event {
         /// What it was told.
         prompt: String,
     },
+    /// The agent was told something in the middle of the turn, and took it.
+    Steered {
+        /// What.
+        text: String,
+    },
     /// The agent said something to its reader.
     Text {
         /// Markdown.

@@ -15,6 +15,7 @@ pub mod inbox;
 pub mod log;
 pub mod model;
 pub mod network;
+pub mod permission;
 pub mod project;
 pub mod run;
 pub mod runner;

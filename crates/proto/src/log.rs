@@ -46,6 +46,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         }
         Event::Text { text, .. } => agent(text),
         Event::TurnStarted { turn, prompt } => pilot(&format!("> turn {turn}: {prompt}")),
+        Event::Steered { text } => pilot(&format!("> meanwhile: {text}")),
         Event::ToolStarted { tool, summary, .. } => pilot(&format!("* {tool} {summary}")),
         Event::ToolEnded { ok: false, output, .. } => pilot(&format!("! refused: {output}")),
         Event::Asked { ask, .. } => pilot(&format!("? needs you: {}", word(ask.need()))),

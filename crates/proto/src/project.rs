@@ -2,7 +2,9 @@
 
 use crate::grant::SecretUse;
 use crate::network::NetworkPolicy;
+use crate::permission::PermissionPolicy;
 use crate::secret::{self, Secret};
+use crate::task::{ChildBounds, Limits, Mode, ReviewPass};
 use crate::time::Timestamp;
 use crate::walls::WallsWish;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,49 @@ pub struct Project {
     /// Secrets that its runs may use.
     #[serde(default)]
     pub secrets: Vec<SecretUse>,
+    /// What its agents may do unasked, and what never.
+    #[serde(default)]
+    pub permissions: PermissionPolicy,
+    /// Name of the profile of tasks that name none.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// A second agent looks at the work of every task that says nothing else.
+    #[serde(default)]
+    pub review: Option<ReviewPass>,
+    /// What its agents may file by themselves.
+    #[serde(default)]
+    #[ts(optional, as = "Option<ChildBounds>")]
+    pub children: ChildBounds,
+    /// Claude Remote Control for every task that says nothing else.
+    #[serde(default)]
+    pub remote_control: bool,
+}
+
+/// A named way of working: which agent, with whose login, how far. Its name is
+/// its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct Profile {
+    /// `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub name: String,
+    /// Which agent.
+    pub agent: String,
+    /// Name of the model provider, which holds the account; none: the first
+    /// that fits the agent.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Which model; none: the agent's default.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How much the agent may do by itself; none: the product's default.
+    #[serde(default)]
+    pub mode: Option<Mode>,
+    /// Bounds of each run; none: the product's.
+    #[serde(default)]
+    pub limits: Option<Limits>,
+    /// Claude Remote Control.
+    #[serde(default)]
+    pub remote_control: bool,
 }
 
 /// The kinds of forge there is an adapter for.

@@ -5,8 +5,10 @@ use crate::grant::SealedGrant;
 use crate::ids::{BlobId, RunId, RunnerId, TaskId};
 use crate::model::ModelPrice;
 use crate::network::NetworkPolicy;
+use crate::permission::PermissionPolicy;
 use crate::project::{GitGrant, ProviderGrant};
-use crate::task::{Attachment, Limits, Mode, OnTimeout};
+use crate::secret::{self, Secret};
+use crate::task::{Attachment, ChildBounds, Limits, Mode, OnTimeout, ReviewPass};
 use crate::time::Timestamp;
 use crate::walls::WallsWish;
 use serde::{Deserialize, Serialize};
@@ -240,6 +242,39 @@ pub struct RunSpec {
     /// sealed to; none where there is no login that can be renewed.
     #[serde(default)]
     pub hub_key: Option<Box<str>>,
+    /// What the agent may do unasked, and what never.
+    #[serde(default)]
+    pub permissions: PermissionPolicy,
+    /// The agent that looks at the work before it is published.
+    #[serde(default)]
+    pub review: Option<Box<Reviewer>>,
+    /// What the agent may file by itself; all 0 where it may not.
+    #[serde(default)]
+    pub children: ChildBounds,
+    /// Remote control, with the account it needs.
+    #[serde(default)]
+    pub remote_control: Option<Box<RemoteControl>>,
+}
+
+/// A second agent, with its login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reviewer {
+    /// Who, and how often.
+    pub pass: ReviewPass,
+    /// Login for its model.
+    #[serde(default)]
+    pub provider: Option<ProviderGrant>,
+}
+
+/// What Claude Remote Control needs: a full login of the vendor's own program,
+/// which goes into the run's private HOME and no other file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteControl {
+    /// The text of `~/.claude/.credentials.json`.
+    #[serde(with = "secret::in_clear")]
+    pub credentials: Secret,
+    /// The `oauthAccount` of `~/.claude.json`, as JSON.
+    pub account: String,
 }
 
 impl RunSpec {
@@ -251,6 +286,11 @@ impl RunSpec {
             provider: None,
             fallbacks: Vec::new(),
             secrets: Vec::new(),
+            review: self
+                .review
+                .as_deref()
+                .map(|reviewer| Box::new(Reviewer { pass: reviewer.pass.clone(), provider: None })),
+            remote_control: None,
             ..self.clone()
         }
     }

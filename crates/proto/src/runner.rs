@@ -24,6 +24,7 @@
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
+//! | 4 | 2026-11-21 | permission policy; order `steer`; review pass; child tasks; remote control; checkpoints |
 
 use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId};
@@ -36,7 +37,7 @@ use serde_json::Value;
 use ts_rs::TS;
 
 /// The version this build speaks.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The oldest version this build still understands: older runners know of no
 /// walls, and a run without them is a person's word, not a runner's age.
 pub const OLDEST: u32 = 3;
@@ -437,6 +438,12 @@ pub enum Act {
     /// A follow-up: queued until the turn ends.
     Say {
         /// What to tell the agent.
+        text: String,
+    },
+    /// Tell the agent in the middle of its turn. Where it cannot hear, this is
+    /// a follow-up.
+    Steer {
+        /// What to tell it.
         text: String,
     },
     /// Stop the turn, keep the session.

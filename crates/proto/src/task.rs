@@ -146,6 +146,39 @@ pub struct Batch {
     pub at_most: Option<u32>,
 }
 
+/// A second agent that looks at the work of the first before it is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct ReviewPass {
+    /// Which agent.
+    pub agent: String,
+    /// Which model; none: that agent's default.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// How often its findings go back to the first agent at most: 1 to
+    /// [`ReviewPass::MAX_ROUNDS`].
+    pub rounds: u32,
+}
+
+impl ReviewPass {
+    /// Two agents that have not agreed by then will not.
+    pub const MAX_ROUNDS: u32 = 5;
+}
+
+/// What a task's agent may file by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct ChildBounds {
+    /// How many tasks one task may file, its children's tasks counted in;
+    /// 0: none.
+    pub tasks: u32,
+    /// How deep the tree may grow below a task that a person filed; 0: not.
+    pub depth: u32,
+    /// What all children together may spend on models, in millionths of a US
+    /// dollar; none: each has its own limits only.
+    pub budget_micros: Option<u64>,
+}
+
 /// Where a task stands. The ends are the variants of [`TaskState::is_end`].
 ///
 /// It stands among [`Task`]'s own fields on the wire, so no field of a variant
@@ -355,6 +388,23 @@ pub struct Task {
     /// It has ended, and a person has seen that.
     #[serde(default)]
     pub dismissed: bool,
+    /// Name of the profile it was filed with; what that said stands in the
+    /// other fields.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Name of the model provider its agent uses; none: the first that fits.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// The task whose agent filed it.
+    #[serde(default)]
+    pub parent: Option<TaskId>,
+    /// A second agent looks at the work before it is published.
+    #[serde(default)]
+    pub review: Option<ReviewPass>,
+    /// The agent's vendor may show and steer its session from afar (Claude
+    /// Remote Control).
+    #[serde(default)]
+    pub remote_control: bool,
 }
 
 #[cfg(test)]
@@ -417,6 +467,11 @@ mod tests {
                 group: Some(GroupId(id)),
                 batch: Some(Batch { id: BatchId(id), name: String::new(), at_most: Some(2) }),
                 dismissed: true,
+                profile: Some("p".into()),
+                provider: Some("anthropic".into()),
+                parent: Some(TaskId(id)),
+                review: Some(ReviewPass { agent: "codex".into(), model: None, rounds: 2 }),
+                remote_control: true,
             };
             let text = serde_json::to_string(&task).expect("serialises");
             let back: Task = serde_json::from_str(&text).expect("nothing is spelt twice");

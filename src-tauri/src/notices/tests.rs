@@ -87,6 +87,11 @@ fn task(number: u128, state: TaskState, since: i64) -> Task {
         group: None,
         batch: None,
         dismissed: false,
+        profile: None,
+        provider: None,
+        parent: None,
+        review: None,
+        remote_control: false,
     }
 }
 

@@ -19,19 +19,26 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                 let known = hub.call::<ProjectList>(Nothing {}).await?;
                 let known = known.into_iter().find(|project| project.name == name);
                 // What this command does not speak of stays as it is.
-                let (network, walls, secrets) = known
-                    .map(|project| (project.network, project.walls, project.secrets))
-                    .unwrap_or_default();
-                let project = pilot_proto::Project {
-                    name,
-                    repo,
-                    forge,
-                    base,
-                    agent,
-                    setup,
-                    network,
-                    walls,
-                    secrets,
+                let project = match known {
+                    Some(known) => {
+                        pilot_proto::Project { name, repo, forge, base, agent, setup, ..known }
+                    }
+                    None => pilot_proto::Project {
+                        name,
+                        repo,
+                        forge,
+                        base,
+                        agent,
+                        setup,
+                        network: Default::default(),
+                        walls: Default::default(),
+                        secrets: Vec::new(),
+                        permissions: Default::default(),
+                        profile: None,
+                        review: None,
+                        children: Default::default(),
+                        remote_control: false,
+                    },
                 };
                 let project = keep(hub, project).await?;
                 output::show(globals, &project, || {

@@ -68,6 +68,7 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         Act::Answer { .. }
         | Act::Say { .. }
         | Act::Interrupt
+        | Act::Steer { .. }
         | Act::Stop
         | Act::PermitPush { .. }
         | Act::Allow { .. }

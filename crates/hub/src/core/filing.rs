@@ -117,6 +117,11 @@ impl Core {
             group: new.group,
             batch: None,
             dismissed: false,
+            profile: new.profile.clone(),
+            provider: new.provider.clone(),
+            parent: None,
+            review: new.review.clone().or_else(|| project.review.clone()),
+            remote_control: new.remote_control.unwrap_or(project.remote_control),
         })
     }
 }

@@ -171,6 +171,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }
         | Event::TurnStarted { .. }
+        | Event::Steered { .. }
         | Event::Asked { .. }
         | Event::Decided { .. }
         | Event::Withdrawn { .. }

@@ -162,6 +162,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::SessionStarted { .. }
         | Event::SessionSaved { .. }
         | Event::Text { .. }
+        | Event::Steered { .. }
         | Event::Thinking { .. }
         | Event::ToolOutput { .. }
         | Event::ToolEnded { .. }

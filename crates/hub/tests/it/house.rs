@@ -165,6 +165,11 @@ pub(crate) fn project(name: &str, repo: &str) -> Project {
         network: Default::default(),
         walls: Default::default(),
         secrets: Vec::new(),
+        permissions: Default::default(),
+        profile: None,
+        review: None,
+        children: Default::default(),
+        remote_control: false,
     }
 }
 

@@ -152,6 +152,7 @@ impl RunMachine {
             }
             // Only the machine says these.
             Event::TurnStarted { .. }
+            | Event::Steered { .. }
             | Event::Phase { .. }
             | Event::Asked { .. }
             | Event::Decided { .. }

@@ -15,7 +15,7 @@ impl RunMachine {
             return;
         }
         match act {
-            Act::Say { text } => self.say(now, order, text),
+            Act::Say { text } | Act::Steer { text } => self.say(now, order, text),
             Act::Interrupt => {
                 let done = self.interrupt();
                 self.order_done(order, done.err());

@@ -53,6 +53,7 @@ impl Past {
             | Event::SessionStarted { .. }
             | Event::SessionSaved { .. }
             | Event::TurnStarted { .. }
+            | Event::Steered { .. }
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }

@@ -60,6 +60,7 @@ impl TaskMachine {
             }
             Event::Output { .. }
             | Event::TurnStarted { .. }
+            | Event::Steered { .. }
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
@@ -136,6 +137,7 @@ impl TaskMachine {
             Event::Output { .. }
             | Event::SessionStarted { .. }
             | Event::SessionSaved { .. }
+            | Event::Steered { .. }
             | Event::Text { .. }
             | Event::Thinking { .. }
             | Event::ToolStarted { .. }
@@ -252,8 +254,10 @@ impl TaskMachine {
     pub(super) fn undone(&mut self, now: Timestamp, run: RunId, act: Act) {
         match act {
             // Its run is about to end, and will say how.
-            Act::Say { text } if self.is_current(run) => self.memory.unsaid.push(text),
-            Act::Say { text } => self.say_again(now, text),
+            Act::Say { text } | Act::Steer { text } if self.is_current(run) => {
+                self.memory.unsaid.push(text);
+            }
+            Act::Say { text } | Act::Steer { text } => self.say_again(now, text),
             Act::Interrupt
             | Act::Answer { .. }
             | Act::Stop

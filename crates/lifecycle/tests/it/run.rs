@@ -57,6 +57,10 @@ fn spec() -> RunSpec {
         prices: Vec::new(),
         spent_micros: 0,
         hub_key: None,
+        permissions: Default::default(),
+        review: None,
+        children: Default::default(),
+        remote_control: None,
     }
 }
 

@@ -65,6 +65,11 @@ pub(crate) fn filed() -> Task {
         group: None,
         batch: None,
         dismissed: false,
+        profile: None,
+        provider: None,
+        parent: None,
+        review: None,
+        remote_control: false,
     }
 }
 

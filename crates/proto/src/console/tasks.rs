@@ -4,7 +4,7 @@ use crate::code::Problem;
 use crate::ids::{GroupId, RunId, RunnerId, TaskId};
 use crate::inbox::InboxItem;
 use crate::run::Run;
-use crate::task::{Attachment, Limits, Mode, OnTimeout, Task};
+use crate::task::{Attachment, Limits, Mode, OnTimeout, ReviewPass, Task};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -57,6 +57,19 @@ pub struct NewTask {
     /// They are held until then.
     #[serde(default)]
     pub group: Option<GroupId>,
+    /// Name of a profile; what it says counts where nothing else is said here.
+    /// None: the project's.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Name of the model provider; none: the profile's, or the first that fits.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// A second agent looks at the work; none: as the project says.
+    #[serde(default)]
+    pub review: Option<ReviewPass>,
+    /// Claude Remote Control; none: as the project says.
+    #[serde(default)]
+    pub remote_control: Option<bool>,
 }
 
 impl NewTask {

@@ -252,6 +252,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Output { .. }
         | Event::SessionStarted { .. }
         | Event::TurnStarted { .. }
+        | Event::Steered { .. }
         | Event::Text { .. }
         | Event::Thinking { .. }
         | Event::ToolStarted { .. }

@@ -226,5 +226,9 @@ fn spec(trial: &Trial) -> RunSpec {
         prices: Vec::new(),
         spent_micros: 0,
         hub_key: None,
+        permissions: Default::default(),
+        review: None,
+        children: Default::default(),
+        remote_control: None,
     }
 }

@@ -115,6 +115,10 @@ impl World {
             prices: Vec::new(),
             spent_micros: 0,
             hub_key: None,
+            permissions: Default::default(),
+            review: None,
+            children: Default::default(),
+            remote_control: None,
         }
     }
 

@@ -185,6 +185,10 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         prices: Vec::new(),
         spent_micros: 7,
         hub_key: None,
+        permissions: Default::default(),
+        review: None,
+        children: Default::default(),
+        remote_control: None,
         provider: None,
     };
     change(&store, [Change::PutSpec(spec.clone())]).await.expect("commits");
@@ -234,6 +238,11 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         network: NetworkPolicy { allow: vec!["example.org".into()], ..NetworkPolicy::default() },
         walls: WallsWish::default(),
         secrets: vec![SecretUse { name: "NPM".into(), delivery: SecretDelivery::FileDescriptor }],
+        permissions: Default::default(),
+        profile: None,
+        review: None,
+        children: Default::default(),
+        remote_control: false,
     };
     let forge = Forge { name: "home".into(), kind: ForgeKind::Gitea, url: "http://f".into() };
     let provider = Provider {

@@ -151,6 +151,11 @@ pub(crate) fn task(number: u128) -> Task {
         group: None,
         batch: None,
         dismissed: false,
+        profile: None,
+        provider: None,
+        parent: None,
+        review: None,
+        remote_control: false,
     }
 }
 

@@ -385,6 +385,25 @@ url: string | null, };
 export type ChecksState = "pending" | "passed" | "failed" | "held" | "unknown";
 
 /**
+ * What a task's agent may file by itself.
+ */
+export type ChildBounds = {
+/**
+ * How many tasks one task may file, its children's tasks counted in;
+ * 0: none.
+ */
+tasks: number,
+/**
+ * How deep the tree may grow below a task that a person filed; 0: not.
+ */
+depth: number,
+/**
+ * What all children together may spend on models, in millionths of a US
+ * dollar; none: each has its own limits only.
+ */
+budget_micros: number | null, };
+
+/**
  * One choice of a question.
  */
 export type Choice = {
@@ -835,7 +854,11 @@ turn: number,
 /**
  * What it was told.
  */
-prompt: string, } | { "type": "text",
+prompt: string, } | { "type": "steered",
+/**
+ * What.
+ */
+text: string, } | { "type": "text",
 /**
  * Markdown.
  */
@@ -1877,7 +1900,24 @@ runner?: RunnerId | null,
  * Best of N: tasks of one group do the same, and one of them is kept.
  * They are held until then.
  */
-group?: GroupId | null, };
+group?: GroupId | null,
+/**
+ * Name of a profile; what it says counts where nothing else is said here.
+ * None: the project's.
+ */
+profile?: string | null,
+/**
+ * Name of the model provider; none: the profile's, or the first that fits.
+ */
+provider?: string | null,
+/**
+ * A second agent looks at the work; none: as the project says.
+ */
+review?: ReviewPass | null,
+/**
+ * Claude Remote Control; none: as the project says.
+ */
+remote_control?: boolean | null, };
 
 /**
  * Tasks to file, all or none.
@@ -2020,6 +2060,49 @@ commit: string, } | { "outcome": "no_change" } | { "outcome": "failed",
 problem: Problem, } | { "outcome": "cancelled" } | { "outcome": "fenced" };
 
 /**
+ * What a rule says.
+ */
+export type PermissionDecision = "allow" | "ask" | "never";
+
+/**
+ * A project's rules. Of the rules that fit, [`PermissionDecision::Never`] wins
+ * over [`PermissionDecision::Ask`], and that over
+ * [`PermissionDecision::Allow`], whatever their order; where none fits the
+ * task's mode decides.
+ */
+export type PermissionPolicy = {
+/**
+ * At most [`PermissionPolicy::MAX_RULES`].
+ */
+rules: Array<PermissionRule>, };
+
+/**
+ * One rule. It fits a use of a tool where everything that it names fits; a
+ * rule that names a command or a path fits only a use that has one.
+ */
+export type PermissionRule = {
+/**
+ * What then.
+ */
+decision: PermissionDecision,
+/**
+ * The agent's name for the tool, with `*` for any characters; none: every tool.
+ */
+tool?: string | null,
+/**
+ * The command line, with `*` for any characters. A command line of
+ * several commands is allowed only where each of them is, and is never
+ * where one of them is.
+ */
+command?: string | null,
+/**
+ * The file, relative to the tree where it is in it, with `*` for any
+ * characters of a name and `**` for any path. Of several files all must
+ * be allowed.
+ */
+path?: string | null, };
+
+/**
  * What a run is doing. Every path ends `… → Collecting → [Pushing] → Cleaning
  * → Finished`; failures, cancels and crashes found later go through Cleaning too.
  */
@@ -2113,7 +2196,27 @@ walls: WallsWish,
 /**
  * Secrets that its runs may use.
  */
-secrets: Array<SecretUse>, };
+secrets: Array<SecretUse>,
+/**
+ * What its agents may do unasked, and what never.
+ */
+permissions: PermissionPolicy,
+/**
+ * Name of the profile of tasks that name none.
+ */
+profile?: string | null,
+/**
+ * A second agent looks at the work of every task that says nothing else.
+ */
+review?: ReviewPass | null,
+/**
+ * What its agents may file by themselves.
+ */
+children?: ChildBounds,
+/**
+ * Claude Remote Control for every task that says nothing else.
+ */
+remote_control: boolean, };
 
 /**
  * A model provider as a console sees it; the key stays in the hub.
@@ -2293,6 +2396,24 @@ quote: string,
  * The comment (Markdown).
  */
 text: string, };
+
+/**
+ * A second agent that looks at the work of the first before it is published.
+ */
+export type ReviewPass = {
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * Which model; none: that agent's default.
+ */
+model?: string | null,
+/**
+ * How often its findings go back to the first agent at most: 1 to
+ * [`ReviewPass::MAX_ROUNDS`].
+ */
+rounds: number, };
 
 /**
  * What somebody may do. Ordered: each may do what those before it may.
@@ -2762,7 +2883,29 @@ batch: Batch | null,
 /**
  * It has ended, and a person has seen that.
  */
-dismissed: boolean, } & ({ "state": "queued" } | { "state": "leased",
+dismissed: boolean,
+/**
+ * Name of the profile it was filed with; what that said stands in the
+ * other fields.
+ */
+profile: string | null,
+/**
+ * Name of the model provider its agent uses; none: the first that fits.
+ */
+provider: string | null,
+/**
+ * The task whose agent filed it.
+ */
+parent: TaskId | null,
+/**
+ * A second agent looks at the work before it is published.
+ */
+review: ReviewPass | null,
+/**
+ * The agent's vendor may show and steer its session from afar (Claude
+ * Remote Control).
+ */
+remote_control: boolean, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */
@@ -2932,7 +3075,29 @@ batch: Batch | null,
 /**
  * It has ended, and a person has seen that.
  */
-dismissed: boolean, } & ({ "state": "queued" } | { "state": "leased",
+dismissed: boolean,
+/**
+ * Name of the profile it was filed with; what that said stands in the
+ * other fields.
+ */
+profile: string | null,
+/**
+ * Name of the model provider its agent uses; none: the first that fits.
+ */
+provider: string | null,
+/**
+ * The task whose agent filed it.
+ */
+parent: TaskId | null,
+/**
+ * A second agent looks at the work before it is published.
+ */
+review: ReviewPass | null,
+/**
+ * The agent's vendor may show and steer its session from afar (Claude
+ * Remote Control).
+ */
+remote_control: boolean, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */

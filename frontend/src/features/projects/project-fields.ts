@@ -90,9 +90,13 @@ export function secretFields({ name, delivery }: SecretUse): SecretFields {
   };
 }
 
-export function projectOf(fields: ProjectFields): Project {
+/** The project that the form tells; what it does not speak of stays as in `before`. */
+export function projectOf(fields: ProjectFields, before: Project | null = null): Project {
   const { gate, presets } = fields;
   return {
+    permissions: { rules: [] },
+    remote_control: false,
+    ...before,
     name: fields.name.trim(),
     repo: fields.repo.trim(),
     forge: fields.forge || null,

@@ -77,6 +77,10 @@ pub(crate) async fn wanted(
         hold: arguments.hold,
         runner,
         group: None,
+        profile: None,
+        provider: None,
+        review: None,
+        remote_control: None,
     })
 }
 

@@ -514,6 +514,10 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         prices: Vec::new(),
         spent_micros: 0,
         hub_key: None,
+        permissions: Default::default(),
+        review: None,
+        children: Default::default(),
+        remote_control: None,
     }
 }
 

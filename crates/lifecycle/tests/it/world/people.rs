@@ -60,6 +60,11 @@ impl World {
             group: None,
             batch: self.dice.chance(400).then(|| self.batch()),
             dismissed: false,
+            profile: None,
+            provider: None,
+            parent: None,
+            review: None,
+            remote_control: false,
         };
         let forge = self.dice.chance(500);
         self.file(task, forge);
