@@ -9,6 +9,7 @@ import {
   connectForge,
   fileTask,
   firstTask,
+  keepsNoSecrets,
   keyboard,
   pullRequest,
   review,
@@ -86,6 +87,9 @@ describe.each(STAGES)("in $name", ({ open, wide }) => {
 
   it("the pull request is shown, and its merge", () =>
     pullRequest(stage.browser, task, (number) => outsideProcess.stdin?.write(`merge ${number}\n`)));
+
+  it("nothing that was typed into a form or read is kept on this machine", () =>
+    keepsNoSecrets(stage.browser, world));
 
   it("the keyboard is enough", async ({ skip }) => {
     // A phone has no keyboard to press Ctrl+K on.

@@ -42,6 +42,23 @@ export async function connectForge(browser: Browser, world: Outside): Promise<vo
   await until("the project is listed", async () => browser.has("button", "More for site"));
 }
 
+/** After all that was read and typed: what the page keeps on this machine. */
+export async function keepsNoSecrets(browser: Browser, world: Outside): Promise<void> {
+  const kept = await browser.driver.executeScript<string>(`
+    const all = (storage) => Object.entries({ ...storage });
+    return JSON.stringify([all(localStorage), all(sessionStorage), document.cookie]);`);
+  const others = await browser.driver.executeAsyncScript<string>(`
+    const done = arguments[arguments.length - 1];
+    const databases = indexedDB.databases ? indexedDB.databases() : [];
+    const caches = self.caches ? self.caches.keys() : [];
+    Promise.all([databases, caches]).then((all) => done(JSON.stringify(all)), (why) => done(String(why)));`);
+  expect(others, "no database and no cache").toBe("[[],[]]");
+  // Typed into a form; read in a log, a conversation and a change.
+  for (const secret of [world.token, "wrong-token-that-nobody-knows", "toFixed(2)", "building module"]) {
+    expect(kept).not.toContain(secret);
+  }
+}
+
 const WORK = String.raw`say I will correct the price.
 print 40 building module
 permit Bash echo tested > tested.txt
