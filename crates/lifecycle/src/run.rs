@@ -17,6 +17,7 @@ mod agent;
 mod asks;
 mod deadlines;
 mod gates;
+mod inside;
 mod judge;
 mod machine;
 mod orders;

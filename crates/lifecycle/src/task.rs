@@ -14,6 +14,7 @@
 //! of an older run never move the task, they are only kept in that run's own
 //! [`pilot_proto::Run`] (rescue, usage, outcome); nothing a person said is dropped silently.
 
+mod children;
 mod conclude;
 mod held;
 mod journal;

@@ -29,7 +29,7 @@ pub use setup::{
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
-    ReviewNote, ReviewNoteSent, Say, SendReview, TaskDetail, TaskQuery,
+    ReviewNote, ReviewNoteSent, Say, SendReview, Stop, TaskDetail, TaskQuery,
 };
 pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
@@ -155,8 +155,8 @@ command_table! {
     TaskSay("task_say", Post, "/api/tasks/{task}/say", Operator): Say => Task;
     /// Stops the agent's turn and keeps its session.
     TaskInterrupt("task_interrupt", Post, "/api/tasks/{task}/interrupt", Operator): OneTask => Task;
-    /// Ends the task; its work is rescued, nothing is published.
-    TaskStop("task_stop", Post, "/api/tasks/{task}/stop", Operator): OneTask => Task;
+    /// Ends the task and those below it; their work is rescued, nothing is published.
+    TaskStop("task_stop", Post, "/api/tasks/{task}/stop", Operator): Stop => Task;
     /// Runs the task again from its base.
     TaskRetry("task_retry", Post, "/api/tasks/{task}/retry", Operator): OneTask => Task;
     /// Continues the session of the last run, on its work, in a new run.
@@ -242,6 +242,8 @@ pub const SESSION_PATH: &str = "/session";
 /// Path of a blob that a task's journal or snapshot names: `GET`, answers its
 /// bytes, as a download.
 pub const BLOB_PATH: &str = "/api/tasks/{task}/blobs/{blob}";
+/// Path below which a task is spoken with as [AgentAPI](crate::agentapi).
+pub const AGENTAPI_PATH: &str = "/agentapi/tasks/{task}";
 /// Path of a task's rescue bundle: `GET`, answers the bytes of a git bundle.
 pub const RESCUE_PATH: &str = "/api/tasks/{task}/rescue";
 

@@ -2,13 +2,13 @@
 //! history, cost and timeline are folds over it.
 
 use crate::code::Problem;
-use crate::ids::{BlobId, InboxId, OrderId};
+use crate::ids::{BlobId, InboxId, OrderId, TaskId};
 use crate::inbox::{Answer, Ask, Decider};
 use crate::model::ModelCall;
 use crate::network::{NetworkDecision, NetworkEnd};
 use crate::run::{Outcome, Phase, Session, Usage};
 use crate::snapshot::SnapshotDelta;
-use crate::task::OnTimeout;
+use crate::task::{NewChild, OnTimeout};
 use crate::time::Timestamp;
 use crate::walls::WallsReport;
 use serde::{Deserialize, Serialize};
@@ -254,6 +254,29 @@ pub enum Event {
     Withdrawn {
         /// The inbox item.
         item: InboxId,
+    },
+    /// The agent said what it is doing, by the tool for it: hearsay.
+    Reported {
+        /// In its words.
+        text: String,
+    },
+    /// The agent wants a task filed below its own.
+    ChildWanted {
+        /// The run's name for the wish; the same one again is the same wish.
+        token: String,
+        /// Which.
+        child: NewChild,
+    },
+    /// The hub's word on that came.
+    ChildDecided {
+        /// The wish.
+        token: String,
+        /// The task that was filed; none: it was not.
+        #[serde(default)]
+        task: Option<TaskId>,
+        /// Why not.
+        #[serde(default)]
+        problem: Option<Problem>,
     },
     /// What the agent is doing now.
     Activity {

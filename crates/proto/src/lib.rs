@@ -6,6 +6,7 @@
 //! source; ids and times are always passed in.
 #![deny(missing_docs)]
 
+pub mod agentapi;
 pub mod code;
 pub mod console;
 pub mod event;

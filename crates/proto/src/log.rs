@@ -50,6 +50,16 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         Event::ToolStarted { tool, summary, .. } => pilot(&format!("* {tool} {summary}")),
         Event::ToolEnded { ok: false, output, .. } => pilot(&format!("! refused: {output}")),
         Event::Asked { ask, .. } => pilot(&format!("? needs you: {}", word(ask.need()))),
+        Event::Reported { text } => pilot(&format!("* says it is: {text}")),
+        Event::ChildWanted { child, .. } => {
+            let first = child.title.as_deref().or_else(|| child.prompt.lines().next());
+            pilot(&format!("+ wants a task: {}", first.unwrap_or_default()))
+        }
+        Event::ChildDecided { task: Some(task), .. } => pilot(&format!("+ filed as {task}")),
+        Event::ChildDecided { problem, .. } => {
+            let why = problem.as_ref().map_or("", |problem| problem.message.as_str());
+            pilot(&format!("! not filed: {why}"))
+        }
         Event::Retrying { attempt, wait_ms, reason } => {
             pilot(&format!("~ try {attempt} failed, next in {wait_ms} ms: {reason}"))
         }

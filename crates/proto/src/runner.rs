@@ -26,11 +26,13 @@
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
 //! | 4 | 2026-11-21 | permission policy; order `steer`; review pass; child tasks; remote control; checkpoints |
 
+use crate::code::Problem;
 use crate::event::{Cursor, Record};
-use crate::ids::{BlobId, OrderId, RunId, RunnerId};
+use crate::ids::{BlobId, OrderId, RunId, RunnerId, TaskId};
 use crate::inbox::Answer;
 use crate::run::RunSpec;
 use crate::secret::{self, Secret};
+use crate::task::ChildSeen;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -468,6 +470,23 @@ pub enum Act {
     Allow {
         /// Rules, as in [`crate::network::NetworkPolicy::allow`].
         rules: Vec<String>,
+    },
+    /// What became of the run's wish for a task
+    /// ([`Event::ChildWanted`](crate::Event::ChildWanted)).
+    Child {
+        /// The wish.
+        token: String,
+        /// The task that was filed; none: it was not.
+        #[serde(default)]
+        task: Option<TaskId>,
+        /// Why not.
+        #[serde(default)]
+        problem: Option<Problem>,
+    },
+    /// How a task stands that was filed by an agent of this run's task.
+    ChildIs {
+        /// It.
+        child: Box<ChildSeen>,
     },
     /// An act this build does not know yet; it is journalled as not done.
     #[serde(untagged)]

@@ -94,11 +94,11 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
     let id = task.id.to_string();
     let select = sqlx::query("SELECT doc FROM tasks WHERE id = $1").bind(id.clone());
     let doc = spell(db, "a task", select, task).await?;
-    let sql = "INSERT INTO tasks (id, project, state, ended, created_at, doc, task_group) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+    let sql = "INSERT INTO tasks (id, project, state, ended, created_at, doc, task_group, \
+               parent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
                project = excluded.project, state = excluded.state, ended = excluded.ended, \
                created_at = excluded.created_at, doc = excluded.doc, \
-               task_group = excluded.task_group";
+               task_group = excluded.task_group, parent = excluded.parent";
     let upsert = sqlx::query(sql)
         .bind(id)
         .bind(task.project.clone())
@@ -106,7 +106,8 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
         .bind(i64::from(is_over(task)))
         .bind(task.created_at.0)
         .bind(doc)
-        .bind(task.group.map(|group| group.to_string()));
+        .bind(task.group.map(|group| group.to_string()))
+        .bind(task.parent.map(|parent| parent.to_string()));
     write(db, "a task", upsert).await?;
     Ok(())
 }

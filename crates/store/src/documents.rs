@@ -70,6 +70,10 @@ pub(crate) async fn tasks(pool: &AnyPool, query: &TaskQuery) -> Result<Vec<Task>
         values.push(state.clone());
         conditions.push(format!("state = ${}", values.len()));
     }
+    if let Some(parent) = query.parent {
+        values.push(parent.to_string());
+        conditions.push(format!("parent = ${}", values.len()));
+    }
     if let Some(before) = query.before {
         values.push(before.to_string());
         conditions.push(format!(
@@ -99,6 +103,12 @@ pub(crate) async fn open_tasks(pool: &AnyPool) -> Result<Vec<Task>, StoreError> 
 pub(crate) async fn tasks_of_group(pool: &AnyPool, group: &str) -> Result<Vec<Task>, StoreError> {
     let sql = "SELECT id, doc FROM tasks WHERE task_group = $1 ORDER BY created_at, id";
     let rows = sqlx::query(sql).bind(group).fetch_all(pool).await;
+    documents("task", &rows.map_err(read_failed("the tasks"))?)
+}
+
+pub(crate) async fn tasks_below(pool: &AnyPool, parent: &str) -> Result<Vec<Task>, StoreError> {
+    let sql = "SELECT id, doc FROM tasks WHERE parent = $1 ORDER BY created_at, id";
+    let rows = sqlx::query(sql).bind(parent).fetch_all(pool).await;
     documents("task", &rows.map_err(read_failed("the tasks"))?)
 }
 

@@ -171,6 +171,11 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (task, review, position)
     );
 ",
+    "
+    -- The task whose agent filed it; of a person's tasks it is null.
+    ALTER TABLE tasks ADD COLUMN parent TEXT;
+    CREATE INDEX tasks_by_parent ON tasks (parent, created_at, id) WHERE parent IS NOT NULL;
+",
 ];
 
 /// Brings the database to this build's version, all steps or none.

@@ -123,6 +123,11 @@ impl Store {
         documents::tasks_of_group(self.readers(), &group.to_string()).await
     }
 
+    /// The tasks that a task's agents filed, oldest first; not those below them.
+    pub async fn tasks_below(&self, parent: TaskId) -> Result<Vec<Task>, StoreError> {
+        documents::tasks_below(self.readers(), &parent.to_string()).await
+    }
+
     /// The comments on a task's change, oldest first.
     pub async fn review_notes(&self, task: TaskId) -> Result<Vec<ReviewNoteSent>, StoreError> {
         documents::review_notes(self.readers(), &task.to_string()).await

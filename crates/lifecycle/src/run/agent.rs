@@ -158,6 +158,9 @@ impl RunMachine {
             | Event::Decided { .. }
             | Event::Withdrawn { .. }
             | Event::Resumes { .. }
+            | Event::Reported { .. }
+            | Event::ChildWanted { .. }
+            | Event::ChildDecided { .. }
             | Event::AgentExited { .. }
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }

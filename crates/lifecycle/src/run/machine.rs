@@ -150,6 +150,8 @@ impl RunMachine {
             RunEvent::AgentAlive => self.agent_alive(now),
             RunEvent::AgentAsked { key, ask } => self.agent_asked(now, key, ask),
             RunEvent::AgentWithdrew { key } => self.agent_withdrew(now, &key),
+            RunEvent::Reported { text } => self.reported(now, text),
+            RunEvent::ChildWanted { token, child } => self.child_wanted(now, token, child),
             RunEvent::Refused { host, port, process, because } => {
                 self.refused(host, port, process, &because);
             }

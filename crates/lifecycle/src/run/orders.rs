@@ -27,6 +27,11 @@ impl RunMachine {
             Act::Stop => self.stop(now, order),
             Act::PermitPush { fence } => self.permit(now, order, fence),
             Act::Allow { rules } => self.allow(order, rules),
+            Act::Child { token, task, problem } => self.child_decided(order, token, task, problem),
+            Act::ChildIs { child } => {
+                self.out.push(RunEffect::ChildIs(child));
+                self.order_done(order, None);
+            }
             Act::Unknown(_) => self.order_done(
                 order,
                 Some(Problem::new(Code::Invalid, "This runner does not know this order.")),

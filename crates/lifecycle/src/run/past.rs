@@ -60,6 +60,9 @@ impl Past {
             | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
+            | Event::Reported { .. }
+            | Event::ChildWanted { .. }
+            | Event::ChildDecided { .. }
             | Event::Activity { .. }
             | Event::Retrying { .. }
             | Event::LimitHit { .. }

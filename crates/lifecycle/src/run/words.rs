@@ -3,7 +3,8 @@
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::runner::Act;
-use pilot_proto::{BlobId, OrderId, Problem, Timestamp};
+use pilot_proto::task::{ChildSeen, NewChild};
+use pilot_proto::{BlobId, OrderId, Problem, TaskId, Timestamp};
 
 /// A piece of work the shim does for the machine, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,18 @@ pub enum RunEvent {
     AgentWithdrew {
         /// The driver's name for the ask.
         key: String,
+    },
+    /// What runs inside says what it is doing.
+    Reported {
+        /// In its words.
+        text: String,
+    },
+    /// What runs inside wants a task filed.
+    ChildWanted {
+        /// The run's name for the wish.
+        token: String,
+        /// Which.
+        child: NewChild,
     },
     /// The gate refused something that nobody was asked for yet.
     Refused {
@@ -200,6 +213,15 @@ pub enum RunEffect {
         /// What is answered.
         answer: Answer,
     },
+    /// Tell whoever wished for it what became of a task.
+    ChildDecided {
+        /// The wish.
+        token: String,
+        /// The task, or why there is none.
+        decided: Result<TaskId, Problem>,
+    },
+    /// A task below the run's own stands like this now.
+    ChildIs(Box<ChildSeen>),
     /// Let the run's processes reach this from now on.
     AllowHost {
         /// The name, or the address.

@@ -71,6 +71,9 @@ impl TaskMachine {
             | Event::Asked { .. }
             | Event::Decided { .. }
             | Event::Withdrawn { .. }
+            | Event::Reported { .. }
+            | Event::ChildWanted { .. }
+            | Event::ChildDecided { .. }
             | Event::Activity { .. }
             | Event::Retrying { .. }
             | Event::LimitHit { .. }
@@ -121,9 +124,12 @@ impl TaskMachine {
                 }
                 self.because_run(doing(Activity::Running));
             }
-            Event::TurnEnded { denials, .. } => {
+            Event::TurnEnded { denials, summary, .. } => {
                 self.memory.denials = self.memory.denials.saturating_add(*denials);
+                self.remember_words(summary);
             }
+            Event::Reported { text } => self.reported(text),
+            Event::ChildWanted { token, child } => self.child_wanted(run, token, child),
             Event::Snapshot(delta) => self.resize(delta),
             Event::PushWanted { fence, branch, commit, summary } => {
                 let push = Push {
@@ -131,6 +137,7 @@ impl TaskMachine {
                     commit: commit.clone(),
                     summary: summary.clone(),
                 };
+                self.remember_words(summary);
                 self.push_wanted(now, run, *fence, push);
             }
             Event::Finished(outcome) => self.conclude(now, outcome),
@@ -144,6 +151,7 @@ impl TaskMachine {
             | Event::ToolOutput { .. }
             | Event::ToolEnded { .. }
             | Event::Todos { .. }
+            | Event::ChildDecided { .. }
             | Event::Resumes { .. }
             | Event::AgentExited { .. }
             | Event::OrderDone { .. }
@@ -264,6 +272,9 @@ impl TaskMachine {
             | Act::PermitPush { .. }
             // The project's policy holds it already, for the runs to come.
             | Act::Allow { .. }
+            // The next run is told anew how they stand.
+            | Act::Child { .. }
+            | Act::ChildIs { .. }
             | Act::Unknown(_) => {}
         }
     }

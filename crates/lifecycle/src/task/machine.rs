@@ -8,8 +8,8 @@ use pilot_proto::inbox::InboxItem;
 use pilot_proto::run::{Outcome, Phase, Resume, Run};
 use pilot_proto::runner::Verdict;
 use pilot_proto::snapshot::{DiffSize, Snapshot};
-use pilot_proto::task::{PullRequest, Task, TaskState};
-use pilot_proto::{Code, Problem, RunId, RunnerId, Timestamp};
+use pilot_proto::task::{ChildSeen, PullRequest, Task, TaskState};
+use pilot_proto::{Code, Problem, RunId, RunnerId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +48,12 @@ pub struct Memory {
     pub(super) denials: u32,
     /// What is being published.
     pub(super) push: Option<Push>,
+    /// What became of the wishes of its runs for tasks, by run and token.
+    pub(super) wishes: BTreeMap<String, Result<TaskId, Problem>>,
+    /// The tasks below it that its own agents filed, as they stand.
+    pub(super) children: BTreeMap<TaskId, ChildSeen>,
+    /// Its agent's last words on its work.
+    pub(super) said: String,
 }
 
 /// A push that a run wants or has made.
@@ -188,6 +194,10 @@ impl TaskMachine {
             TaskEvent::RunnerOffline => self.runner_offline(true),
             TaskEvent::RunnerOnline => self.runner_offline(false),
             TaskEvent::Journal { run, event } => self.journal(now, run, event),
+            TaskEvent::ChildDecided { run, token, decided } => {
+                self.child_decided(run, &token, decided);
+            }
+            TaskEvent::ChildIs { child } => self.child_is(child),
             TaskEvent::Undone { run, act } => self.undone(now, run, act),
             TaskEvent::StopWanted => self.stop(now),
             TaskEvent::RetryWanted => self.retry(now),
@@ -312,6 +322,7 @@ impl TaskMachine {
             rescue: None,
         });
         self.become_state(now, TaskState::Leased { runner }, "");
+        self.tell_of_children();
     }
 
     fn declined(&mut self, now: Timestamp, run: RunId, reason: &str) {

@@ -4,8 +4,8 @@ use super::reassign::Assignment;
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, InboxItem};
 use pilot_proto::runner::Act;
-use pilot_proto::task::PullRequest;
-use pilot_proto::{InboxId, Problem, RunId, RunnerId};
+use pilot_proto::task::{ChildSeen, NewChild, PullRequest};
+use pilot_proto::{InboxId, Problem, RunId, RunnerId, TaskId};
 
 /// What happened to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,20 @@ pub enum TaskEvent<'a> {
         run: RunId,
         /// What.
         event: &'a Event,
+    },
+    /// What became of a wish ([`TaskEffect::FileChild`]).
+    ChildDecided {
+        /// The run that wished.
+        run: RunId,
+        /// Its name for the wish.
+        token: String,
+        /// The task, or why there is none.
+        decided: Result<TaskId, Problem>,
+    },
+    /// A task below this one stands like this now.
+    ChildIs {
+        /// It.
+        child: ChildSeen,
     },
     /// An order could not be carried out: the journal says so with a problem,
     /// or the run finished, or was fenced, before it was reached.
@@ -138,6 +152,17 @@ pub enum TaskEffect {
         run: RunId,
         /// What.
         act: Act,
+    },
+    /// Look whether the project lets the run have this task below its own,
+    /// file it, and answer with [`TaskEvent::ChildDecided`]. Wanted once for
+    /// each wish of a run, however often its record comes.
+    FileChild {
+        /// The run that wishes.
+        run: RunId,
+        /// Its name for the wish.
+        token: String,
+        /// Which.
+        child: NewChild,
     },
     /// The run has lost its right: drop all its orders (each comes back as
     /// [`TaskEvent::Undone`]) and send `Verdict::Fenced` now. Whenever a runner

@@ -1,5 +1,6 @@
 //! The machines against each other, and each by itself.
 
+mod children;
 mod game;
 mod held;
 mod queue;

@@ -5,7 +5,7 @@ use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask, Decider, Question};
 use pilot_proto::run::{Outcome, Phase, RunSpec, Usage};
 use pilot_proto::runner::Act;
-use pilot_proto::task::{Limits, Mode, OnTimeout};
+use pilot_proto::task::{Limits, Mode, NewChild, OnTimeout};
 use pilot_proto::{Code, InboxId, OrderId, Problem, RunId, TaskId, Timestamp};
 use std::slice::from_ref;
 use std::time::Duration;
@@ -846,4 +846,37 @@ fn rules_that_a_person_adds_reach_a_run_that_is_at_work() {
     stage.order(Act::Stop);
     assert_eq!(stage.order(Act::Allow { rules: rules() }), []);
     assert_eq!(stage.done(), Some(Code::Precondition), "its processes reach nothing any more");
+}
+
+#[test]
+fn what_runs_inside_is_heard_while_the_agent_works_and_not_after() {
+    let child = || NewChild {
+        prompt: "write the tests".into(),
+        title: None,
+        agent: None,
+        model: None,
+        budget_micros: None,
+    };
+    let wanted = || RunEvent::ChildWanted { token: "a".into(), child: child() };
+    let reported = || RunEvent::Reported { text: "testing".into() };
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.tell(wanted()), []);
+    let journalled = Event::ChildWanted { token: "a".into(), child: child() };
+    assert_eq!(stage.journal.last(), Some(&journalled));
+    stage.tell(reported());
+    assert_eq!(stage.journal.last(), Some(&Event::Reported { text: "testing".into() }));
+
+    let task = TaskId(Uuid::from_u128(70));
+    let decided = RunEffect::ChildDecided { token: "a".into(), decided: Ok(task) };
+    let act = Act::Child { token: "a".into(), task: Some(task), problem: None };
+    assert_eq!(stage.order(act), [decided]);
+    assert_eq!(stage.done(), None, "the order is carried out");
+
+    stage.tell(RunEvent::Fenced);
+    let before = stage.journal.len();
+    stage.tell(reported());
+    let refused = stage.tell(wanted());
+    let is_refused = matches!(&refused[..], [RunEffect::ChildDecided { decided: Err(_), .. }]);
+    assert!(is_refused, "{refused:?}");
+    assert_eq!(stage.journal.len(), before, "an agent on its way out is not listened to");
 }

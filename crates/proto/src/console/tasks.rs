@@ -4,7 +4,7 @@ use crate::code::Problem;
 use crate::ids::{GroupId, RunId, RunnerId, TaskId};
 use crate::inbox::InboxItem;
 use crate::run::Run;
-use crate::task::{Attachment, Limits, Mode, OnTimeout, ReviewPass, Task};
+use crate::task::{Attachment, ChildSeen, Limits, Mode, OnTimeout, ReviewPass, Task};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -101,6 +101,8 @@ pub struct TaskQuery {
     pub limit: Option<u32>,
     /// Only those filed before this one, for the next page.
     pub before: Option<TaskId>,
+    /// Only those that this task's agent filed.
+    pub parent: Option<TaskId>,
 }
 
 /// A task by id.
@@ -120,6 +122,20 @@ pub struct TaskDetail {
     pub runs: Vec<Run>,
     /// What it waits for.
     pub inbox: Vec<InboxItem>,
+    /// The tasks below it, each after its parent, oldest first.
+    #[serde(default)]
+    pub children: Vec<ChildSeen>,
+}
+
+/// A task to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct Stop {
+    /// Which.
+    pub task: TaskId,
+    /// The tasks below it go on; without this they are stopped as well.
+    #[serde(default)]
+    pub keep_children: Option<bool>,
 }
 
 /// What to tell an agent.

@@ -23,6 +23,7 @@ on_both_engines!(
     tasks_are_listed_newest_first_by_project_state_and_page,
     ten_thousand_tasks_are_listed,
     the_tasks_of_a_group_are_found_also_when_they_are_over,
+    the_tasks_below_a_task_are_found_also_when_they_are_over,
     comments_are_kept_in_the_order_they_were_sent,
     runs_and_their_specs_are_kept_without_grants,
     the_inbox_shows_what_waits,
@@ -93,6 +94,22 @@ async fn the_tasks_of_a_group_are_found_also_when_they_are_over(world: World) {
     assert_eq!(found, [tasks[0].clone(), tasks[2].clone()], "oldest first");
     let none = store.tasks_of_group(GroupId(Uuid::from_u128(9))).await.expect("reads");
     assert_eq!(none, []);
+}
+
+async fn the_tasks_below_a_task_are_found_also_when_they_are_over(world: World) {
+    let store = world.open().await;
+    let tasks = [
+        task(1),
+        Task { parent: Some(task_id(1)), state: TaskState::Cancelled, ..task(2) },
+        Task { parent: Some(task_id(2)), ..task(3) },
+        Task { parent: Some(task_id(1)), ..task(4) },
+    ];
+    change(&store, tasks.clone().map(Change::PutTask)).await.expect("commits");
+    let found = store.tasks_below(task_id(1)).await.expect("reads");
+    assert_eq!(found, [tasks[1].clone(), tasks[3].clone()], "oldest first, and not those below");
+    assert_eq!(store.tasks_below(task_id(9)).await.expect("reads"), []);
+    let query = TaskQuery { parent: Some(task_id(1)), ..TaskQuery::default() };
+    assert_eq!(listed(&store, &query).await, [4, 2]);
 }
 
 async fn comments_are_kept_in_the_order_they_were_sent(world: World) {

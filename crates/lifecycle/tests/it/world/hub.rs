@@ -173,6 +173,8 @@ impl World {
             TaskEffect::InboxGone { item } => {
                 self.hub.inbox.remove(&item);
             }
+            // No run of this world wishes for one.
+            TaskEffect::FileChild { .. } => {}
             TaskEffect::OpenPullRequest { .. } => {
                 let delay = self.dice.between(100, 20_000);
                 let life = self.hub.life;

@@ -168,6 +168,8 @@ impl World {
                 self.agent_dies(machine, run);
                 self.begin(machine, run, epoch, effect);
             }
+            // Nobody inside wishes for anything here.
+            RunEffect::ChildDecided { .. } | RunEffect::ChildIs(_) => {}
             RunEffect::Clone
             | RunEffect::Setup { .. }
             | RunEffect::Collect { .. }
@@ -281,6 +283,8 @@ impl World {
             | RunEffect::AllowHost { .. }
             | RunEffect::AllowRules { .. }
             | RunEffect::RaiseBudget { .. }
+            | RunEffect::ChildDecided { .. }
+            | RunEffect::ChildIs(_)
             | RunEffect::EndAgent
             | RunEffect::StopAgent
             | RunEffect::Done => return,
