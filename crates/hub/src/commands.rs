@@ -12,7 +12,7 @@ mod secrets;
 mod tasks;
 mod vaults;
 
-pub(crate) use tasks::check_attachment;
+pub(crate) use tasks::{check as check_task, check_attachment, check_text};
 
 use pilot_proto::{Code, Problem};
 

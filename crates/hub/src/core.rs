@@ -14,6 +14,7 @@
 mod access;
 mod answers;
 mod board;
+mod children;
 mod effects;
 mod filing;
 mod groups;

@@ -4,7 +4,7 @@
 use crate::gate::{self, HEALTH_PATH};
 use crate::hub::Parts;
 use crate::web;
-use crate::{dispatch, sessions};
+use crate::{agentapi, dispatch, sessions};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
@@ -38,6 +38,7 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
     let sessions = Arc::clone(&parts.sessions);
     let base: Arc<str> = sessions.gate.base().into();
     let routes = dispatch::routes()
+        .merge(agentapi::routes())
         .route(LIVE_PATH, get(crate::live::upgrade))
         .route(RESCUE_PATH, get(crate::reads::rescue))
         .route(BLOB_PATH, get(crate::attachments::blob))
@@ -121,13 +122,19 @@ pub(crate) fn refusal(problem: &Problem) -> Response {
     response
 }
 
+/// The answer to one more that listens than the hub serves at once.
+pub(crate) fn too_many() -> Problem {
+    Problem::new(Code::LimitReached, "Too many listen to events of this hub already.")
+        .hint("Close one, or ask for `/messages` now and then.")
+}
+
 /// The answer to a body over the bound.
 pub(crate) fn too_large() -> Problem {
     let bound = MAX_BODY / (1024 * 1024);
     Problem::new(Code::TooLarge, format!("A request may be {bound} MiB at most."))
 }
 
-fn status(code: Code) -> StatusCode {
+pub(crate) fn status(code: Code) -> StatusCode {
     match code {
         Code::Invalid => StatusCode::BAD_REQUEST,
         Code::Unauthorized => StatusCode::UNAUTHORIZED,

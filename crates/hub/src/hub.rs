@@ -24,13 +24,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long each step of stopping may take, whatever the peers do. The store
 /// is closed after both, so that stopping takes ten seconds at most.
 const STEP: Duration = Duration::from_secs(5);
+
+/// Streams of events at once; each may hold a whole conversation.
+const EVENT_STREAMS: usize = 64;
 
 /// Shortest owner token that is taken: 128 bits in hex.
 const MIN_TOKEN: usize = 32;
@@ -60,6 +63,8 @@ pub(crate) struct Parts {
     /// Every WebSocket is a task of this.
     pub(crate) sockets: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// Places for those who listen to a task as AgentAPI.
+    pub(crate) event_streams: Arc<Semaphore>,
 }
 
 /// A hub that serves.
@@ -168,6 +173,7 @@ impl Hub {
             fingerprint: fingerprint.clone(),
             sockets: sockets.clone(),
             stop: closing.clone(),
+            event_streams: Arc::new(Semaphore::new(EVENT_STREAMS)),
         });
         let router = http::router(parts);
         let doors = TaskTracker::new();

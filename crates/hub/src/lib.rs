@@ -14,6 +14,7 @@
 //! before what it stands on is durable. One gate stands before every route.
 //! Every queue is bounded, and every spawned task is awaited when the hub stops.
 
+mod agentapi;
 mod assignment;
 mod attachments;
 mod blobs;

@@ -25,7 +25,7 @@ mod embedded {
 }
 
 /// First segments of paths that are never pages.
-const RESERVED: [&str; 4] = ["api", "runner", "session", "healthz"];
+const RESERVED: [&str; 5] = ["api", "agentapi", "runner", "session", "healthz"];
 /// Deepest path that can be a page's; the deepest there is has four segments.
 const MAX_DEPTH: usize = 32;
 const INDEX: &str = "index.html";

@@ -252,6 +252,32 @@ pub struct ChildSeen {
     pub summary: String,
 }
 
+impl ChildSeen {
+    /// How a task stands, with its agent's last words; none of a task without a
+    /// parent.
+    pub fn of(task: &Task, summary: String) -> Option<Self> {
+        let problem = if let TaskState::Failed { problem } = &task.state {
+            Some(problem.message.clone())
+        } else {
+            None
+        };
+        Some(Self {
+            task: task.id,
+            parent: task.parent?,
+            title: task.title.clone(),
+            agent: task.agent.clone(),
+            state: task.state.name().to_owned(),
+            reason: if task.state.is_end() { task.reason.clone() } else { String::new() },
+            over: task.state.is_end() || matches!(task.state, TaskState::InReview { .. }),
+            branch: task.branch.clone(),
+            diff: task.diff,
+            pull_request: task.pull_request.as_ref().map(|request| request.url.clone()),
+            problem,
+            summary,
+        })
+    }
+}
+
 /// Where a task stands. The ends are the variants of [`TaskState::is_end`].
 ///
 /// It stands among [`Task`]'s own fields on the wire, so no field of a variant

@@ -9,7 +9,7 @@ use crate::screen::Screen;
 use crate::session::{Session, eventually, shows_a_page};
 use crate::start::middle;
 use crate::{empty, end, settings};
-use pilot_proto::console::{NewTask, OneTask, TaskList, TaskNew, TaskQuery, TaskStop};
+use pilot_proto::console::{NewTask, Stop, TaskList, TaskNew, TaskQuery, TaskStop};
 use pilot_proto::{Phase, Task, TaskState};
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,7 @@ pub(crate) fn measure() -> Vec<Figure> {
     // After a restart it is another hub, at another address.
     let owner = Owner::of(&session);
     for task in tasks {
-        owner.asks::<TaskStop>(OneTask { task: task.id });
+        owner.asks::<TaskStop>(Stop { task: task.id, keep_children: None });
     }
     figures
 }

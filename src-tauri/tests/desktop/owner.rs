@@ -2,7 +2,7 @@
 
 use crate::session::Session;
 use pilot_client::{Client, Endpoint};
-use pilot_proto::console::{Command, InboxList, InboxQuery, NewTask, OneTask, TaskNew, TaskStop};
+use pilot_proto::console::{Command, InboxList, InboxQuery, NewTask, Stop, TaskNew, TaskStop};
 use pilot_proto::task::Mode;
 use pilot_proto::{Secret, Task};
 use tokio::runtime::Runtime;
@@ -43,7 +43,7 @@ impl Owner {
     }
 
     pub(crate) fn stops(&self, task: &Task) {
-        self.asks::<TaskStop>(OneTask { task: task.id });
+        self.asks::<TaskStop>(Stop { task: task.id, keep_children: None });
     }
 
     /// How many items are open.

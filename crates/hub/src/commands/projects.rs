@@ -7,6 +7,7 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_forge::Gitea;
 use pilot_proto::console::{AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove};
+use pilot_proto::task::ChildBounds;
 use pilot_proto::{ForgeKind, Problem, Project};
 
 /// Setup steps of a project.
@@ -77,7 +78,23 @@ fn check(project: &Project) -> Result<(), Problem> {
     }
     check_network(&project.network)?;
     check_walls(&project.walls)?;
+    check_children(&project.children)?;
     check_secrets(&project.secrets)
+}
+
+fn check_children(bounds: &ChildBounds) -> Result<(), Problem> {
+    let ChildBounds { tasks, depth, budget_micros } = *bounds;
+    let (most, deepest) = (ChildBounds::MAX_TASKS, ChildBounds::MAX_DEPTH);
+    if tasks > most || depth > deepest {
+        return Err(invalid(format!(
+            "`children`: {most} tasks and a depth of {deepest} at most; these are {tasks} and {depth}."
+        )));
+    }
+    if budget_micros == Some(0) {
+        return Err(invalid("`children`: a `budget_micros` of 0 lets no task be filed.")
+            .hint("Set `tasks` to 0 instead, or leave the budget out for none."));
+    }
+    Ok(())
 }
 
 fn check_repo(repo: &str) -> Result<(), Problem> {

@@ -8,7 +8,7 @@ use crate::hub::Parts;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
     AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Role, Say,
-    TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
+    Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
     TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::task::Attachment;
@@ -64,8 +64,9 @@ impl Answers<TaskInterrupt> for Parts {
 }
 
 impl Answers<TaskStop> for Parts {
-    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
-        self.core.steer(one.task, Steer::Stop).await
+    async fn answer(&self, _who: &Principal, stop: Stop) -> Result<Task, Problem> {
+        let keep_children = stop.keep_children.unwrap_or(false);
+        self.core.steer(stop.task, Steer::Stop { keep_children }).await
     }
 }
 
@@ -146,7 +147,7 @@ impl Parts {
     }
 }
 
-fn check(new: &NewTask) -> Result<(), Problem> {
+pub(crate) fn check(new: &NewTask) -> Result<(), Problem> {
     if new.prompt.len() > NewTask::MAX_PROMPT {
         return Err(too_long("prompt", new.prompt.len()));
     }
@@ -215,7 +216,7 @@ fn check_batch(batch: &NewBatch) -> Result<(), Problem> {
     Ok(())
 }
 
-pub(super) fn check_text(text: &str) -> Result<(), Problem> {
+pub(crate) fn check_text(text: &str) -> Result<(), Problem> {
     if text.trim().is_empty() {
         return Err(invalid("`text` is empty."));
     }

@@ -72,6 +72,8 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         | Act::Stop
         | Act::PermitPush { .. }
         | Act::Allow { .. }
+        | Act::Child { .. }
+        | Act::ChildIs { .. }
         | Act::Unknown(_) => None,
     }
 }

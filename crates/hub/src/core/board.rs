@@ -5,6 +5,7 @@ use crate::options::HubOptions;
 use crate::settings::{self, Secrets};
 use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
 use pilot_proto::console::{InboxQuery, Prices};
+use pilot_proto::task::ChildSeen;
 use pilot_proto::{
     Forge, InboxId, InboxItem, Project, Provider, Run, RunId, RunnerId, Task, TaskId, TaskState,
 };
@@ -122,6 +123,17 @@ impl Slot {
         if self.stored.memory.as_ref() != Some(self.machine.memory()) {
             self.stored.memory = Some(self.machine.memory().clone());
         }
+    }
+
+    /// How it stands, for the agent of its parent; none if there is none, or
+    /// nothing is new of what such an agent is told.
+    pub(crate) fn child_news(&self) -> Option<ChildSeen> {
+        let task = self.machine.task();
+        let same = |stored: &Task| {
+            stored.state.name() == task.state.name() && stored.pull_request == task.pull_request
+        };
+        let news = task.parent.is_some() && !self.stored.task.as_ref().is_some_and(same);
+        news.then(|| self.machine.as_child()).flatten()
     }
 
     /// Nothing more happens to it by itself.

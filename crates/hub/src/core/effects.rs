@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::board::{Journal, Slot};
+use super::children::ChildWish;
 use super::turn::{Output, Turn};
 use crate::assignment::run_spec;
 use crate::clock;
@@ -61,6 +62,9 @@ impl Core {
             TaskEffect::InboxGone { item } => self.close_inbox(turn, item),
             TaskEffect::OpenPullRequest { branch, commit, summary } => {
                 self.publish(turn, task, branch, commit, summary);
+            }
+            TaskEffect::FileChild { run, token, child } => {
+                turn.wishes.push_back(ChildWish { parent: task, run, token, child });
             }
             // `feed` has taken it out.
             TaskEffect::Refused(_) => {}

@@ -73,7 +73,7 @@ impl Core {
         Ok(self.new_task(now, new).map(|task| (task, true)))
     }
 
-    fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
+    pub(crate) fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
         let project = self.project(&new.project)?;
         let agent = new.agent.clone().unwrap_or_else(|| project.agent.clone());
         self.check_agent(&agent)?;

@@ -92,6 +92,7 @@ impl Core {
             .collect();
         for other in others {
             self.feed_news(turn, other, TaskEvent::StopWanted);
+            self.stop_children(turn, other).await?;
         }
         Ok(self.shown(task).map(|task| Granted::Tasks(vec![task])).ok_or_else(|| no_task(task)))
     }

@@ -27,6 +27,7 @@ impl Core {
             self.begun(turn, task, run);
             for (record, _) in fresh {
                 self.hear_record(turn, task, run, record);
+                self.file_children(turn).await?;
             }
             self.keep(turn, run, fresh);
         }

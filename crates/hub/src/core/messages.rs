@@ -116,8 +116,11 @@ pub(crate) enum Steer {
     Say(String),
     /// Stop its turn.
     Interrupt,
-    /// End the task.
-    Stop,
+    /// End the task, and those below it if they are not to go on.
+    Stop {
+        /// They go on.
+        keep_children: bool,
+    },
     /// Again from its base.
     Retry,
     /// On with the last session.

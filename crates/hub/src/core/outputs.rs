@@ -14,6 +14,7 @@ impl Core {
     /// Makes the turn durable, or nothing of it.
     pub(crate) async fn commit(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
         self.turn_away_unfit(turn);
+        self.tell_parents(turn).await?;
         self.tell_why_they_wait(turn);
         self.write_down_tasks(turn)?;
         let commit = Commit {

@@ -175,6 +175,9 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Asked { .. }
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
+        | Event::Reported { .. }
+        | Event::ChildWanted { .. }
+        | Event::ChildDecided { .. }
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }

@@ -1,5 +1,6 @@
 //! One turn: what it changes, and what goes out once that is durable.
 
+use super::children::ChildWish;
 use super::messages::{Granted, Reply};
 use crate::live::{Changed, Fresh};
 use crate::publish::Publication;
@@ -23,6 +24,8 @@ pub(crate) struct Turn {
     pub(crate) runners: BTreeSet<RunnerId>,
     /// In order.
     pub(crate) outputs: Vec<Output>,
+    /// What runs wish for.
+    pub(crate) wishes: VecDeque<ChildWish>,
     /// Runs that cannot be assigned, and why.
     pub(crate) unfit: VecDeque<(TaskId, RunId, Problem)>,
 }
@@ -68,6 +71,7 @@ impl Turn {
             touched: BTreeSet::new(),
             runners: BTreeSet::new(),
             outputs: Vec::new(),
+            wishes: VecDeque::new(),
             unfit: VecDeque::new(),
         }
     }

@@ -81,10 +81,11 @@ impl Core {
             return Ok(Err(problem));
         }
         let mut said = None;
+        let ends_all = matches!(steer, Steer::Stop { keep_children: false });
         let event = match steer {
             Steer::Say(text) => TaskEvent::Say { text },
             Steer::Interrupt => TaskEvent::InterruptWanted,
-            Steer::Stop => TaskEvent::StopWanted,
+            Steer::Stop { .. } => TaskEvent::StopWanted,
             Steer::Retry => TaskEvent::RetryWanted,
             Steer::Resume(text) => TaskEvent::ResumeWanted { text },
             Steer::Reassign(to) => TaskEvent::ReassignWanted { to },
@@ -99,6 +100,9 @@ impl Core {
             return Ok(Err(problem));
         }
         turn.changes.extend(said);
+        if ends_all {
+            self.stop_children(turn, task).await?;
+        }
         Ok(self.shown(task).map(|task| Granted::Tasks(vec![task])).ok_or_else(|| no_task(task)))
     }
 
@@ -110,7 +114,7 @@ impl Core {
         let begins_a_run = match steer {
             Steer::Retry | Steer::Resume(_) => true,
             Steer::Say(_) | Steer::Review(_) | Steer::Reassign(_) => known.state.is_end(),
-            Steer::Interrupt | Steer::Stop | Steer::Publish | Steer::Dismiss => false,
+            Steer::Interrupt | Steer::Stop { .. } | Steer::Publish | Steer::Dismiss => false,
         };
         if begins_a_run {
             self.project(&known.project)?;

@@ -7,11 +7,14 @@ use pilot_proto::console::{
     ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
     ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
 };
-use pilot_proto::{Code, Forge, InboxItem, Problem, Project, Provider, Task, TaskState};
+use pilot_proto::task::{ChildBounds, ChildSeen};
+use pilot_proto::{Code, Forge, InboxItem, Problem, Project, Provider, Task, TaskId, TaskState};
 
 /// Tasks in one answer.
 const MAX_TASKS: u32 = 10_000;
 const DEFAULT_TASKS: u32 = 1000;
+/// Tasks below one that are shown: more than any project lets be filed.
+const CHILDREN: usize = 10 * ChildBounds::MAX_TASKS as usize;
 
 impl Answers<HubStatus> for Parts {
     async fn answer(&self, who: &Principal, _: Nothing) -> Result<HubInfo, Problem> {
@@ -45,7 +48,28 @@ impl Answers<TaskShow> for Parts {
         let runs = self.store.runs(task.id).await.map_err(|error| error.problem())?;
         let query = InboxQuery { task: Some(task.id), all: None };
         let inbox = self.store.inbox(&query).await.map_err(|error| error.problem())?;
-        Ok(TaskDetail { task, runs, inbox })
+        let children = self.children(task.id).await?;
+        Ok(TaskDetail { task, runs, inbox, children })
+    }
+}
+
+impl Parts {
+    /// The tasks below one, each after its parent.
+    async fn children(&self, task: TaskId) -> Result<Vec<ChildSeen>, Problem> {
+        let mut seen: Vec<ChildSeen> = Vec::new();
+        let mut parents = vec![task];
+        // Each right behind its parent, so that a list of them is the tree.
+        while let Some(parent) = parents.pop() {
+            let below = self.store.tasks_below(parent).await.map_err(|error| error.problem())?;
+            let at = seen.iter().position(|one| one.task == parent).map_or(0, |at| at + 1);
+            parents.extend(below.iter().map(|task| task.id));
+            let below = below.iter().filter_map(|task| ChildSeen::of(task, String::new()));
+            seen.splice(at..at, below.collect::<Vec<_>>());
+            if seen.len() > CHILDREN {
+                break;
+            }
+        }
+        Ok(seen)
     }
 }
 

@@ -156,6 +156,11 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
             Some((MomentKind::Asked, short(&format!("Refused: {host}:{port}"))))
         }
         Event::Asked { ask, .. } => Some((MomentKind::Asked, need_words(ask.need()).to_owned())),
+        // No tool of the agent's: it is the only word of it there is.
+        Event::ChildWanted { child, .. } => {
+            let words = child.title.as_deref().unwrap_or(&child.prompt);
+            Some((MomentKind::Tool, short(&format!("Wants a task: {}", words.trim_start()))))
+        }
         Event::Walls(report) => Some((MomentKind::Phase, walls_words(report.kind).to_owned())),
         Event::Finished(outcome) => Some((MomentKind::End, outcome_words(outcome))),
         Event::Output { .. }
@@ -169,6 +174,8 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::Todos { .. }
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
+        | Event::Reported { .. }
+        | Event::ChildDecided { .. }
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }

@@ -4,8 +4,8 @@ use crate::house::{House, new_task};
 use crate::runner::{FakeRunner, phase};
 use pilot_proto::console::{
     NewBatch, NewTask, NewTasks, OneTask, Reassign, ReviewNote, RunnerRevoke, Say, SendReview,
-    TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskNew, TaskNewMany, TaskPublish, TaskQuery,
-    TaskReassign, TaskReview, TaskReviewNotes, TaskSay, TaskStop,
+    Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskNew, TaskNewMany, TaskPublish,
+    TaskQuery, TaskReassign, TaskReview, TaskReviewNotes, TaskSay, TaskStop,
 };
 use pilot_proto::event::Event;
 use pilot_proto::run::{Outcome, Session};
@@ -114,7 +114,7 @@ async fn held_work_that_is_sent_back_goes_on_in_a_new_run() {
     assert_eq!(resume.session, Some(session));
     assert!(resume.bundle.is_some(), "the work comes along");
     make_ready(&house, &mut runner, &next).await;
-    house.call::<TaskStop>(OneTask { task }).await;
+    house.call::<TaskStop>(Stop { task, keep_children: None }).await;
     wind_down(&mut runner, next.run).await;
     let detail = house.until(task, "cancelled").await;
     assert!(detail.runs[1].rescue.is_some(), "stopped work stays rescued");
@@ -222,7 +222,7 @@ async fn a_batch_has_no_more_at_work_than_it_may_also_after_a_restart() {
     runner.connect().await;
     let another = house.file("another").await.id;
     assert_eq!(runner.take().await.task, another, "the batch is still full");
-    house.call::<TaskStop>(OneTask { task: first.task }).await;
+    house.call::<TaskStop>(Stop { task: first.task, keep_children: None }).await;
     wind_down(&mut runner, first.run).await;
     let second = runner.take().await;
     assert_eq!(second.task, TaskId(Uuid::from_u128(101)), "in the order filed");
@@ -257,7 +257,7 @@ async fn a_task_is_given_to_another_runner_waiting_or_at_work() {
     wind_down(&mut first, at_work.run).await;
     let shown = house.until(busy, "queued").await.task;
     assert_eq!(shown.reason, "waits for a free worker of the runner `fake`");
-    house.call::<TaskStop>(OneTask { task }).await;
+    house.call::<TaskStop>(Stop { task, keep_children: None }).await;
     wind_down(&mut second, spec.run).await;
     let spec = second.take().await;
     assert_eq!((spec.task, spec.resume, spec.fence), (busy, None, 2), "it begins anew");
@@ -349,7 +349,7 @@ async fn a_task_that_has_ended_is_taken_off_the_list_until_it_runs_again() {
     let task = house.file("say 1").await.id;
     let problem = house.refused::<TaskDismiss>(OneTask { task }).await;
     assert!(problem.message.contains("has not ended"), "{problem}");
-    house.call::<TaskStop>(OneTask { task }).await;
+    house.call::<TaskStop>(Stop { task, keep_children: None }).await;
     house.call::<TaskDismiss>(OneTask { task }).await;
     let house = house.restart().await;
     assert!(house.call::<TaskDismiss>(OneTask { task }).await.dismissed, "said twice");

@@ -3,7 +3,7 @@
 use crate::house::{House, eventually, new_task};
 use crate::runner::{FakeRunner, nothing_done, output};
 use pilot_proto::TaskId;
-use pilot_proto::console::{NewTasks, OneTask, TaskNewMany, TaskSay, TaskStop};
+use pilot_proto::console::{NewTasks, Stop, TaskNewMany, TaskSay, TaskStop};
 use pilot_proto::event::Event;
 use pilot_proto::runner::{Act, ToHub, ToRunner, Verdict};
 use std::collections::BTreeSet;
@@ -139,7 +139,7 @@ async fn stopping_a_task_reaches_a_runner_that_was_away() {
     let end = runner.begin(run).await;
     runner.acked(run, end).await;
     runner.hang_up();
-    house.call::<TaskStop>(OneTask { task }).await;
+    house.call::<TaskStop>(Stop { task, keep_children: None }).await;
     runner.connect().await;
     let (order, act) = runner.order(run).await;
     assert_eq!(act, Act::Stop);

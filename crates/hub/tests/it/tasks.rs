@@ -5,8 +5,8 @@ use crate::house::{House, new_task, project};
 use crate::runner::{FakeRunner, nothing_done};
 use pilot_proto::console::{
     AnswerItem, InboxAnswer, InboxList, InboxQuery, Named, NewTask, NewTasks, Nothing, OneTask,
-    ProjectAdd, ProjectList, ProjectRemove, Say, TaskInterrupt, TaskList, TaskNew, TaskNewMany,
-    TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
+    ProjectAdd, ProjectList, ProjectRemove, Say, Stop, TaskInterrupt, TaskList, TaskNew,
+    TaskNewMany, TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Ask, Decider};
@@ -110,7 +110,7 @@ async fn projects_are_checked_and_those_with_work_under_way_stay() {
     let task = house.file("say x").await.id;
     let named = || Named { name: "p".to_owned() };
     assert_eq!(house.refused::<ProjectRemove>(named()).await.code, Code::Precondition);
-    house.call::<TaskStop>(OneTask { task }).await;
+    house.call::<TaskStop>(Stop { task, keep_children: None }).await;
     house.until(task, "cancelled").await;
     house.call::<ProjectRemove>(named()).await;
     assert!(house.call::<ProjectList>(Nothing {}).await.is_empty());
@@ -291,7 +291,7 @@ async fn nobody_steers_a_task_that_is_not_there() {
     let house = House::new().await;
     let task = TaskId(Uuid::from_u128(1));
     for problem in [
-        house.refused::<TaskStop>(OneTask { task }).await,
+        house.refused::<TaskStop>(Stop { task, keep_children: None }).await,
         house.refused::<TaskRetry>(OneTask { task }).await,
         house.refused::<TaskSay>(Say { task, text: "x".to_owned() }).await,
     ] {

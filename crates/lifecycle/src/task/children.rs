@@ -6,7 +6,7 @@
 use super::machine::TaskMachine;
 use super::words::TaskEffect;
 use pilot_proto::runner::Act;
-use pilot_proto::task::{ChildSeen, NewChild, TaskState};
+use pilot_proto::task::{ChildSeen, NewChild};
 use pilot_proto::{Code, Problem, RunId, TaskId};
 
 /// Wishes that are remembered: a run that wishes more often than its shim lets
@@ -85,26 +85,7 @@ impl TaskMachine {
 
     /// As its parent's agent is told of it; none of a task without a parent.
     pub fn as_child(&self) -> Option<ChildSeen> {
-        let task = &self.task;
-        let problem = if let TaskState::Failed { problem } = &task.state {
-            Some(problem.message.clone())
-        } else {
-            None
-        };
-        Some(ChildSeen {
-            task: task.id,
-            parent: task.parent?,
-            title: task.title.clone(),
-            agent: task.agent.clone(),
-            state: task.state.name().to_owned(),
-            reason: if task.state.is_end() { task.reason.clone() } else { String::new() },
-            over: task.state.is_end() || matches!(task.state, TaskState::InReview { .. }),
-            branch: task.branch.clone(),
-            diff: task.diff,
-            pull_request: task.pull_request.as_ref().map(|request| request.url.clone()),
-            problem,
-            summary: self.memory.said.clone(),
-        })
+        ChildSeen::of(&self.task, self.memory.said.clone())
     }
 }
 
