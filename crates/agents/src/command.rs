@@ -275,6 +275,7 @@ pub(crate) mod tests {
             program: "/usr/bin/shy".into(),
             provider: None,
             attachments: Vec::new(),
+            tools: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What every agent's driver is given and what it gives back.
 
 use crate::attached::Attached;
+use crate::own_tools::OwnTools;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::ProviderGrant;
@@ -35,6 +36,8 @@ pub struct Start {
     pub provider: Option<ProviderGrant>,
     /// Files that go with the first prompt.
     pub attachments: Vec<Attached>,
+    /// Our own tools for it; none where the run has no socket.
+    pub tools: Option<OwnTools>,
 }
 
 /// How to start the agent's process. Its working directory is the tree.

@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod run_dir;
 pub mod shim;
 pub mod shim_socket;
+pub mod workspace;
 
 mod blobs;
 mod load;

@@ -19,6 +19,7 @@ mod agent;
 mod artifacts;
 mod attachments;
 mod core;
+mod desk;
 mod diff;
 mod doorway;
 mod effects;

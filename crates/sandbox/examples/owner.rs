@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         readable: Vec::new(),
         files: BTreeMap::new(),
         inside: vec![inside.into_os_string()],
+        sockets: Vec::new(),
         gates: Vec::new(),
         ports: Vec::new(),
         state,

@@ -10,7 +10,7 @@ use crate::environment::RUN_VARIABLE;
 use crate::process::{self, Process, Seen};
 use pilot_proto::RunId;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use std::{fs, io};
 use tokio::time::{Instant, sleep};
@@ -115,6 +115,21 @@ pub fn survivors(run: RunId) -> Vec<Survivor> {
         .filter(|seen| carries(seen.process.pid, &marker).unwrap_or(false))
         .map(|seen| survivor(seen.process))
         .collect()
+}
+
+/// Whether a process is one of a run's: it carries the run's marker, or one of
+/// those that started it does. Only as good as that nobody else sets the marker:
+/// whoever can is the same user.
+pub fn belongs(run: RunId, pid: u32) -> bool {
+    /// Deeper than shells and build tools nest.
+    const DEEPEST: usize = 64;
+    let marker = marker(run);
+    let parents: BTreeMap<u32, u32> =
+        process::all().into_iter().map(|seen| (seen.process.pid, seen.parent)).collect();
+    std::iter::successors(Some(pid), |pid| parents.get(pid).copied())
+        .take(DEEPEST)
+        .take_while(|pid| *pid > 1)
+        .any(|pid| carries(pid, &marker).unwrap_or(false))
 }
 
 fn marker(run: RunId) -> Vec<u8> {

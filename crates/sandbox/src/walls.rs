@@ -72,6 +72,10 @@ pub struct Plan {
     /// The init: a program that calls [`crate::inside::enter`], by its absolute
     /// path, and its arguments.
     pub inside: Vec<OsString>,
+    /// Sockets of ours by their path outside, and where they are seen inside.
+    /// Only for the first tier; their names outside may be taken away once the
+    /// walls stand.
+    pub sockets: Vec<(PathBuf, PathBuf)>,
     /// Descriptors that the init gets: sockets of the gate.
     pub gates: Vec<OwnedFd>,
     /// Ports of the machine's loopback at which the gate listens. Only for the

@@ -5,6 +5,7 @@ use super::habits::{Habits, Past, Planning, Tokens, ToolName};
 use super::{Profile, variables};
 use crate::catalog::SessionPlace;
 use crate::driver::{HomeFile, Launch, Start};
+use crate::own_tools::OwnTools;
 use crate::probe::Probe;
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Mode, ProviderKind};
@@ -49,6 +50,7 @@ pub(super) fn profile() -> Profile {
             tool_name: ToolName::InId,
             past: Past::BeforeCommands,
             noise: Some("[MODE_UPDATE] "),
+            takes_servers: false,
         },
         launch: Box::new(launch),
         place: |tree, session| Some(place(tree, session)),
@@ -83,7 +85,7 @@ fn launch(start: &Start) -> Launch {
         env: variables(&env),
         files: vec![HomeFile {
             path: Path::new(DIRECTORY).join("settings.json"),
-            contents: format!("{}\n", settings()),
+            contents: format!("{}\n", settings(start.tools.as_ref())),
             mode: 0o600,
         }],
     }
@@ -91,8 +93,8 @@ fn launch(start: &Start) -> Launch {
 
 /// Which login, without a dialog; and nothing that calls its vendor besides
 /// the model.
-fn settings() -> serde_json::Value {
-    json!({
+fn settings(tools: Option<&OwnTools>) -> serde_json::Value {
+    let mut settings = json!({
         "security": {
             "auth": {"selectedType": "gemini-api-key"},
             "folderTrust": {"enabled": false},
@@ -100,7 +102,15 @@ fn settings() -> serde_json::Value {
         "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
         "privacy": {"usageStatisticsEnabled": false},
         "telemetry": {"enabled": false},
-    })
+    });
+    if let Some(tools) = tools {
+        let mut server = tools.server();
+        // It asks nobody before it calls them: what they may do, we decide then.
+        server["trust"] = true.into();
+        server["timeout"] = (OwnTools::PATIENCE_SECS * 1000).into();
+        settings["mcpServers"] = json!({OwnTools::NAME: server});
+    }
+    settings
 }
 
 /// A session's file is named by the time and by the first eight digits of its

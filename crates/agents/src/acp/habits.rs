@@ -21,6 +21,8 @@ pub(super) struct Habits {
     pub(super) past: Past,
     /// What it says that is not for a reader begins so.
     pub(super) noise: Option<&'static str>,
+    /// Our own tools are told to it with its session, not by its configuration.
+    pub(super) takes_servers: bool,
 }
 
 /// How a plan is made.
@@ -76,5 +78,6 @@ impl Habits {
         tool_name: ToolName::Kind,
         past: Past::BeforeAnswer,
         noise: None,
+        takes_servers: true,
     };
 }

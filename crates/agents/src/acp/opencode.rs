@@ -7,6 +7,7 @@
 use super::habits::{Habits, Past, Planning, Tokens, ToolName};
 use super::{Profile, variables};
 use crate::driver::{HomeFile, Launch, Start};
+use crate::own_tools::OwnTools;
 use crate::probe::Probe;
 use pilot_proto::project::ProviderGrant;
 use pilot_proto::runner::Abilities;
@@ -54,6 +55,7 @@ pub(super) fn profile() -> Profile {
             tool_name: ToolName::Title,
             past: Past::BeforeAnswer,
             noise: None,
+            takes_servers: false,
         },
         launch: Box::new(launch),
         place: |_, _| None,
@@ -114,6 +116,16 @@ fn config(start: &Start) -> Value {
     }
     if let Some(grant) = &start.provider {
         provider(grant, start.model.as_deref(), &mut config);
+    }
+    if let Some(tools) = &start.tools {
+        config["mcp"] = json!({OwnTools::NAME: {
+            "type": "local",
+            "command": [tools.program(), OwnTools::SUBCOMMAND],
+            "environment": tools.variables(),
+            "enabled": true,
+            "timeout": OwnTools::PATIENCE_SECS * 1000,
+        }});
+        config["permission"][format!("{}_*", OwnTools::NAME)] = "allow".into();
     }
     config
 }

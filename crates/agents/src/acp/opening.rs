@@ -4,6 +4,7 @@ use super::converse::{Acp, Request, Stage};
 use super::habits::Past;
 use super::some_text;
 use crate::driver::Step;
+use crate::own_tools::OwnTools;
 use pilot_proto::{Code, Event, Mode, Problem};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ impl Acp {
     }
 
     pub(super) fn open(&mut self, steps: &mut Vec<Step>) {
-        let mut params = json!({"cwd": self.start.tree, "mcpServers": []});
+        let mut params = json!({"cwd": self.start.tree, "mcpServers": self.servers()});
         let loads = self.about["agentCapabilities"]["loadSession"] == Value::Bool(true);
         let method = match &self.start.resume {
             None => "session/new",
@@ -46,6 +47,20 @@ impl Acp {
             params["sessionId"] = session.as_str().into();
         }
         self.request(Request::Open, method, &params, steps);
+    }
+
+    /// Our own tools, for an agent that has them from nowhere else.
+    fn servers(&self) -> Value {
+        let tools = self.start.tools.as_ref().filter(|_| self.habits.takes_servers);
+        let server = |tools: &OwnTools| {
+            json!({
+                "name": OwnTools::NAME,
+                "command": tools.program(),
+                "args": [OwnTools::SUBCOMMAND],
+                "env": [{"name": OwnTools::VARIABLE, "value": tools.socket}],
+            })
+        };
+        tools.map(server).into_iter().collect()
     }
 
     pub(super) fn opened(&mut self, result: &Value, steps: &mut Vec<Step>) {

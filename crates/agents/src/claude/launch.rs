@@ -2,6 +2,7 @@
 
 use super::session::CONFIG_DIR;
 use crate::driver::{HomeFile, Launch, Start};
+use crate::own_tools::OwnTools;
 use pilot_proto::project::ProviderLogin;
 use pilot_proto::{Mode, ProviderKind};
 use serde_json::json;
@@ -40,6 +41,13 @@ fn args(start: &Start) -> Vec<String> {
     if let Some(model) = &start.model {
         args.push(format!("--model={model}"));
     }
+    if let Some(tools) = &start.tools {
+        let servers = json!({"mcpServers": {OwnTools::NAME: tools.server()}});
+        // With `=`, because it takes as many values as there are.
+        args.push(format!("--mcp-config={servers}"));
+        // What our own tools may do, we decide when they are called.
+        args.push(format!("--allowedTools=mcp__{}", OwnTools::NAME));
+    }
     match &start.resume {
         Some(session) => args.push(format!("--resume={session}")),
         None => args.push(format!("--session-id={}", start.run)),
@@ -72,6 +80,10 @@ fn environment(start: &Start) -> Vec<(String, String)> {
             env.push((name.to_owned(), value.to_owned()));
         }
     };
+    if start.tools.is_some() {
+        set("MCP_TOOL_TIMEOUT", &(OwnTools::PATIENCE_SECS * 1000).to_string());
+        set("MCP_TIMEOUT", &(OwnTools::START_SECS * 1000).to_string());
+    }
     set("CLAUDE_CONFIG_DIR", &start.home.join(CONFIG_DIR).to_string_lossy());
     set("CLAUDE_CODE_TMPDIR", &start.tmp.to_string_lossy());
     if let Some(provider) = &start.provider {

@@ -2,6 +2,7 @@
 
 use super::session::CONFIG_DIR;
 use crate::driver::{HomeFile, Launch, Start};
+use crate::own_tools::OwnTools;
 use pilot_proto::ProviderKind;
 use pilot_proto::project::ProviderGrant;
 use serde_json::{Value, json};
@@ -40,6 +41,9 @@ pub(super) fn launch(start: &Start) -> Launch {
     for setting in SETTINGS {
         set((*setting).to_owned());
     }
+    if let Some(tools) = &start.tools {
+        set(format!("mcp_servers.{}={}", OwnTools::NAME, server(tools)));
+    }
     // Commands of the model have no business with it.
     set(format!("shell_environment_policy.exclude=[{}]", json!(KEY)));
     if let Some(grant) = start.provider.as_ref()
@@ -61,6 +65,18 @@ fn provider(base_url: &str, with_key: bool) -> String {
     let key = if with_key { format!(", env_key={}", string(KEY)) } else { String::new() };
     let base_url = string(base_url);
     format!(r#"{{name="Pilothouse", base_url={base_url}, wire_api="responses"{key}}}"#)
+}
+
+/// Our own tools, as an inline table of TOML. It asks nobody before it calls
+/// them: what they may do, we decide then.
+fn server(tools: &OwnTools) -> String {
+    let program = Value::from(tools.program());
+    let socket = Value::from(tools.socket.to_string_lossy());
+    let (subcommand, variable) = (OwnTools::SUBCOMMAND, OwnTools::VARIABLE);
+    let (start, patience) = (OwnTools::START_SECS, OwnTools::PATIENCE_SECS);
+    format!(
+        r#"{{command={program}, args=["{subcommand}"], env={{{variable}={socket}}}, startup_timeout_sec={start}, tool_timeout_sec={patience}, default_tools_approval_mode="approve"}}"#
+    )
 }
 
 /// Where the Responses API is; none for a provider that has none.

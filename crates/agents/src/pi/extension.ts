@@ -2,12 +2,35 @@
 // Each dialog is an input whose title says what is asked and whose placeholder
 // holds it as JSON; so is the answer to a permission and to a plan.
 import { Type } from "typebox";
+import { execFile, execFileSync } from "node:child_process";
 
 const MODE = "%MODE%";
 
 // Tools that change nothing.
 const READING = ["read", "grep", "find", "ls"];
 const OWN = ["ask_user", "submit_plan"];
+// The tools that every agent of a run has: `pilot inside` lists and calls them.
+const PILOT = %PILOT%;
+
+function workspaceTools(): any[] {
+  if (!PILOT) return [];
+  try {
+    return JSON.parse(execFileSync(PILOT, ["inside", "tools"], { encoding: "utf8" })).tools;
+  } catch {
+    return [];
+  }
+}
+
+// The answer, or why there is none: both are for the model.
+function callPilot(name: string, params: any, signal: any): Promise<string> {
+  return new Promise((resolve) => {
+    const options = { encoding: "utf8" as const, signal, maxBuffer: 16 * 1024 * 1024 };
+    const child = execFile(PILOT, ["inside", "call", name], options, (error, out, err) =>
+      resolve(error ? (err || String(error)).trim() : out.trim()),
+    );
+    child.stdin?.end(JSON.stringify(params ?? {}));
+  });
+}
 
 export default function (pi: any) {
   let planning = MODE === "plan";
@@ -57,6 +80,19 @@ export default function (pi: any) {
       return says(answer ? "The answer: " + answer : "Nobody answered. Decide yourself and go on.");
     },
   });
+
+  for (const tool of workspaceTools()) {
+    OWN.push(tool.name);
+    pi.registerTool({
+      name: tool.name,
+      label: "Pilothouse",
+      description: tool.description,
+      parameters: Type.Unsafe(tool.inputSchema),
+      async execute(_id: string, params: any, signal: any) {
+        return says(await callPilot(tool.name, params, signal));
+      },
+    });
+  }
 
   if (!planning) return;
   pi.registerTool({

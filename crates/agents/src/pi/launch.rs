@@ -116,7 +116,9 @@ fn files(start: &Start) -> Vec<HomeFile> {
         // The vendor's library would try again without telling anybody.
         "retry": {"enabled": true, "maxRetries": RETRIES, "provider": {"maxRetries": 0}},
     });
-    let extension = include_str!("extension.ts").replace("%MODE%", mode);
+    let pilot = start.tools.as_ref().map_or(Value::Null, |tools| tools.program().into());
+    let extension =
+        include_str!("extension.ts").replace("%MODE%", mode).replace("%PILOT%", &pilot.to_string());
     let models = start.provider.as_ref().and_then(|provider| models(provider, start));
     let models = models.map(|models| json("models.json", models));
     [json("settings.json", settings), file(PathBuf::from(EXTENSION), extension)]

@@ -44,6 +44,7 @@ fn start(mode: Mode, tree: &str, resume: Option<String>) -> Start {
         program: "agent".into(),
         provider: None,
         attachments: Vec::new(),
+        tools: None,
     }
 }
 

@@ -88,6 +88,7 @@ fn start(mode: Mode, resume: Option<&str>) -> Start {
         program: "codex".into(),
         provider: None,
         attachments: Vec::new(),
+        tools: None,
     }
 }
 

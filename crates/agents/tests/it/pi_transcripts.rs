@@ -32,6 +32,7 @@ impl Replay {
             program: "pi".into(),
             provider: None,
             attachments: Vec::new(),
+            tools: None,
         };
         let driver = driver("pi", start);
         Self { driver, asks: BTreeMap::new(), begun: false, steps: String::new() }

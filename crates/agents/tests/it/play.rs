@@ -81,6 +81,7 @@ impl World {
                 oauth: None,
             }),
             attachments: Vec::new(),
+            tools: None,
         }
     }
 }

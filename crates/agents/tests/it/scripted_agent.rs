@@ -56,6 +56,7 @@ fn begin_in(tree: TempDir, prompt: &str, mode: Mode) -> Talk {
         program: "pilot".into(),
         provider: None,
         attachments: Vec::new(),
+        tools: None,
     };
     let mut driver = driver("scripted", start);
     let (theirs, stdin) = std::io::pipe().expect("a pipe");

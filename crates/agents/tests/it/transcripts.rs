@@ -44,6 +44,7 @@ impl Replay {
             program: "claude".into(),
             provider: None,
             attachments: Vec::new(),
+            tools: None,
         }
     }
 

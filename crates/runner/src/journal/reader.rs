@@ -262,6 +262,9 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Asked { .. }
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
+        | Event::Reported { .. }
+        | Event::ChildWanted { .. }
+        | Event::ChildDecided { .. }
         | Event::Activity { .. }
         | Event::Retrying { .. }
         | Event::LimitHit { .. }

@@ -7,7 +7,7 @@ use super::steps::disk;
 use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
 use crate::run_dir::beneath;
-use pilot_agents::{Driver, HomeFile, Launch as Commanded, Start};
+use pilot_agents::{Driver, HomeFile, Launch as Commanded, OwnTools, Start};
 use pilot_proto::event::Stream;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::{Agent, Exit, Launch};
@@ -227,6 +227,9 @@ fn driver(
         tmp: workspace.dir.tmp(),
         program,
         provider: walls.provider(),
+        tools: walls
+            .socket()
+            .map(|socket| OwnTools { program: workspace.pilot.clone(), socket: socket.to_owned() }),
         attachments: attachments::given(workspace).map_err(|error| {
             disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
         })?,

@@ -1,6 +1,7 @@
 //! The shim's one task: everything that changes its state happens here.
 
 use super::agent::{self, AgentProcess, Heard, Source};
+use super::desk::Desk;
 use super::diff::{Findings, Schedule};
 use super::doorway;
 use super::gates::{self, Ears, Voices};
@@ -74,6 +75,8 @@ pub(super) struct Shim {
     /// For the gates, to be heard by `ears`.
     pub(super) voices: Voices,
     ears: Ears,
+    /// For the run's own processes.
+    pub(super) desk: Desk,
     /// For the hub's other runs.
     pub(super) renewals: Renewals,
     pub(super) diff: Schedule,
@@ -104,7 +107,7 @@ impl Shim {
     pub(super) fn new(begin: Begin) -> Self {
         let Begin { workspace, machine, log, ledger, clock } = begin;
         let (heard, pieces) = mpsc::channel(PIECES);
-        let (voices, ears) = gates::line();
+        let (voices, ears) = gates::line(log.talk());
         Self {
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),
@@ -117,6 +120,7 @@ impl Shim {
             walls: None,
             voices,
             ears,
+            desk: Desk::default(),
             renewals: Renewals::default(),
             diff: Schedule::new(clock),
             work: JoinSet::new(),

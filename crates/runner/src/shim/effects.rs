@@ -40,6 +40,9 @@ impl Shim {
                 self.walls.iter().for_each(|walls| walls.raise_budget(micros));
             }
             RunEffect::InterruptAgent => self.with_driver(|agent| agent.driver.interrupt()),
+            RunEffect::AnswerAgent { key, answer, .. } if self.answer_inside(&key, &answer) => {}
+            RunEffect::ChildDecided { token, decided } => self.child_decided(token, decided),
+            RunEffect::ChildIs(child) => self.child_is(*child),
             RunEffect::AnswerAgent { key, ask, answer } => {
                 self.with_driver(|agent| agent.driver.answer(&key, &ask, &answer));
             }
@@ -89,6 +92,7 @@ impl Shim {
             let branch = self.branch(branch.clone());
             self.note(|ledger| ledger.kept(&branch));
         }
+        self.note_question(event);
         self.log.append(event);
     }
 
@@ -193,6 +197,7 @@ impl Shim {
             Said::Gate(News::Denied(Denied { host, port, process, because })) => {
                 self.tell(RunEvent::Refused { host, port, process, because });
             }
+            Said::Inside(said) => self.at_the_door(said),
             Said::Called(call) => self.journal(&Event::ModelCalled(call)),
             Said::Model(model::News::BudgetReached { spent_micros, budget_micros }) => {
                 self.tell(RunEvent::BudgetReached { spent_micros, budget_micros });

@@ -1,6 +1,7 @@
 //! The gates of a run, in its shim: what leaves the walls passes here. They are
 //! opened before the walls are raised and closed when those are down.
 
+use super::desk::{self, AtTheDoor, Counter, Talk};
 use super::workspace::Workspace;
 use crate::clock::SteadyClock;
 use crate::run_dir::beneath;
@@ -49,6 +50,8 @@ pub(super) enum Said {
     Called(ModelCall),
     /// The gateway's own news.
     Model(model::News),
+    /// Somebody inside wishes for something.
+    Inside(AtTheDoor),
 }
 
 /// Where the shim hears its gates.
@@ -56,6 +59,7 @@ pub(super) struct Ears {
     gate: mpsc::Receiver<News>,
     calls: mpsc::Receiver<ModelCall>,
     model: mpsc::Receiver<model::News>,
+    inside: mpsc::Receiver<AtTheDoor>,
 }
 
 /// What the gates tell through.
@@ -64,14 +68,18 @@ pub(super) struct Voices {
     gate: mpsc::Sender<News>,
     calls: mpsc::Sender<ModelCall>,
     model: mpsc::Sender<model::News>,
+    /// The run's own door tells through this, and reads what is behind it.
+    pub(super) inside: Counter,
 }
 
 /// Both ends.
-pub(super) fn line() -> (Voices, Ears) {
+pub(super) fn line(talk: Arc<Talk>) -> (Voices, Ears) {
     let (gate, from_gate) = mpsc::channel(NEWS);
     let (calls, from_calls) = mpsc::channel(CALLS);
     let (model, from_model) = mpsc::channel(CALLS);
-    (Voices { gate, calls, model }, Ears { gate: from_gate, calls: from_calls, model: from_model })
+    let (inside, from_inside) = desk::counter(talk);
+    let ears = Ears { gate: from_gate, calls: from_calls, model: from_model, inside: from_inside };
+    (Voices { gate, calls, model, inside }, ears)
 }
 
 impl Ears {
@@ -81,6 +89,7 @@ impl Ears {
             Some(news) = self.model.recv() => Said::Model(news),
             Some(call) = self.calls.recv() => Said::Called(call),
             Some(news) = self.gate.recv() => Said::Gate(news),
+            Some(said) = self.inside.recv() => Said::Inside(said),
             else => std::future::pending().await,
         }
     }

@@ -1,5 +1,6 @@
 //! The journal as the shim keeps it: redacted, numbered, written, synced.
 
+use super::desk::Talk;
 use super::spoken::Spoken;
 use crate::clock::SteadyClock;
 use crate::journal::JournalWriter;
@@ -9,6 +10,7 @@ use pilot_secrets::Redactor;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -53,6 +55,7 @@ pub(super) struct Log<W> {
     unsynced: bool,
     syncing: Option<JoinHandle<io::Result<()>>>,
     synced: Timestamp,
+    talk: Arc<Talk>,
 }
 
 impl<W: Durable> Log<W> {
@@ -74,7 +77,13 @@ impl<W: Durable> Log<W> {
             unsynced: false,
             syncing: None,
             synced: clock.now(),
+            talk: Arc::default(),
         }
+    }
+
+    /// The conversation as far as it is journalled.
+    pub(super) fn talk(&self) -> Arc<Talk> {
+        Arc::clone(&self.talk)
     }
 
     /// Tells how far the file is.
@@ -100,6 +109,7 @@ impl<W: Durable> Log<W> {
         let mut scrub = |json: Vec<u8>| scrubbed(redactor, json);
         match self.writer.append(self.clock.now(), event, &mut scrub) {
             Ok(_) => {
+                self.talk.take_in(self.clock.now(), event, &self.redactor);
                 self.finished |= matches!(event, Event::Finished(_));
                 if !matches!(event, Event::Output { .. } | Event::ToolOutput { .. }) {
                     self.pressing = self.writer.last().seq;

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -108,7 +109,7 @@ where
     };
     let workspace = Workspace::new(dir, spec, &options);
     let survey = pilot_sandbox::walls::survey(&workspace.programs.path).await;
-    let (voices, mut ears) = gates::line();
+    let (voices, mut ears) = gates::line(Arc::default());
     let clock = SteadyClock::start();
     let standing = walls::raise(&workspace, &survey, &voices, clock).await?;
     let mut command = trial.command.into_iter();
@@ -141,6 +142,7 @@ fn decision(said: Said) -> Option<NetworkDecision> {
         Said::Gate(News::Decided(decision)) => Some(decision),
         Said::Gate(News::Ended(_) | News::Denied(_) | News::Lost(_))
         | Said::Called(_)
+        | Said::Inside(_)
         | Said::Model(_) => None,
     }
 }

@@ -8,6 +8,7 @@
 //!                              |           └──────> git broker (the forge's token)
 //! ```
 
+use super::desk::{self, Door};
 use super::gates::{self, Gates, Voices};
 use super::secrets::SecretFile;
 use super::steps::{disk, word};
@@ -24,7 +25,7 @@ use pilot_sandbox::walls::{Plan, Survey, Walls, reachable};
 use pilot_sandbox::{Agent, Doomed, Environment, Exit, Launch, SpawnError};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(super) struct Standing {
     /// What the agent is given instead of the provider's grant.
     provider: Option<ProviderGrant>,
     environment: Vec<(String, String)>,
+    /// Where the run's socket is, inside.
+    socket: Option<PathBuf>,
     stop: CancellationToken,
     /// The gates at work.
     tasks: Mutex<JoinSet<()>>,
@@ -69,9 +72,14 @@ pub(super) async fn raise(
     }
     let apart = has_network_of_its_own(workspace, survey);
     let mut gates = gates::open(workspace, voices, clock, apart).await?;
-    let plan = plan(workspace, &mut gates)
-        .map_err(|error| disk(Code::WorkspaceFailed, "The walls cannot be raised", &error))?;
+    let unraised = |error| disk(Code::WorkspaceFailed, "The walls cannot be raised", &error);
+    let door = door(workspace, voices, apart).map_err(unraised)?;
+    let plan = plan(workspace, &mut gates, door.as_ref()).map_err(unraised)?;
     let walls = Walls::raise(plan, survey).await.map_err(|error| error.problem())?;
+    let socket = door.as_ref().map(Door::inside);
+    if let Some(door) = door {
+        gates.tasks.spawn(door.serve(gates.stop.clone()));
+    }
     let provider = workspace.spec.provider.as_ref().zip(gates.gateway.as_ref());
     let provider = provider
         .map(|(grant, gateway)| model::placeholder(grant.kind, gates.model_port, gateway.key()));
@@ -83,6 +91,7 @@ pub(super) async fn raise(
         budget_micros: AtomicU64::new(workspace.spec.limits.budget_micros.unwrap_or(u64::MAX)),
         provider,
         environment: gates.environment,
+        socket,
         stop: gates.stop,
         tasks: Mutex::new(gates.tasks),
     };
@@ -100,7 +109,16 @@ fn has_network_of_its_own(workspace: &Workspace, survey: &Survey) -> bool {
     }
 }
 
-fn plan(workspace: &Workspace, gates: &mut Gates) -> io::Result<Plan> {
+/// The run's socket, where its processes can come by one; a trial has none.
+fn door(workspace: &Workspace, voices: &Voices, apart: bool) -> io::Result<Option<Door>> {
+    let open = workspace.spec.walls.kind == WallsKind::Off;
+    if workspace.spec.repo.is_empty() || !(apart || open) {
+        return Ok(None);
+    }
+    desk::open(workspace, voices.inside.clone(), apart).map(Some)
+}
+
+fn plan(workspace: &Workspace, gates: &mut Gates, door: Option<&Door>) -> io::Result<Plan> {
     let dir = &workspace.dir;
     let state = dir.walls();
     std::fs::create_dir_all(&state)?;
@@ -126,6 +144,7 @@ fn plan(workspace: &Workspace, gates: &mut Gates) -> io::Result<Plan> {
         readable,
         files,
         inside: program,
+        sockets: door.and_then(Door::shown).into_iter().collect(),
         gates: gates.uplink.take().into_iter().collect(),
         ports: gates.ports.clone(),
         state,
@@ -209,8 +228,17 @@ impl Standing {
             }
         }
         environment.extend(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(socket) = &self.socket {
+            environment.set(desk::VARIABLE, socket);
+            environment.set(desk::PROGRAM, &self.workspace.pilot);
+        }
         self.workspace.secrets.furnish(&mut environment, &self.secrets_directory());
         environment
+    }
+
+    /// Where the run's socket is, inside.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// What the agent logs in to its model with: never the real key.

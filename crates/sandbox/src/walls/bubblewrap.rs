@@ -87,6 +87,9 @@ pub(super) fn arguments(plan: &Plan, masks: &[Mask], made: &Made) -> Vec<OsStrin
     for path in &plan.writable {
         arguments.same("--bind", path);
     }
+    for (outside, inside) in &plan.sockets {
+        arguments.bind("--ro-bind", outside, inside);
+    }
     for (outside, inside) in &made.files {
         arguments.bind("--ro-bind", outside, inside);
     }

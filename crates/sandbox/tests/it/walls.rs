@@ -40,6 +40,7 @@ impl World {
             readable: Vec::new(),
             files: BTreeMap::new(),
             inside: vec![example("walls_init").into_os_string()],
+            sockets: Vec::new(),
             gates: Vec::new(),
             ports: Vec::new(),
             state: state.path().to_owned(),
