@@ -1,9 +1,11 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
+mod inside;
 mod project;
 mod task;
 pub(crate) mod vault;
 
+pub(crate) use inside::*;
 pub(crate) use project::*;
 pub(crate) use task::*;
 
@@ -94,6 +96,12 @@ pub(crate) enum Command {
     /// are and what was tried is said at the end, on standard error.
     #[command(name = "run-in-walls")]
     RunInWalls(RunInWalls),
+    /// For what runs inside a run's walls: report, ask, leave files, file tasks
+    #[command(subcommand)]
+    Inside(Inside),
+    /// The tools of a run for its agent; started by the agent
+    #[command(hide = true, name = "workspace-mcp")]
+    WorkspaceMcp,
     /// Print completions for a shell
     Completions {
         /// Which shell

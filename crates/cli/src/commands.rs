@@ -5,6 +5,7 @@ pub(crate) mod daemons;
 pub(crate) mod forge;
 pub(crate) mod hub;
 pub(crate) mod inbox;
+pub(crate) mod inside;
 pub(crate) mod price;
 pub(crate) mod project;
 pub(crate) mod provider;

@@ -63,6 +63,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
             );
             Ok(Done::Well)
         }
+        Command::Inside(command) => commands::inside::run(command),
+        Command::WorkspaceMcp => commands::inside::serve_mcp(),
         Command::RunInWalls(arguments) => commands::walls::run(&globals, arguments),
         Command::Up(up) => commands::daemons::up(&globals, &up),
         Command::Hub(args::Hub { command: None, start }) => commands::daemons::hub(&globals, start),

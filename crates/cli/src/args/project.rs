@@ -34,6 +34,8 @@ pub(crate) enum Project {
     Walls(ProjectWalls),
     /// Show or change which secrets a project's runs may use
     Secret(ProjectSecret),
+    /// Show or change which tasks a project's agents may file by themselves
+    Children(ProjectChildren),
     /// Remove a project that has no task under way
     Remove {
         /// Its name
@@ -101,6 +103,28 @@ pub(crate) struct ProjectWalls {
     /// Yes, without walls
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProjectChildren {
+    /// The project's name
+    pub(crate) name: String,
+    /// How many one task may file, those of its children counted in; 0: none
+    #[arg(long, value_name = "N")]
+    pub(crate) tasks: Option<u32>,
+    /// How deep the tree may grow below a task that a person filed
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<u32>,
+    /// What all of them together may spend on models, in US dollars, or `none`
+    #[arg(long, value_name = "DOLLARS", value_parser = budget)]
+    pub(crate) budget: Option<Limit>,
+}
+
+fn budget(text: &str) -> Result<Limit, String> {
+    if text == "none" {
+        return Ok(Limit::Off);
+    }
+    super::task::dollars(text).map(Limit::At)
 }
 
 /// A limit, or that there is to be none.

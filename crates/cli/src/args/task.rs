@@ -19,6 +19,9 @@ pub(crate) enum Task {
         /// At most this many
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
+        /// Only those that this task's agent filed
+        #[arg(long, value_name = "TASK")]
+        parent: Option<String>,
     },
     /// Show a task and its runs
     Show(TaskName),
@@ -39,8 +42,14 @@ pub(crate) enum Task {
     },
     /// Stop the agent's turn and keep its session
     Interrupt(TaskName),
-    /// End a task; its work is rescued, nothing is published
-    Stop(TaskName),
+    /// End a task and those below it; their work is rescued, nothing is published
+    Stop {
+        #[command(flatten)]
+        task: TaskName,
+        /// The tasks below it go on
+        #[arg(long)]
+        keep_children: bool,
+    },
     /// Run a task again from its base
     Retry(TaskName),
     /// Give a task to another runner, agent or model
@@ -321,7 +330,7 @@ impl From<OnTimeoutName> for OnTimeout {
 }
 
 /// Millionths of a US dollar.
-fn dollars(text: &str) -> Result<u64, String> {
+pub(super) fn dollars(text: &str) -> Result<u64, String> {
     let wrong = || "it is an amount such as `2.50`, of at least a cent".to_owned();
     let text = text.strip_prefix('$').unwrap_or(text);
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));

@@ -17,7 +17,7 @@ use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
 use pilot_proto::console::{
-    Resume, Say, TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskPublish, TaskQuery,
+    Resume, Say, Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskPublish, TaskQuery,
     TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
@@ -26,9 +26,13 @@ use std::path::PathBuf;
 pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| match command {
         Task::New(new) => new::run(globals, hub, *new).await,
-        Task::List { project, state, limit } => {
-            show::list(globals, hub, TaskQuery { project, state, limit: Some(limit), before: None })
-                .await
+        Task::List { project, state, limit, parent } => {
+            let parent = match parent {
+                Some(task) => Some(find(hub, &TaskName { task }).await?),
+                None => None,
+            };
+            let query = TaskQuery { project, state, limit: Some(limit), before: None, parent };
+            show::list(globals, hub, query).await
         }
         Task::Show(task) => show::one(globals, hub, find(hub, &task).await?).await,
         Task::Log(arguments) => log::run(globals, hub, &arguments).await,
@@ -46,7 +50,11 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
             told(globals, &hub.call::<TaskResume>(Resume { task, text }).await?)
         }
         Task::Interrupt(task) => steer::one::<TaskInterrupt>(globals, hub, &task).await,
-        Task::Stop(task) => steer::one::<TaskStop>(globals, hub, &task).await,
+        Task::Stop { task, keep_children } => {
+            let task = find(hub, &task).await?;
+            let stop = Stop { task, keep_children: Some(keep_children) };
+            told(globals, &hub.call::<TaskStop>(stop).await?)
+        }
         Task::Retry(task) => steer::one::<TaskRetry>(globals, hub, &task).await,
         Task::Publish(task) => steer::one::<TaskPublish>(globals, hub, &task).await,
         Task::Keep(task) => steer::one::<TaskKeep>(globals, hub, &task).await,

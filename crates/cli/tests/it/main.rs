@@ -5,6 +5,7 @@ mod agents;
 mod agents_acp;
 mod canaries;
 mod chaos;
+mod children;
 mod commands;
 mod crowd;
 mod declared;

@@ -7,6 +7,7 @@ use crate::output;
 use pilot_client::Client;
 use pilot_proto::console::{OneTask, TaskDetail, TaskList, TaskQuery, TaskShow};
 use pilot_proto::run::Usage;
+use pilot_proto::task::ChildSeen;
 use pilot_proto::{Outcome, Task, TaskId, TaskState};
 
 pub(crate) async fn list(
@@ -14,7 +15,8 @@ pub(crate) async fn list(
     hub: &Client,
     query: TaskQuery,
 ) -> anyhow::Result<Done> {
-    let empty = if query.project.is_some() || query.state.is_some() {
+    let narrow = query.project.is_some() || query.state.is_some() || query.parent.is_some();
+    let empty = if narrow {
         "no such tasks"
     } else {
         "no tasks: `pilot task new --project demo` files a first one"
@@ -33,7 +35,8 @@ pub(crate) async fn list(
                 task.project.clone(),
                 task.agent.clone(),
                 size(task),
-                task.title.clone(),
+                // Filed by an agent.
+                format!("{}{}", if task.parent.is_some() { "↳ " } else { "" }, task.title),
             ]
         },
     )?;
@@ -87,6 +90,15 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
         let spent = output::dollars(task.usage.cost_micros.unwrap_or(0));
         add("budget", format!("{spent} of {} spent on models", output::dollars(budget)));
     }
+    if let Some(parent) = task.parent {
+        add("filed by", format!("an agent, for {parent}"));
+    }
+    for child in &detail.children {
+        let depth = depth(detail, child);
+        let (indent, state) = ("  ".repeat(depth), child.state.replace('_', " "));
+        let why = child.problem.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        add("child", format!("{indent}{} {state}{why} · {}", child.task.short(), child.title));
+    }
     for reservation in &task.reservations {
         add("mind", reservation.clone());
     }
@@ -120,6 +132,13 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     }
     add("prompt", task.prompt.clone());
     lines
+}
+
+/// How far below the children of the task that is shown.
+fn depth(detail: &TaskDetail, child: &ChildSeen) -> usize {
+    let parent = |one: &ChildSeen| detail.children.iter().find(|other| other.task == one.parent);
+    // The list ends somewhere, so does the way up.
+    std::iter::successors(parent(child), |one| parent(one)).take(detail.children.len()).count()
 }
 
 /// State with what distinguishes it.

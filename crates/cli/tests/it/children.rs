@@ -1,0 +1,210 @@
+//! What runs inside a run's walls says at its socket: reports, questions,
+//! artifacts, and tasks of its own; and runs as AgentAPI.
+
+use crate::agents::{Model, add_claude, file, model, needs_you, published, steps};
+use crate::world::World;
+use pilot_proto::console::TaskDetail;
+use pilot_proto::{InboxItem, Record, Task, TaskId, TaskState};
+use serde_json::{Value, json};
+
+/// Our own program, as what runs inside knows it.
+const PILOT: &str = "\"$PILOTHOUSE_PROGRAM\" inside";
+
+fn lets_file(world: &World, tasks: &str, depth: &str) {
+    let said = ["project", "children", "demo", "--tasks", tasks, "--depth", depth];
+    world.pilot(&said).ok();
+}
+
+fn detail(world: &World, id: TaskId) -> TaskDetail {
+    world.json(&["task", "show", &id.to_string()])
+}
+
+fn below(world: &World, id: TaskId) -> Vec<Task> {
+    world.json(&["task", "list", "--parent", &id.to_string()])
+}
+
+fn events(world: &World, id: TaskId) -> Vec<Value> {
+    let out = world.pilot(&["task", "log", "--records", "--json", &id.to_string()]).ok();
+    let records = out.lines().map(|line| serde_json::from_str::<Record>(line).expect("a record"));
+    records.map(|record| serde_json::to_value(record.event).expect("JSON")).collect()
+}
+
+#[test]
+fn a_run_files_tasks_below_its_own_within_bounds_and_sees_what_becomes_of_them() {
+    let world = World::with_runner(2);
+    let wish =
+        format!("run {PILOT} new-task --token first --prompt 'write child.txt grown' > wish.json");
+    let script = format!(
+        "{wish}\n\
+         {wish}\n\
+         run {PILOT} new-task --token second --prompt 'say no' 2> refused.txt; true\n\
+         run {PILOT} result --wait 100 $(sed 's/.*task\":\"//; s/\".*//' wish.json) > result.json\n\
+         run {PILOT} tasks > all.json"
+    );
+    lets_file(&world, "1", "1");
+    let id = world.file(&script);
+    let children = world.until("the child is filed", || {
+        let children = below(&world, id);
+        (!children.is_empty()).then_some(children)
+    });
+    let child = world.until_state(children[0].id, "published");
+    assert_eq!(child.parent, Some(id), "{child:#?}");
+    let task = world.until_state(id, "published");
+    assert_eq!(below(&world, id).len(), 1, "the same token is the same wish");
+    let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
+    let read =
+        |name: &str| world.file_in(&world.demo_repository(), branch, name).unwrap_or_default();
+    assert!(read("refused.txt").contains("1 tasks be filed below one"), "{}", read("refused.txt"));
+    let result: Value = serde_json::from_str(&read("result.json")).expect("JSON");
+    assert_eq!((&result["state"], &result["over"]), (&json!("published"), &json!(true)));
+    assert_eq!((&result["branch"], &result["diff"]["files"]), (&json!(child.branch), &json!(1)));
+    let all: Value = serde_json::from_str(&read("all.json")).expect("JSON");
+    assert_eq!(all["tasks"].as_array().map(Vec::len), Some(1), "{all}");
+
+    let detail = detail(&world, id);
+    assert_eq!(detail.children.len(), 1);
+    assert_eq!(
+        (detail.children[0].task, detail.children[0].state.as_str()),
+        (child.id, "published")
+    );
+    let shown = world.pilot(&["task", "show", &id.to_string()]).ok();
+    assert!(shown.contains(&format!("child        {} published", child.id.short())), "{shown}");
+    let shown = world.pilot(&["task", "show", &child.id.to_string()]).ok();
+    assert!(shown.contains("filed by"), "{shown}");
+    let wanted = events(&world, id).iter().filter(|one| one["type"] == "child_wanted").count();
+    assert_eq!(wanted, 2, "each wish is journalled once");
+}
+
+#[test]
+fn agents_file_nothing_unless_the_project_lets_them() {
+    let world = World::with_runner(1);
+    let script = format!(
+        "run {PILOT} tools > tools.json\n\
+         run {PILOT} new-task --prompt 'say no' 2> refused.txt; true"
+    );
+    let id = world.file(&script);
+    let task = world.until_state(id, "published");
+    let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
+    let read =
+        |name: &str| world.file_in(&world.demo_repository(), branch, name).unwrap_or_default();
+    assert!(read("tools.json").contains("ask_person"), "{}", read("tools.json"));
+    assert!(!read("tools.json").contains("new_task"), "what is not allowed is not offered");
+    assert!(read("refused.txt").contains("no such tool"), "{}", read("refused.txt"));
+    assert!(below(&world, id).is_empty());
+}
+
+#[test]
+fn a_tree_stands_through_a_hubs_death_and_is_stopped_with_its_root() {
+    let mut world = World::with_runner(2);
+    lets_file(&world, "5", "2");
+    let gate = world.shared("gate");
+    let wait = format!("wait-file {}", gate.display());
+    let id = world
+        .file(&format!("run {PILOT} new-task --prompt '{wait}'\nsay filed\n{wait}\nwrite a.txt a"));
+    let child = world.until("the child works", || {
+        below(&world, id).into_iter().find(|one| one.state.name() == "working")
+    });
+    world.kill_hub();
+    world.start_hub();
+    assert_eq!(below(&world, id).len(), 1, "neither lost nor filed again");
+    world.until("the runner is back", || {
+        let runners: Vec<Value> = world.json(&["runner", "list"]);
+        runners.iter().any(|runner| runner["online"] == true).then_some(())
+    });
+    world.pilot(&["task", "stop", &id.to_string()]).ok();
+    world.until_state(id, "cancelled");
+    world.until_state(child.id, "cancelled");
+    world.until("nothing is left", || world.stray_processes().is_empty().then_some(()));
+}
+
+#[test]
+fn who_stops_a_task_may_let_its_children_go_on() {
+    let world = World::with_runner(2);
+    lets_file(&world, "5", "1");
+    let gate = world.shared("gate");
+    let wait = format!("wait-file {}", gate.display());
+    let child = format!("{wait}\\nwrite kept.txt kept");
+    let id = world.file(&format!(
+        "run {PILOT} new-task --prompt \"$(printf '{child}')\"\n{wait}\nwrite a.txt a"
+    ));
+    let child = world.until("the child works", || {
+        below(&world, id).into_iter().find(|one| one.state.name() == "working")
+    });
+    world.pilot(&["task", "stop", "--keep-children", &id.to_string()]).ok();
+    world.until_state(id, "cancelled");
+    std::fs::write(&gate, "").expect("writable");
+    world.until_state(child.id, "published");
+}
+
+#[test]
+fn a_report_is_seen_a_question_reaches_a_person_and_a_file_is_kept() {
+    let world = World::with_runner(1);
+    let id = world.file(&format!(
+        "run echo a report > $TMPDIR/report.txt\n\
+         run {PILOT} status 'reading the tests'\n\
+         run {PILOT} attach $TMPDIR/report.txt --name findings.txt\n\
+         run {PILOT} attach /etc/hostname 2> refused.txt; true\n\
+         run ln -s /etc/hostname link; {PILOT} attach link 2>> refused.txt; true\n\
+         run {PILOT} ask 'Which colour?' --option Red --option Blue > answer.json"
+    ));
+    let item = needs_you(&world, id);
+    assert!(world.pilot(&["inbox"]).ok().contains("Which colour?"), "{item:?}");
+    world.pilot(&["task", "answer", &id.to_string(), "--choose", "Blue"]).ok();
+    let task = world.until_state(id, "published");
+    let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
+    let read =
+        |name: &str| world.file_in(&world.demo_repository(), branch, name).unwrap_or_default();
+    assert!(read("answer.json").contains("Blue"), "{}", read("answer.json"));
+    let refused = read("refused.txt");
+    assert!(refused.contains("Only files of the tree"), "{refused}");
+    assert!(refused.contains("cannot be attached"), "a link leads nowhere: {refused}");
+    let events = events(&world, id);
+    let has = |wanted: &dyn Fn(&Value) -> bool| events.iter().any(wanted);
+    assert!(has(&|one| one["type"] == "reported" && one["text"] == "reading the tests"));
+    assert!(has(&|one| one["type"] == "artifact" && one["name"] == "findings.txt"));
+    let log = world.pilot(&["task", "log", &id.to_string()]).ok();
+    assert!(log.contains("* says it is: reading the tests"), "{log}");
+}
+
+fn with_claude() -> (World, Model) {
+    let model = model();
+    let mut world = World::with_hub();
+    add_claude(&mut world);
+    let add = ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin"];
+    let url = model.server.url();
+    world.pilot_with_input(&[&add[..], &["--base-url", &url]].concat(), "k-0123456789\n").ok();
+    world.start_runner();
+    (world, model)
+}
+
+/// The real agent, in the mode that asks for everything: for our own tools it
+/// asks nobody.
+#[test]
+fn claude_files_a_task_and_asks_a_person_by_its_own_tools() {
+    let (world, model) = with_claude();
+    lets_file(&world, "2", "1");
+    let child = json!({"prompt": "write grown.txt grown", "agent": "scripted", "token": "c1"});
+    let prompt = steps(&json!([
+        {"tool": {"name": "mcp__pilothouse__report_status", "input": {"text": "planning"}}},
+        {"tool": {"name": "mcp__pilothouse__new_task", "input": child}},
+        {"tool": {"name": "mcp__pilothouse__ask_person", "input": {"question": "Which colour?", "options": ["Red", "Blue"]}}},
+        {"text": "The person said: ${last_result}"}
+    ]));
+    let id = file(&world, "ask", &prompt);
+    let item = needs_you(&world, id);
+    assert_eq!(serde_json::to_value(&item.ask).expect("JSON")["kind"], "question", "{item:?}");
+    let child = world.until("the child is filed", || below(&world, id).into_iter().next());
+    assert_eq!(published(&world, child.id, "grown.txt").as_deref(), Some("grown\n"));
+    world.pilot(&["task", "answer", &id.to_string(), "--choose", "Blue"]).ok();
+    world.until("it ends", || world.task(id).state.is_end().then_some(()));
+    let asked = model.server.requests();
+    let tools = &asked.iter().find(|one| !one.tools.is_empty()).expect("it offers tools").tools;
+    assert!(tools.iter().any(|tool| tool == "mcp__pilothouse__new_task"), "{tools:?}");
+    let results: Vec<_> = asked.iter().flat_map(|one| &one.results).collect();
+    assert!(results.iter().all(|one| !one.error), "{results:#?}");
+    assert!(results.iter().any(|one| one.text.contains(&child.id.to_string())), "{results:#?}");
+    assert!(results.iter().any(|one| one.text.contains("Blue")), "{results:#?}");
+    let items: Vec<InboxItem> = world.json(&["inbox", "--all"]);
+    let items: Vec<_> = items.iter().filter(|one| one.task == id).collect();
+    assert_eq!(items.len(), 1, "no permission was asked for: {items:#?}");
+}
