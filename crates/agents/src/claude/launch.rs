@@ -42,7 +42,10 @@ fn args(start: &Start) -> Vec<String> {
         args.push(format!("--model={model}"));
     }
     if let Some(tools) = &start.tools {
-        let servers = json!({"mcpServers": {OwnTools::NAME: tools.server()}});
+        let mut server = tools.server();
+        // Else it hides them behind a tool that searches for tools.
+        server["alwaysLoad"] = true.into();
+        let servers = json!({"mcpServers": {OwnTools::NAME: server}});
         // With `=`, because it takes as many values as there are.
         args.push(format!("--mcp-config={servers}"));
         // What our own tools may do, we decide when they are called.

@@ -2,7 +2,7 @@
 //! the pages, which are the same for everybody.
 
 use crate::house::{House, VIEWER};
-use pilot_proto::console::{BLOB_PATH, LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
+use pilot_proto::console::{AGENTAPI_PATH, BLOB_PATH, LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 
 fn filled(path: &str) -> String {
@@ -29,6 +29,11 @@ fn everything() -> Vec<(&'static str, String)> {
     for raw in [LIVE_PATH, RESCUE_PATH, BLOB_PATH] {
         all.push(("GET", filled(raw)));
     }
+    for end in ["status", "messages", "events", "", "nothing"] {
+        all.push(("GET", format!("{}/{end}", filled(AGENTAPI_PATH))));
+    }
+    all.push(("POST", format!("{}/message", filled(AGENTAPI_PATH))));
+    all.push(("GET", "/agentapi".to_owned()));
     for unknown in ["/api", "/api/", "/api/nothing", "//api/hub", "/healthz/x", "/session/x"] {
         all.push(("GET", unknown.to_owned()));
     }

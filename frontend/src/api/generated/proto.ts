@@ -404,6 +404,59 @@ depth: number,
 budget_micros: number | null, };
 
 /**
+ * A task as those see it that its parent's agent is told of.
+ */
+export type ChildSeen = {
+/**
+ * Which.
+ */
+task: TaskId,
+/**
+ * The task whose agent filed it.
+ */
+parent: TaskId,
+/**
+ * For lists.
+ */
+title: string,
+/**
+ * Which agent does it.
+ */
+agent: string,
+/**
+ * Name of its state, as [`TaskState::name`] gives it.
+ */
+state: string,
+/**
+ * In a person's words, why.
+ */
+reason: string,
+/**
+ * No run of it is at work or will be by itself.
+ */
+over: boolean,
+/**
+ * Where its work is, or will be.
+ */
+branch: string,
+/**
+ * How large its change is.
+ */
+diff: DiffSize,
+/**
+ * Page of its pull request.
+ */
+pull_request?: string | null,
+/**
+ * Why it failed.
+ */
+problem?: string | null,
+/**
+ * Its agent's last words on it: hearsay.
+ */
+summary: string, };
+
+/**
  * One choice of a question.
  */
 export type Choice = {
@@ -964,7 +1017,31 @@ decider: Decider, } | { "type": "withdrawn",
 /**
  * The inbox item.
  */
-item: InboxId, } | { "type": "activity",
+item: InboxId, } | { "type": "reported",
+/**
+ * In its words.
+ */
+text: string, } | { "type": "child_wanted",
+/**
+ * The run's name for the wish; the same one again is the same wish.
+ */
+token: string,
+/**
+ * Which.
+ */
+child: NewChild, } | { "type": "child_decided",
+/**
+ * The wish.
+ */
+token: string,
+/**
+ * The task that was filed; none: it was not.
+ */
+task: TaskId | null,
+/**
+ * Why not.
+ */
+problem: Problem | null, } | { "type": "activity",
 /**
  * In one word.
  */
@@ -1728,6 +1805,33 @@ name: string,
  * At most this many of them at work at once; none: as many as there are workers.
  */
 at_most?: number | null, };
+
+/**
+ * A task that an agent wants filed below its own. What is not said here it has
+ * of its parent.
+ */
+export type NewChild = {
+/**
+ * What to do (Markdown, at most [`NewChild::MAX_PROMPT`] bytes).
+ */
+prompt: string,
+/**
+ * For lists; none: the prompt's first line.
+ */
+title?: string | null,
+/**
+ * Which agent; none: the parent's.
+ */
+agent?: string | null,
+/**
+ * Which model; none: the parent's, if the agent is.
+ */
+model?: string | null,
+/**
+ * What it may spend on models, in millionths of a US dollar; none: its
+ * share of what the project lets all children spend.
+ */
+budget_micros?: number | null, };
 
 /**
  * A forge to add.
@@ -2759,6 +2863,19 @@ dropped: Array<string>,
 more: boolean, };
 
 /**
+ * A task to end.
+ */
+export type Stop = {
+/**
+ * Which.
+ */
+task: TaskId,
+/**
+ * The tasks below it go on; without this they are stopped as well.
+ */
+keep_children?: boolean | null, };
+
+/**
  * Where output came from.
  */
 export type Stream = "pilot" | "setup" | "stdout" | "stderr" | "protocol" | "unknown";
@@ -2959,6 +3076,10 @@ runs: Array<Run>,
  * What it waits for.
  */
 inbox: Array<InboxItem>,
+/**
+ * The tasks below it, each after its parent, oldest first.
+ */
+children: Array<ChildSeen>,
 /**
  * Its id.
  */
@@ -3163,7 +3284,11 @@ limit?: number | null,
 /**
  * Only those filed before this one, for the next page.
  */
-before?: TaskId | null, };
+before?: TaskId | null,
+/**
+ * Only those that this task's agent filed.
+ */
+parent?: TaskId | null, };
 
 /**
  * Microseconds since the Unix epoch, UTC.
@@ -3498,8 +3623,8 @@ export type Commands = {
   task_say: { request: Say; response: Task };
   /** Stops the agent's turn and keeps its session. */
   task_interrupt: { request: OneTask; response: Task };
-  /** Ends the task; its work is rescued, nothing is published. */
-  task_stop: { request: OneTask; response: Task };
+  /** Ends the task and those below it; their work is rescued, nothing is published. */
+  task_stop: { request: Stop; response: Task };
   /** Runs the task again from its base. */
   task_retry: { request: OneTask; response: Task };
   /** Continues the session of the last run, on its work, in a new run. */

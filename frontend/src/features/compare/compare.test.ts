@@ -93,6 +93,7 @@ describe("comparing", () => {
         task_diff: ({ task: id }) => (id === "one" ? snapshot("src/a.ts") : snapshot()),
         task_show: ({ task: id }) => ({
           ...(id === "one" ? ready : working),
+          children: [],
           runs: [],
           inbox: [],
         }),

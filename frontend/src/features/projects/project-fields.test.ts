@@ -72,3 +72,18 @@ it("says what is wrong with limits and secrets, where it stands", () => {
   ];
   expect([...problemsOf(fields).keys()]).toEqual(["limits.pids", "secrets.0", "secrets.1", "secrets.2"]);
 });
+
+it("brings what agents may file through the form, and says nothing of it where nothing is", () => {
+  const bounds = { tasks: 5, depth: 2, budget_micros: 2_500_000 };
+  const whole = project("a", { children: bounds });
+  expect(projectOf(fieldsOf(whole), whole).children).toEqual(bounds);
+  expect(projectOf({ ...fieldsOf(whole), childTasks: "" }, whole).children).toMatchObject({ tasks: 0 });
+  expect(projectOf({ ...fieldsOf(null), childTasks: "3" }).children).toEqual({
+    tasks: 3,
+    depth: 1,
+    budget_micros: null,
+  });
+  expect(projectOf(fieldsOf(null)).children).toBeUndefined();
+  const wrong = { ...fieldsOf(null), childTasks: "101", childDepth: "x", childBudget: "0" };
+  expect([...problemsOf(wrong).keys()]).toEqual(["children.tasks", "children.depth", "children.budget"]);
+});

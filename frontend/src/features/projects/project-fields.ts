@@ -1,6 +1,7 @@
 // A project as it stands in the form, and back.
 
 import type {
+  ChildBounds,
   NetworkPolicy,
   NetworkPreset,
   Problem,
@@ -37,6 +38,12 @@ export interface ProjectFields {
   /** As typed; empty: not set. */
   limits: Record<keyof WallLimits, string>;
   secrets: SecretFields[];
+  /** As typed: how many tasks its agents may file; empty: none. */
+  childTasks: string;
+  /** How deep; empty: 1. */
+  childDepth: string;
+  /** In US dollars; empty: no bound of their own. */
+  childBudget: string;
 }
 
 /** What the hub gives a project that says nothing of its network. */
@@ -77,6 +84,9 @@ export function fieldsOf(project: Project | null): ProjectFields {
       LIMIT_FIELDS.map(({ field }) => [field, limits[field]?.toString() ?? ""]),
     ) as ProjectFields["limits"],
     secrets: (project?.secrets ?? []).map(secretFields),
+    childTasks: project?.children?.tasks ? String(project.children.tasks) : "",
+    childDepth: project?.children?.depth ? String(project.children.depth) : "",
+    childBudget: dollarsOf(project?.children?.budget_micros ?? null),
   };
 }
 
@@ -114,7 +124,42 @@ export function projectOf(fields: ProjectFields, before: Project | null = null):
       ) as WallLimits,
     },
     secrets: fields.secrets.map(useOf),
+    // Nothing is said of it where nothing was and nothing is.
+    ...(fields.childTasks.trim() || before?.children ? { children: childrenOf(fields) } : {}),
   };
+}
+
+function dollarsOf(micros: number | null): string {
+  return micros === null ? "" : String(micros / 1_000_000);
+}
+
+function childrenOf({ childTasks, childDepth, childBudget }: ProjectFields): ChildBounds {
+  const tasks = Number(childTasks.trim() || 0);
+  return {
+    tasks,
+    depth: Number(childDepth.trim() || (tasks > 0 ? 1 : 0)),
+    budget_micros: childBudget.trim() ? Math.round(Number(childBudget) * 1_000_000) : null,
+  };
+}
+
+/** As many, and as deep, as the hub takes. */
+const CHILDREN = { tasks: 100, depth: 5 } as const;
+
+function childProblems({ childTasks, childDepth, childBudget }: ProjectFields): [string, string][] {
+  const upTo = (text: string, most: number) =>
+    text === "" || (/^\d{1,3}$/.test(text) && Number(text) <= most);
+  const problems: [string, string][] = [];
+  if (!upTo(childTasks.trim(), CHILDREN.tasks)) {
+    problems.push(["children.tasks", `A whole number up to ${CHILDREN.tasks}, or nothing.`]);
+  }
+  if (!upTo(childDepth.trim(), CHILDREN.depth)) {
+    problems.push(["children.depth", `A whole number up to ${CHILDREN.depth}, or nothing.`]);
+  }
+  const budget = childBudget.trim();
+  if (budget !== "" && !(/^\d{1,6}(\.\d{1,6})?$/.test(budget) && Number(budget) >= 0.01)) {
+    problems.push(["children.budget", "An amount of at least a cent, or nothing."]);
+  }
+  return problems;
 }
 
 function useOf({ name, how, variable, path, mode }: SecretFields): SecretUse {
@@ -147,6 +192,7 @@ export function problemsOf(fields: ProjectFields): Map<string, string> {
       problems.set(`limits.${field}`, "A whole number, or nothing.");
     }
   }
+  for (const [place, problem] of childProblems(fields)) problems.set(place, problem);
   const names = new Set<string>();
   fields.secrets.forEach((secret, at) => {
     const problem = names.has(secret.name) ? "It is in the list already." : secretProblem(secret);

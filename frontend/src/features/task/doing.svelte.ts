@@ -8,6 +8,8 @@ import { toasts } from "$/ui/toasts.svelte";
 import type { ActionName } from "./actions";
 
 export class Doing {
+  /** Of a stop: the tasks below it go on. */
+  keepChildren = $state(false);
   #asked = new Asked<ActionName>();
 
   constructor(
@@ -37,7 +39,7 @@ export class Doing {
         case "dismiss":
           return client.call("task_dismiss", { task });
         case "stop":
-          return client.call("task_stop", { task });
+          return client.call("task_stop", { task, keep_children: this.keepChildren });
       }
     });
   }
