@@ -44,7 +44,7 @@ pub(crate) fn add_claude(world: &mut World) {
     add_agent(world, "claude");
 }
 
-fn add_agent(world: &mut World, agent: &str) {
+pub(crate) fn add_agent(world: &mut World, agent: &str) {
     let program = pilot_testkit::agents::program(agent);
     world.add_path(program.parent().expect("it is in a directory").to_owned());
 }

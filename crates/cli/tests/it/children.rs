@@ -208,3 +208,95 @@ fn claude_files_a_task_and_asks_a_person_by_its_own_tools() {
     let items: Vec<_> = items.iter().filter(|one| one.task == id).collect();
     assert_eq!(items.len(), 1, "no permission was asked for: {items:#?}");
 }
+
+/// Reads what the socket says to a request; nothing if it hangs up.
+fn knock(path: &std::path::Path) -> std::io::Result<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.write_all(b"GET /status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).ok();
+    Ok(said)
+}
+
+fn socket_of(world: &World) -> std::path::PathBuf {
+    let runs = world.run_directories();
+    assert_eq!(runs.len(), 1, "one run at a time: {runs:?}");
+    runs[0].join("work/workspace.sock")
+}
+
+#[test]
+fn the_socket_gives_nothing_to_a_process_outside_the_run_and_ends_with_it() {
+    let world = World::with_runner(1);
+    let gate = world.shared("gate");
+    let script = format!(
+        "run ls $PILOTHOUSE_SOCKET && {PILOT} status here && touch seen.txt\n\
+         say inside\nwait-file {}\nwrite a.txt a",
+        gate.display()
+    );
+    let id = world.file(&script);
+    world.until("it works", || world.has_said(id, "inside").then_some(()));
+    let outside = socket_of(&world);
+    assert!(!outside.exists(), "outside it has no name");
+    assert!(knock(&outside).is_err());
+    std::fs::write(&gate, "").expect("writable");
+    world.until_state(id, "published");
+
+    // Without walls everybody of this user comes by the path, and is turned away.
+    std::fs::remove_file(&gate).expect("it is there");
+    world.pilot(&["project", "walls", "demo", "--kind", "off", "--yes"]).ok();
+    world.until("the first run is gone", || world.run_directories().is_empty().then_some(()));
+    let id = world.file(&script);
+    world.until("it works", || world.has_said(id, "inside").then_some(()));
+    let outside = socket_of(&world);
+    assert_eq!(knock(&outside).expect("it listens"), "", "we are no process of the run");
+    std::fs::write(&gate, "").expect("writable");
+    let task = world.until_state(id, "published");
+    let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
+    let seen = world.file_in(&world.demo_repository(), branch, "seen.txt");
+    assert!(seen.is_some(), "its own processes are let in");
+    world.until("it ended with the run", || (!outside.exists()).then_some(()));
+}
+
+/// What other agents call our tools, they tell the model by themselves.
+#[test]
+fn other_agents_have_our_tools_and_ask_nobody_for_them() {
+    let model = model();
+    for (agent, kind, path, name) in [
+        ("codex", "openai", "/v1", None),
+        ("gemini", "gemini", "", Some("gemini-3-flash-preview")),
+        ("opencode", "ollama", "", Some("scripted")),
+        ("pi", "anthropic", "", None),
+    ] {
+        let mut world = World::with_hub();
+        crate::agents::add_agent(&mut world, agent);
+        let add = ["provider", "add", agent, "--kind", kind, "--key-stdin", "--base-url"];
+        let url = format!("{}{path}", model.server.url());
+        world.pilot_with_input(&[&add[..], &[&url]].concat(), "k-0123456789\n").ok();
+        world.start_runner();
+        let file = |prompt: &str| -> TaskId {
+            let what = ["--agent", agent, "--mode", "ask", "--prompt", prompt];
+            let with = name.map(|name| ["--model", name]);
+            let with = with.iter().flatten().copied().collect::<Vec<_>>();
+            let task: Task =
+                world.json(&[&["task", "new", "--project", "demo"], &what[..], &with[..]].concat());
+            task.id
+        };
+        let before = model.server.requests().len();
+        let id = file(&steps(&json!([{"text": "I look around."}])));
+        world.until("it ends", || world.task(id).state.is_end().then_some(()));
+        let asked = model.server.requests();
+        let offered = asked[before..].iter().flat_map(|one| &one.tools);
+        let tool = offered.into_iter().find(|tool| tool.ends_with("report_status"));
+        let tool = tool.unwrap_or_else(|| panic!("{agent}: {:#?}", &asked[before..])).clone();
+        let call = json!({"name": tool, "input": {"text": "looking around"}});
+        let id = file(&steps(&json!([{"tool": call}, {"text": "Told."}])));
+        let task = world.until("it ends", || {
+            let task = world.task(id);
+            (task.state.is_end() || task.state.name() == "needs_you").then_some(task)
+        });
+        assert_eq!(task.state.name(), "no_change", "{agent} asks nobody: {task:#?}");
+        let reported = |one: &Value| one["type"] == "reported" && one["text"] == "looking around";
+        assert!(events(&world, id).iter().any(reported), "{agent}: {:#?}", events(&world, id));
+    }
+}

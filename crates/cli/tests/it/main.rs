@@ -1,6 +1,7 @@
 //! The product from outside: real processes of the real binary, over real
 //! sockets, with real git and the real `claude`.
 
+mod agentapi;
 mod agents;
 mod agents_acp;
 mod canaries;

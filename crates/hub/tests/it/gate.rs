@@ -2,7 +2,9 @@
 //! the pages, which are the same for everybody.
 
 use crate::house::{House, VIEWER};
-use pilot_proto::console::{AGENTAPI_PATH, BLOB_PATH, LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE};
+use pilot_proto::console::{
+    AGENTAPI_PATH, BLOB_PATH, LIVE_PATH, Method, RESCUE_PATH, Role, SESSION_PATH, TABLE,
+};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 
 fn filled(path: &str) -> String {

@@ -2,6 +2,8 @@
 //! by `pilot-link`, a Gitea by its double.
 
 mod access;
+mod agentapi;
+mod children;
 mod demo;
 mod enrolment;
 mod gate;

@@ -299,3 +299,20 @@ describe("what the gate refused", () => {
     });
   });
 });
+
+it("says in words what the agent reports and files", () => {
+  const child = { prompt: "write the tests\nall of them", title: null };
+  const problem = { code: "limit_reached", message: "enough", hint: "" };
+  const fold = folded(
+    journal(
+      turn(1),
+      { type: "reported", text: "planning" },
+      { type: "child_wanted", token: "a", child },
+      { type: "child_decided", token: "a", task: "0190b1de-0000-7000-8000-00000000002a", problem: null },
+      { type: "child_decided", token: "b", task: null, problem },
+    ),
+  );
+  expect(kinds(fold.entries)).not.toContain("raw");
+  const marks = fold.entries.flatMap((entry) => (entry.kind === "marks" ? entry.marks : []));
+  expect(marks.map((mark) => mark.detail)).toEqual(["planning", "write the tests", "0000002a", "enough"]);
+});

@@ -61,6 +61,17 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     case "activity":
       if (event.activity !== "stalled") return null;
       return { text: "The agent has gone quiet", detail: event.reason, tone: "wait" };
+    case "reported":
+      return { text: "The agent reports", detail: event.text, tone: "quiet" };
+    case "child_wanted":
+      return {
+        text: "Wants a task filed",
+        detail: firstLine(event.child.title ?? event.child.prompt),
+        tone: "quiet",
+      };
+    case "child_decided":
+      if (event.task) return { text: "A task was filed", detail: event.task.slice(-8), tone: "ok" };
+      return { text: "No task was filed", detail: event.problem?.message ?? "", tone: "wait" };
     case "resumes":
       return {
         text: "Waits for the limit to end, then goes on by itself",
@@ -95,6 +106,11 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     default:
       return null;
   }
+}
+
+function firstLine(text: string): string {
+  const line = text.trim().split("\n")[0] ?? "";
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line;
 }
 
 function exited(code: number | null, signal: number | null): Pick<Mark, "text" | "detail" | "tone"> | null {
