@@ -63,7 +63,8 @@ async fn a_task_is_spoken_with_when_it_rests_and_not_before() {
     assert_eq!(status(&house, task).await, "running", "it is about to begin");
     let mut runner = FakeRunner::connected(&house, 1).await;
     let spec = runner.take().await;
-    let mut events = vec![Event::Phase { phase: Phase::AgentRunning }];
+    let session = Event::SessionStarted { session: "s".to_owned(), model: None, version: None };
+    let mut events = vec![Event::Phase { phase: Phase::AgentRunning }, session];
     events.extend(turn("say hello", "Hello."));
     let cursor = runner.write(spec.run, events).await;
     runner.acked(spec.run, cursor).await;
@@ -88,7 +89,7 @@ async fn a_task_is_spoken_with_when_it_rests_and_not_before() {
     assert_eq!((code, &document["ok"]), (200, &json!(true)), "{document}");
     assert_eq!(status(&house, task).await, "running", "at once, so that rest means the end");
     let spec = runner.take().await;
-    assert_eq!(spec.prompt, "once more", "{spec:?}");
+    assert_eq!(spec.prompt, "once more", "the session knows the rest");
     let mut events = turn("once more", "Again.");
     events.extend([ended(TurnEnd::Completed), Event::Finished(Outcome::NoChange)]);
     runner.write(spec.run, events).await;
