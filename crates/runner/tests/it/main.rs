@@ -3,6 +3,7 @@
 
 mod asks;
 mod crashes;
+mod desk;
 mod entry;
 mod failures;
 mod files;
