@@ -294,7 +294,7 @@ pub(crate) enum Forge {
     Add {
         /// Your name for it
         name: String,
-        /// Which API it speaks (Forgejo speaks gitea)
+        /// Which forge it is
         #[arg(long, value_enum)]
         kind: ForgeKind,
         /// Base URL of its web interface
@@ -316,6 +316,11 @@ pub(crate) enum Forge {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum ForgeKind {
     Gitea,
+    Forgejo,
+    #[value(name = "github")]
+    GitHub,
+    #[value(name = "gitlab")]
+    GitLab,
 }
 
 #[derive(Debug, Subcommand)]

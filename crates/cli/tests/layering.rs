@@ -32,6 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["hub", "testkit"]),
     // In `secrets` for Vault, whose whole interface is HTTP.
     ("reqwest", &["forge", "client", "egress", "secrets"]),
+    ("oauth2", &["forge"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("landlock", &["sandbox"]),
@@ -85,7 +86,8 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("indexmap", "schemars 0.8, of tauri's build, is on 1"),
     ("miniz_oxide", "png is behind flate2"),
     ("proc-macro-crate", "GTK's macros"),
-    ("rand", "tungstenite is on 0.9, sqlx-postgres on 0.10"),
+    ("rand", "oauth2 is on 0.8, tungstenite on 0.9, sqlx-postgres on 0.10"),
+    ("rand_chacha", "rand"),
     ("rand_core", "rand"),
     ("schemars", "tauri's build is on 0.8, serde_with takes whichever there is"),
     ("serde_spanned", "toml"),

@@ -1,11 +1,7 @@
 //! What can go wrong at a forge, by what a caller can do about it.
 
-use pilot_proto::{Code, Problem};
+use pilot_proto::{Code, ForgeKind, Problem};
 use std::time::Duration;
-
-/// The scopes a token needs for everything we do (comments on pull requests
-/// go through issues).
-pub(crate) const SCOPES: [&str; 3] = ["write:repository", "write:issue", "read:user"];
 
 /// A forge did not do what was asked. No variant holds a token.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +56,8 @@ pub enum ForgeError {
         forge: String,
         /// In its words.
         said: String,
+        /// The scopes that a token needs.
+        needed: &'static [&'static str],
     },
     /// The token is good but may too little.
     #[error("the token for the forge at `{forge}` lacks {}", quoted(.missing))]
@@ -68,6 +66,8 @@ pub enum ForgeError {
         forge: String,
         /// The scopes it asked for, by name.
         missing: Vec<String>,
+        /// The scopes that a token needs.
+        needed: &'static [&'static str],
     },
     /// It says no, or there is no such thing (for us).
     #[error("the forge at `{forge}` answered {status} ({doing}): it says `{said}`")]
@@ -81,11 +81,13 @@ pub enum ForgeError {
         /// In its words.
         said: String,
     },
-    /// It answers, but not as a Gitea or Forgejo does.
-    #[error("what answers at `{forge}` is not a Gitea or Forgejo ({doing}): {why}")]
+    /// It answers, but not as such a forge does.
+    #[error("what answers at `{forge}` is not a {kind} ({doing}): {why}")]
     Strange {
         /// The forge.
         forge: String,
+        /// What it was expected to be.
+        kind: ForgeKind,
         /// What we were doing.
         doing: &'static str,
         /// What was strange.
@@ -151,19 +153,22 @@ impl ForgeError {
                 format!("It asks to wait {} seconds; try again after that.", wait.as_secs())
             }
             Self::Busy { wait: None, .. } => "Try again later.".to_owned(),
-            Self::Unauthorized { .. } => format!(
-                "Make a new token in the forge's settings under Applications, with the scopes {}, \
-                 and add the forge again.",
-                quoted(&SCOPES.map(str::to_owned))
+            Self::Unauthorized { needed, .. } => format!(
+                "Make a new token in the forge's settings, with the scopes {}, and add the forge \
+                 again.",
+                quoted(needed)
             ),
-            Self::Scopes { .. } => format!(
-                "A token needs at least the scopes {}: make one in the forge's settings under \
-                 Applications, and add the forge again.",
-                quoted(&SCOPES.map(str::to_owned))
+            Self::Scopes { needed, .. } => format!(
+                "A token needs at least the scopes {}: make one in the forge's settings, and add \
+                 the forge again.",
+                quoted(needed)
             ),
             Self::Refused { status: 404, .. } => {
                 "Check the name, and that the token's owner may see and write the repository."
                     .to_owned()
+            }
+            Self::Refused { status: 410, .. } => {
+                "It was there and was deleted; take another, or end the task.".to_owned()
             }
             Self::Refused { .. } => "Check the rights of the token's owner.".to_owned(),
             Self::Strange { .. } => {
@@ -207,6 +212,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+fn quoted<S: AsRef<str>>(names: &[S]) -> String {
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }

@@ -1,69 +1,57 @@
 //! How we talk to a forge: one client, one policy for deadlines, retries,
-//! sizes and redirects, and the one place that knows the token.
+//! limits, sizes and redirects, and the one place that knows the token.
 //!
-//! Only what can be asked twice without harm is asked twice: reads and patches
-//! after any failure, a `POST` only where the forge says that it did not look
-//! at it (429) or was never reached.
+//! Only what can be asked twice without harm is asked twice: reads, patches
+//! and deletions after any failure, a `POST` only where the forge says that it
+//! did not look at it (its rate limits) or was never reached.
+//!
+//! **Invariant:** what a forge says reaches nobody before the token was cut
+//! out of it.
+
+mod pace;
+mod polled;
+mod reach;
+mod reply;
+
+pub use pace::Pace;
+pub use reach::Reach;
+pub(crate) use reach::{address, below, client, shown};
+pub use reply::Budget;
+pub(crate) use reply::Reply;
 
 use crate::error::ForgeError;
-use pilot_proto::Secret;
+use pilot_proto::{ForgeKind, Secret};
+use polled::Polled;
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Request, Response, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use reqwest::{Client, Method, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use url::Url;
 
 /// A page of 50 pull requests with bodies of 64 KiB and two repositories each
 /// is about 5 MiB; more than three times that is not an answer but a flood.
 const MAX_REPLY: usize = 16 * 1024 * 1024;
 /// What a person is shown of a forge's words.
 const MAX_SAID: usize = 300;
+/// Pages of one list: 20,000 items at fifty each. A forge that goes on beyond
+/// is going round.
+const MAX_PAGES: u32 = 400;
 
-/// How patient we are.
-#[derive(Debug, Clone)]
-pub struct Pace {
-    /// How long one request may take, from dialling to the last byte.
-    pub timeout: Duration,
-    /// How often something is tried before it has failed.
-    pub tries: u32,
-    /// The first wait between two tries, on average; it doubles each time.
-    pub wait: Duration,
-    /// Longer than this we never wait, whatever the forge asks for: a caller
-    /// with a deadline of its own decides about long waits.
-    pub longest_wait: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(20),
-            // About 250, 500, 1000, 2000 ms: over a restart of a proxy, not
-            // over an outage, which the hub's own schedule has to bridge.
-            tries: 5,
-            wait: Duration::from_millis(250),
-            longest_wait: Duration::from_secs(10),
-        }
-    }
-}
-
-impl Pace {
-    /// The wait before try `attempt + 1`: between half and the whole of an
-    /// exponential step, so that forty tasks do not come back in step.
-    pub(crate) async fn pause(&self, attempt: u32) {
-        let step = self.wait.saturating_mul(1 << attempt.clamp(1, 16).saturating_sub(1));
-        let step = step.min(self.longest_wait);
-        tokio::time::sleep(step.mul_f64(0.5 + jitter() / 2.0)).await;
-    }
-}
-
-/// In `[0, 1)`. Without randomness from the system it is simply not random:
-/// jitter is a courtesy, not a safeguard.
-fn jitter() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
+/// What is different from forge to forge about a request.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    pub(crate) kind: ForgeKind,
+    /// Where its API begins.
+    pub(crate) api: Url,
+    /// The header that shows the token, and its value.
+    pub(crate) login: (&'static str, String),
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// How a list is asked for in pages: GitHub and GitLab say `per_page`.
+    pub(crate) page_size: (&'static str, &'static str),
+    /// Scopes that a token needs for everything we do.
+    pub(crate) needs: &'static [&'static str],
 }
 
 /// One request, as often as the policy likes to make it.
@@ -72,7 +60,7 @@ pub(crate) struct Call<'a> {
     /// For error messages: `listing pull requests`.
     pub(crate) doing: &'static str,
     pub(crate) method: Method,
-    /// Below `/api/v1/`; each is percent-encoded.
+    /// Below the API; each is percent-encoded.
     pub(crate) path: &'a [&'a str],
     pub(crate) query: &'a [(&'a str, &'a str)],
     pub(crate) body: Option<&'a Value>,
@@ -82,37 +70,31 @@ impl<'a> Call<'a> {
     pub(crate) fn get(doing: &'static str, path: &'a [&'a str]) -> Self {
         Self { doing, method: Method::GET, path, query: &[], body: None }
     }
-}
 
-/// What a forge answered, read to its end.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
+    pub(crate) fn send(
+        doing: &'static str,
+        method: Method,
+        path: &'a [&'a str],
+        body: &'a Value,
+    ) -> Self {
+        Self { doing, method, path, query: &[], body: Some(body) }
+    }
 
-/// What the headers of a list say about the rest of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Paging {
-    next: Option<bool>,
-    total: Option<usize>,
-}
-
-impl Paging {
-    /// True if more than the `seen` items are to be had. A list of one page
-    /// has no `Link` header; the total tells that from a proxy that eats it.
-    pub(crate) fn more(self, seen: usize) -> bool {
-        self.next.unwrap_or(false) || self.total.is_some_and(|total| seen < total)
+    pub(crate) fn post(doing: &'static str, path: &'a [&'a str], body: &'a Value) -> Self {
+        Self::send(doing, Method::POST, path, body)
     }
 }
 
 /// A connection to one forge.
-#[derive(Clone)]
 pub(crate) struct Http {
     client: Client,
     forge: Url,
     token: Secret,
+    dialect: Dialect,
+    polled: Polled,
+    budget: Mutex<Option<Budget>>,
     pub(crate) pace: Pace,
+    reach: Reach,
 }
 
 impl fmt::Debug for Http {
@@ -122,33 +104,38 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    pub(crate) fn new(url: &str, token: Secret, pace: Pace) -> Result<Self, ForgeError> {
-        let forge = forge_url(url)?;
-        let bad = |why: String| ForgeError::Address { url: shown(&forge), why };
-        let mut authorization = HeaderValue::from_str(&format!("token {}", token.expose().trim()))
+    pub(crate) fn new(
+        forge: &Url,
+        token: Secret,
+        dialect: Dialect,
+        reach: &Reach,
+    ) -> Result<Arc<Self>, ForgeError> {
+        let bad = |why: String| ForgeError::Address { url: shown(forge), why };
+        let mut login = HeaderValue::from_str(&dialect.login.1)
             .map_err(|_| bad("the token has characters that no token has".to_owned()))?;
-        authorization.set_sensitive(true);
+        login.set_sensitive(true);
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, authorization);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(tls(forge.scheme() == "https").map_err(bad)?)
-            .default_headers(headers)
-            .user_agent(concat!("pilothouse/", env!("CARGO_PKG_VERSION")))
-            .timeout(pace.timeout)
-            .connect_timeout(pace.timeout.min(Duration::from_secs(10)))
-            .redirect(redirect::Policy::custom(follow));
-        if is_loopback(&forge) {
-            // A proxy is for the way out; on the way to ourselves it could
-            // only read along.
-            client = client.no_proxy();
+        for (name, value) in dialect.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
         }
-        let client = client.build().map_err(|error| bad(error.to_string()))?;
-        Ok(Self { client, forge, token, pace })
+        headers.insert(dialect.login.0, login);
+        let client = client(forge, headers, reach).map_err(bad)?;
+        let (polled, budget, pace) = (Polled::default(), Mutex::default(), reach.pace.clone());
+        let (forge, reach) = (forge.clone(), reach.clone());
+        Ok(Arc::new(Self { client, forge, token, dialect, polled, budget, pace, reach }))
     }
 
     pub(crate) fn forge(&self) -> &Url {
         &self.forge
+    }
+
+    pub(crate) fn kind(&self) -> ForgeKind {
+        self.dialect.kind
+    }
+
+    pub(crate) fn needs(&self) -> &'static [&'static str] {
+        self.dialect.needs
     }
 
     /// The forge's address as we show it.
@@ -161,8 +148,13 @@ impl Http {
         self.token.expose().trim()
     }
 
-    /// Asks until there is an answer that is neither 429 nor 5xx, or patience
-    /// has run out. Other refusals are answers.
+    /// What the last answer said about its limits.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks until there is an answer that is neither a limit nor 5xx, or
+    /// patience has run out. Other refusals are answers.
     pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Reply, ForgeError> {
         let repeatable = call.method != Method::POST;
         let mut tries = 0;
@@ -170,8 +162,8 @@ impl Http {
             tries += 1;
             let outcome = self.send_once(call).await;
             let wait = match &outcome {
-                Ok(reply) if reply.status == 429 => reply.retry_after(),
-                Ok(reply) if reply.status >= 500 && repeatable => reply.retry_after(),
+                Ok(reply) if reply.limited().is_some() => reply.wait(),
+                Ok(reply) if reply.status >= 500 && repeatable => reply.wait(),
                 Err(ForgeError::Unreachable { source, .. })
                     if repeatable || source.is_connect() =>
                 {
@@ -196,13 +188,75 @@ impl Http {
         self.read(call.doing, &reply)
     }
 
+    /// Asks, and takes any 2xx.
+    pub(crate) async fn done(&self, call: &Call<'_>) -> Result<(), ForgeError> {
+        let reply = self.send(call).await?;
+        if reply.is_good() { Ok(()) } else { Err(self.refusal(call.doing, &reply)) }
+    }
+
+    /// All items of a list, page by page, as long as `wants` asks for more.
+    /// `more` adds what was read of a page and says whether it is enough.
+    pub(crate) async fn pages<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        mut enough: impl FnMut(Vec<T>) -> bool + Send,
+    ) -> Result<(), ForgeError> {
+        let mut seen = 0;
+        for page in 1..=MAX_PAGES {
+            let page = page.to_string();
+            let mut query = call.query.to_vec();
+            query.extend([self.dialect.page_size, ("page", page.as_str())]);
+            let reply = self.send(&Call { query: &query, ..call.clone() }).await?;
+            let items: Vec<T> = self.read(call.doing, &reply)?;
+            seen += items.len();
+            let more = !items.is_empty() && reply.paging().more(seen);
+            if enough(items) || !more {
+                return Ok(());
+            }
+        }
+        Err(self.strange(call.doing, format!("there are more than {MAX_PAGES} pages of them")))
+    }
+
+    /// At most `most` items of a list.
+    pub(crate) async fn list<T: DeserializeOwned + Send>(
+        &self,
+        call: &Call<'_>,
+        most: usize,
+    ) -> Result<Vec<T>, ForgeError> {
+        let mut all = Vec::new();
+        self.pages(call, |page| {
+            all.extend(page);
+            all.len() >= most
+        })
+        .await?;
+        all.truncate(most);
+        Ok(all)
+    }
+
+    /// Reads something that lies elsewhere, at an address that is itself the
+    /// permission to read it: the token does not go there.
+    pub(crate) async fn fetch_without_token(
+        &self,
+        doing: &'static str,
+        url: Url,
+    ) -> Result<Vec<u8>, ForgeError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(self.strange(doing, "it redirects to what is no web address".to_owned()));
+        }
+        let client = client(&url, HeaderMap::new(), &self.reach)
+            .map_err(|why| ForgeError::Address { url: shown(&url), why })?;
+        let call = Call::get(doing, &[]);
+        let reply = self.exchange(&client, &call, Request::new(Method::GET, url)).await?;
+        if reply.is_good() { Ok(reply.body) } else { Err(self.refusal(doing, &reply)) }
+    }
+
     /// Reads an answer as `T`; anything but 2xx is an error.
     pub(crate) fn read<T: DeserializeOwned>(
         &self,
         doing: &'static str,
         reply: &Reply,
     ) -> Result<T, ForgeError> {
-        if !(200..=299).contains(&reply.status) {
+        if !reply.is_good() {
             return Err(self.refusal(doing, reply));
         }
         serde_json::from_slice(&reply.body)
@@ -213,28 +267,77 @@ impl Http {
     pub(crate) fn refusal(&self, doing: &'static str, reply: &Reply) -> ForgeError {
         let forge = self.name();
         let said = self.said(reply);
+        let needed = self.dialect.needs;
         match reply.status {
-            401 => ForgeError::Unauthorized { forge, said },
+            401 => ForgeError::Unauthorized { forge, said, needed },
             403 => match missing_scopes(&said) {
-                Some(missing) => ForgeError::Scopes { forge, missing },
+                Some(missing) => ForgeError::Scopes { forge, missing, needed },
                 None => ForgeError::Refused { forge, doing, status: 403, said },
             },
-            300..=399 => self.strange(doing, format!("it redirects to {}", reply.location())),
+            300..=399 => {
+                let to = reply.location(&self.forge);
+                let to = to
+                    .map_or_else(|| "another page".to_owned(), |url| format!("`{}`", shown(&url)));
+                self.strange(doing, format!("it redirects to {to}"))
+            }
             status => ForgeError::Refused { forge, doing, status, said },
         }
     }
 
     pub(crate) fn strange(&self, doing: &'static str, why: String) -> ForgeError {
-        ForgeError::Strange { forge: self.name(), doing, why }
+        ForgeError::Strange { forge: self.name(), kind: self.dialect.kind, doing, why }
     }
 
     async fn send_once(&self, call: &Call<'_>) -> Result<Reply, ForgeError> {
+        let mut url = below(&self.dialect.api, call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        // A renamed repository answers 301 to a GET, which keeps a GET whole.
+        for _ in 0..3 {
+            let reply = self.ask(call, &url).await?;
+            let moved = (reply.status == 301 && call.method == Method::GET)
+                .then(|| reply.location(&url))
+                .flatten()
+                .filter(|to| to.origin() == url.origin() && *to != url);
+            match moved {
+                Some(to) => url = to,
+                None => return Ok(reply),
+            }
+        }
+        Err(self.strange(call.doing, "it redirects in a circle".to_owned()))
+    }
+
+    async fn ask(&self, call: &Call<'_>, url: &Url) -> Result<Reply, ForgeError> {
+        let polled = call.method == Method::GET;
+        let mut request = Request::new(call.method.clone(), url.clone());
+        if let Some(body) = call.body {
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.to_string().into());
+        }
+        if let Some(tag) = self.polled.tag(url.as_str()).filter(|_| polled) {
+            request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+        }
+        let reply = self.exchange(&self.client, call, request).await?;
+        if let Some(budget) = reply.budget() {
+            *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
+        }
+        Ok(if polled { self.polled.settle(url.as_str(), reply) } else { reply })
+    }
+
+    async fn exchange(
+        &self,
+        client: &Client,
+        call: &Call<'_>,
+        request: Request,
+    ) -> Result<Reply, ForgeError> {
         let unreachable = |source: reqwest::Error| ForgeError::Unreachable {
             forge: self.name(),
             doing: call.doing,
             source: source.without_url(),
         };
-        let mut response = self.client.execute(self.request(call)).await.map_err(unreachable)?;
+        let mut response = client.execute(request).await.map_err(unreachable)?;
         let mut reply = Reply::begin(&mut response);
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if reply.body.len() + chunk.len() > MAX_REPLY {
@@ -245,142 +348,67 @@ impl Http {
         Ok(reply)
     }
 
-    fn request(&self, call: &Call<'_>) -> Request {
-        let mut url = self.forge.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "v1"]).extend(call.path);
-        }
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(call.query);
-        }
-        let mut request = Request::new(call.method.clone(), url);
-        if let Some(body) = call.body {
-            request
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.to_string().into());
-        }
-        request
-    }
-
     fn busy(&self, call: &Call<'_>, reply: &Reply, tries: u32) -> ForgeError {
         ForgeError::Busy {
             forge: self.name(),
             doing: call.doing,
             status: reply.status,
             tries,
-            wait: reply.retry_after(),
+            wait: reply.wait(),
         }
     }
 
     /// The forge's own words, bounded, on one line and without our token.
-    fn said(&self, reply: &Reply) -> String {
+    pub(crate) fn said(&self, reply: &Reply) -> String {
         let text = String::from_utf8_lossy(&reply.body);
         let text = match serde_json::from_str::<Value>(&text) {
-            Ok(value) => value["message"].as_str().unwrap_or_default().to_owned(),
+            Ok(value) => words(&value),
             Err(_) if text.trim_start().starts_with('<') => "(a web page)".to_owned(),
             Err(_) => text.into_owned(),
         };
-        let token = self.token();
-        let text = if token.is_empty() { text } else { text.replace(token, "<redacted>") };
+        let text = self.redacted(&text);
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match text.char_indices().nth(MAX_SAID) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }
     }
+
+    /// `text` without our token.
+    pub(crate) fn redacted(&self, text: &str) -> String {
+        let token = self.token();
+        if token.is_empty() { text.to_owned() } else { text.replace(token, "<redacted>") }
+    }
 }
 
-impl Reply {
-    fn begin(response: &mut Response) -> Self {
-        Self {
-            status: response.status().as_u16(),
-            headers: std::mem::take(response.headers_mut()),
-            body: Vec::new(),
+/// What an error says: `message` of Gitea and GitHub (with the errors that
+/// GitHub lists beside it), `message`, `error` and `error_description` of
+/// GitLab, where `message` may be an object or a list.
+fn words(value: &Value) -> String {
+    fn flat(value: &Value, into: &mut Vec<String>) {
+        match value {
+            Value::String(text) => into.push(text.clone()),
+            Value::Array(all) => all.iter().for_each(|one| flat(one, into)),
+            Value::Object(all) => {
+                for (name, one) in all {
+                    let plain = matches!(name.as_str(), "message" | "base");
+                    let mut words = Vec::new();
+                    flat(one, &mut words);
+                    let words = words.join(", ");
+                    into.push(if plain { words } else { format!("{name}: {words}") });
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-
-    fn text(&self, name: impl header::AsHeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    let mut all = Vec::new();
+    flat(&value["message"], &mut all);
+    if let Some(errors) = value["errors"].as_array() {
+        all.extend(errors.iter().filter_map(|one| one["message"].as_str()).map(str::to_owned));
     }
-
-    /// In seconds only: the other form needs the clocks of two machines to
-    /// agree, and our own step is a fair answer to it.
-    fn retry_after(&self) -> Option<Duration> {
-        self.text(header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
-    }
-
-    pub(crate) fn paging(&self) -> Paging {
-        Paging {
-            next: self.text(header::LINK).map(|link| link.contains("rel=\"next\"")),
-            total: self.text("x-total-count").and_then(|total| total.trim().parse().ok()),
-        }
-    }
-
-    fn location(&self) -> String {
-        match self.text(header::LOCATION).map(Url::parse) {
-            Some(Ok(url)) => format!("`{}`", shown(&url)),
-            Some(Err(_)) | None => "another page".to_owned(),
-        }
-    }
-}
-
-/// The URL without what may be secret in it.
-fn shown(url: &Url) -> String {
-    format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/'))
-}
-
-fn forge_url(text: &str) -> Result<Url, ForgeError> {
-    let bad =
-        |url: &str, why: &str| ForgeError::Address { url: url.to_owned(), why: why.to_owned() };
-    // What cannot be parsed cannot be shown without credentials either.
-    let mut url = Url::parse(text.trim()).map_err(|error| bad("…", &error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad(&format!("{}:…", url.scheme()), "expected `http` or `https`"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(&shown(&url), "give the token separately, not in the address"));
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// A client built with its own crypto provider does not depend on what the
-/// process has installed, and so cannot panic for the lack of it. Over plain
-/// HTTP no certificate is needed, and a machine without any still works.
-fn tls(https: bool) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    Ok(if https {
-        config.with_platform_verifier().map_err(|error| error.to_string())?.with_no_client_auth()
-    } else {
-        config.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    })
-}
-
-/// Follows only what keeps method, body and origin: a renamed repository.
-/// Anything else would turn a `POST` into a `GET` or show the token elsewhere.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let same_origin =
-        attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
-    let same_request = matches!(attempt.status().as_u16(), 307 | 308);
-    if same_origin && same_request && attempt.previous().len() <= 3 {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
+    flat(&value["error"], &mut all);
+    flat(&value["error_description"], &mut all);
+    all.join("; ")
 }
 
 /// `token does not have at least one of required scope(s): [write:issue]`

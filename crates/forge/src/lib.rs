@@ -1,25 +1,45 @@
-//! Forges: where a pushed branch becomes a pull request, and where we notice
-//! that it was merged or closed.
+//! Forges: where issues come from, where a pushed branch becomes a pull
+//! request, and where we notice what becomes of that.
 //!
-//! One concrete adapter, [`Gitea`], which speaks to Forgejo as well. A second
-//! forge will be a second struct beside it and an enum over both; until there
-//! are two, there is no trait.
+//! One trait, [`Forge`], and an adapter for each of Gitea and Forgejo (which
+//! speak one API and differ in their CI), GitHub and GitLab. All of them talk
+//! through one layer that knows the token, the limits, the pages and what may
+//! be asked twice.
 //!
 //! **Invariant:** a token appears in no error, no `Debug` output, no URL and no
-//! log line of this crate: it travels in the `Authorization` header only, and
-//! is cut out of whatever a forge says back.
+//! log line of this crate: it travels in a header only, and is cut out of
+//! whatever a forge says back.
 //!
 //! **Invariant:** a status code alone proves nothing. Every pull request is
-//! read back and compared before anybody is told that it exists.
+//! read back and compared before anybody is told that it exists, and a run
+//! that was let go is looked at again.
 
+mod agit;
 mod body;
+mod connect;
 mod error;
+mod forge;
 mod gitea;
+mod github;
+mod gitlab;
 mod http;
+mod issue_answers;
+mod lenient;
+pub mod login;
+mod model;
+mod publish;
 mod repository;
+pub mod webhook;
 
+pub use agit::{ReviewPush, pushed_number, review_push};
 pub use body::{Body, neutral};
+pub use connect::{Credential, connect, connect_with};
 pub use error::ForgeError;
-pub use gitea::{Account, Gitea, Issue, PullState, RepositorySeen, Wanted};
-pub use http::Pace;
+pub use forge::{Ci, Forge, Hooks, Identity, Issues, PullRequests, Repositories, Reviews};
+pub use http::{Budget, Pace, Reach};
+pub use model::{
+    Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Held, Hook, Issue,
+    IssueFilter, Job, Merge, NewPull, PullChange, PullRequestSeen, PullState, Release,
+    RepositorySeen, Standing, Subject, Verdict, Wanted, Weight, fold, image_links,
+};
 pub use repository::Repository;

@@ -4,9 +4,10 @@ use std::fmt;
 use url::Url;
 
 /// `owner/name`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repository {
-    /// A user or an organisation.
+    /// A user or an organisation; on GitLab a group, with the groups it is in
+    /// (`group/sub`).
     pub owner: String,
     /// Without `.git`.
     pub name: String,
@@ -25,7 +26,9 @@ impl Repository {
     /// given the forge's token for this URL, and a token goes to nobody else.
     /// Over SSH no token travels and the host often differs (`SSH_DOMAIN`), so
     /// only the path counts.
-    pub(crate) fn of(forge: &Url, clone_url: &str) -> Result<Self, String> {
+    ///
+    /// With `groups`, the owner may be several levels deep, as on GitLab.
+    pub(crate) fn of(forge: &Url, clone_url: &str, groups: bool) -> Result<Self, String> {
         let clone_url = clone_url.trim();
         match Url::parse(clone_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => {
@@ -37,29 +40,38 @@ impl Repository {
                 }
                 let base = forge.path().trim_end_matches('/');
                 let path = url.path().strip_prefix(base).filter(|path| path.starts_with('/'));
-                Self::from_path(path.ok_or_else(|| format!("it is not below `{base}/`"))?)
+                let path = path.ok_or_else(|| format!("it is not below `{base}/`"))?;
+                Self::from_path(path, groups)
             }
-            Ok(url) if matches!(url.scheme(), "ssh" | "git+ssh") => Self::from_path(url.path()),
+            Ok(url) if matches!(url.scheme(), "ssh" | "git+ssh") => {
+                Self::from_path(url.path(), groups)
+            }
             // `git@host:owner/name.git` is no URL, or parses as one with a
             // strange scheme when the host has no user.
             _ => match clone_url.split_once(':') {
                 Some((host, path)) if !host.contains('/') && !path.starts_with("//") => {
-                    Self::from_path(path)
+                    Self::from_path(path, groups)
                 }
                 _ => Err("expected `http`, `https` or `ssh`".to_owned()),
             },
         }
     }
 
-    fn from_path(path: &str) -> Result<Self, String> {
+    fn from_path(path: &str, groups: bool) -> Result<Self, String> {
         let path = path.trim_matches('/');
         let path = path.strip_suffix(".git").unwrap_or(path);
-        match path.split('/').collect::<Vec<_>>()[..] {
-            [owner, name] if is_name(owner) && is_name(name) => {
-                Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
-            }
-            _ => Err("expected `…/owner/name.git`".to_owned()),
+        let wrong = || "expected `…/owner/name.git`".to_owned();
+        let (owner, name) = path.rsplit_once('/').ok_or_else(wrong)?;
+        let deep = owner.contains('/');
+        if !is_name(name) || !owner.split('/').all(is_name) || (deep && !groups) {
+            return Err(wrong());
         }
+        Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+    }
+
+    /// Of `owner/name`, as a forge says it.
+    pub(crate) fn named(full_name: &str, groups: bool) -> Option<Self> {
+        Self::from_path(full_name, groups).ok()
     }
 }
 
@@ -78,7 +90,7 @@ mod tests {
     fn check(forge: &str, rows: &[(&str, Option<&str>)]) {
         let forge = Url::parse(forge).expect("a URL");
         for (clone_url, expected) in rows {
-            let read = Repository::of(&forge, clone_url);
+            let read = Repository::of(&forge, clone_url, false);
             let name = read.as_ref().ok().map(ToString::to_string);
             assert_eq!(name.as_deref(), *expected, "{clone_url}: {read:?}");
         }
@@ -125,5 +137,19 @@ mod tests {
                 ("https://git.example.org:8443/alice/site.git", None),
             ],
         );
+    }
+
+    #[test]
+    fn groups_may_be_deep_where_the_forge_has_them() {
+        let forge = Url::parse("https://gitlab.example.org/lab/").expect("a URL");
+        let read = |url: &str| Repository::of(&forge, url, true).map(|seen| seen.to_string());
+        let deep = "https://gitlab.example.org/lab/group/sub/site.git";
+        assert_eq!(read(deep), Ok("group/sub/site".to_owned()));
+        assert_eq!(
+            read("git@gitlab.example.org:group/sub/site.git"),
+            Ok("group/sub/site".to_owned())
+        );
+        assert!(read("https://gitlab.example.org/lab/group/../site.git").is_err());
+        assert!(read("git@gitlab.example.org:group/../site.git").is_err());
     }
 }

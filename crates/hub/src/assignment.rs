@@ -5,14 +5,13 @@
 //! project's secrets only the runner can read what leaves here.
 
 use crate::credentials::Credentials;
-use pilot_forge::Gitea;
+use pilot_forge::connect;
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
 use pilot_proto::run::Reviewer;
 use pilot_proto::{
-    Code, Forge, ForgeKind, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret,
-    SecretUse,
+    Code, Forge, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret, SecretUse,
 };
 use pilot_secrets::GrantError;
 use pilot_secrets::grant::seal_grant;
@@ -144,13 +143,9 @@ impl Granter {
     /// nobody else's host.
     fn git(&self, forge: &Forge, repo: &str) -> Option<GitGrant> {
         let token = self.credentials.forge_token(&forge.name)?;
-        match forge.kind {
-            ForgeKind::Gitea => {
-                let is_http = repo.starts_with("http://") || repo.starts_with("https://");
-                let gitea = Gitea::new(&forge.url, token).ok()?;
-                (is_http && gitea.repository(repo).is_ok()).then(|| gitea.grant())
-            }
-        }
+        let is_http = repo.starts_with("http://") || repo.starts_with("https://");
+        let forge = connect(forge.kind, &forge.url, token).ok()?;
+        (is_http && forge.repository(repo).is_ok()).then(|| forge.grant())
     }
 
     /// A provider with its key; none if it needs one and there is none.

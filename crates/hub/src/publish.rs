@@ -8,9 +8,9 @@ mod pool;
 
 use crate::core::PullRequestNews;
 use crate::credentials::Credentials;
-use pilot_forge::{Body, Gitea, Repository, Wanted};
+use pilot_forge::{Body, Forge as ForgeApi, Repository, Wanted, connect};
 use pilot_proto::task::PullRequest;
-use pilot_proto::{Code, Forge, ForgeKind, Problem, Project, Task, TaskId};
+use pilot_proto::{Code, Forge, Problem, Project, Task, TaskId};
 use pool::{Due, Wishes};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -132,11 +132,11 @@ impl Publisher {
     }
 
     async fn try_make(&self, publication: &Publication) -> Result<PullRequest, Failure> {
-        let gitea = gitea(&self.credentials, &publication.forge)?;
-        let repository = gitea.repository(&publication.repo)?;
+        let forge = open_forge(&self.credentials, &publication.forge)?;
+        let repository = forge.repository(&publication.repo)?;
         let base_branch = match &publication.base {
             Some(base) => base.clone(),
-            None => gitea.look(&repository).await?.default_branch,
+            None => forge.look(&repository).await?.default_branch,
         };
         // What a person wrote into a title or a setup step is in no run's hands.
         let redactor = self.credentials.redactor();
@@ -147,8 +147,9 @@ impl Publisher {
             base_branch,
             title: redactor.redact_str(&publication.title).into_owned(),
             body: redactor.redact_str(&self.body(publication)).into_owned(),
+            ..Wanted::default()
         };
-        Ok(gitea.ensure_pull_request(&wanted).await?)
+        Ok(forge.ensure_pull_request(&wanted).await?)
     }
 
     fn body(&self, publication: &Publication) -> String {
@@ -168,11 +169,11 @@ impl Publisher {
 
     /// Where a pull request stands; none while it is open and looks as it did.
     async fn state(&self, look: &Look) -> Result<Option<PullRequestNews>, Failure> {
-        let gitea = gitea(&self.credentials, &look.forge)?;
-        let repository = gitea.repository(&look.repo)?;
-        Ok(match gitea.state(&repository, look.known.number).await? {
+        let forge = open_forge(&self.credentials, &look.forge)?;
+        let repository = forge.repository(&look.repo)?;
+        Ok(match forge.state(&repository, look.known.number).await? {
             pilot_forge::PullState::Open { head } => {
-                let seen = with_checks(&gitea, &repository, &look.known, head).await;
+                let seen = with_checks(&*forge, &repository, &look.known, head).await;
                 (seen != look.known).then_some(PullRequestNews::Seen(seen))
             }
             pilot_forge::PullState::Merged { .. } => Some(PullRequestNews::Merged),
@@ -182,7 +183,10 @@ impl Publisher {
 }
 
 /// A forge with its token.
-pub(crate) fn gitea(credentials: &Credentials, forge: &Forge) -> Result<Gitea, Problem> {
+pub(crate) fn open_forge(
+    credentials: &Credentials,
+    forge: &Forge,
+) -> Result<Arc<dyn ForgeApi>, Problem> {
     let token = credentials.forge_token(&forge.name).ok_or_else(|| {
         Problem::new(
             Code::ForgeRefused,
@@ -190,20 +194,18 @@ pub(crate) fn gitea(credentials: &Credentials, forge: &Forge) -> Result<Gitea, P
         )
         .hint("Add the forge again with `pilot forge add`.")
     })?;
-    match forge.kind {
-        ForgeKind::Gitea => Gitea::new(&forge.url, token).map_err(Problem::from),
-    }
+    connect(forge.kind, &forge.url, token).map_err(Problem::from)
 }
 
 /// The pull request at `head`. Checks that cannot be read are left as they
 /// were, as long as they are of the same commit.
 async fn with_checks(
-    gitea: &Gitea,
+    forge: &dyn ForgeApi,
     repository: &Repository,
     known: &PullRequest,
     head: String,
 ) -> PullRequest {
-    let checks = match gitea.checks(repository, &head).await {
+    let checks = match forge.checks(repository, &head).await {
         Ok(checks) => checks,
         Err(error) => {
             tracing::debug!(%error, pull_request = known.number, "its checks cannot be read");

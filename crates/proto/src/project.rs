@@ -8,6 +8,7 @@ use crate::task::{ChildBounds, Limits, Mode, ReviewPass};
 use crate::time::Timestamp;
 use crate::walls::WallsWish;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use ts_rs::TS;
 
 /// A repository plus its settings. Named by a person; the name is its id.
@@ -87,8 +88,27 @@ pub struct Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgeKind {
-    /// Gitea, and Forgejo, which speaks the same API for what we use.
+    /// Gitea.
     Gitea,
+    /// Forgejo, which speaks Gitea's API but for its CI.
+    Forgejo,
+    /// GitHub, and GitHub Enterprise Server.
+    #[serde(rename = "github")]
+    GitHub,
+    /// GitLab, of its makers or one's own.
+    #[serde(rename = "gitlab")]
+    GitLab,
+}
+
+impl fmt::Display for ForgeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gitea => "Gitea",
+            Self::Forgejo => "Forgejo",
+            Self::GitHub => "GitHub",
+            Self::GitLab => "GitLab",
+        })
+    }
 }
 
 /// A forge as a console sees it; the token stays in the hub.

@@ -1,24 +1,34 @@
-//! A Gitea on loopback: its API as the real one answered (1.22 and Forgejo
-//! 1.21, texts and status codes to the letter), over real bare repositories
-//! that git reaches at the same address with the same tokens.
+//! A forge on loopback, of each of the four kinds, over real bare repositories
+//! that git reaches at the same address with the same tokens. A Gitea and a
+//! Forgejo answer as the real ones did (1.22 and 1.21, texts and status codes
+//! to the letter), a GitHub and a GitLab as their descriptions say.
 //!
-//! It is not a Gitea: only what a client of ours asks is there, and everything
+//! It is not a forge: only what a client of ours asks is there, and everything
 //! else is 404. What a commit is comes from the repository and never from a
 //! note kept beside it, so a test cannot be fooled by its own double.
 //!
 //! ```text
-//! http://127.0.0.1:port[/base]/api/v1/…      the API
+//! http://127.0.0.1:port[/base]/api/v1/…      the API (GitHub v3, GitLab v4)
 //! http://127.0.0.1:port[/base]/owner/name.git  git over smart HTTP
 //! ```
 
 mod api;
+mod ci;
 mod faults;
+mod github;
+mod gitlab;
+mod login;
 mod merge;
 mod message;
+mod more;
+mod play;
+mod pushes;
 mod rows;
 mod shapes;
 mod visit;
+mod world;
 
+pub use ci::JobSaid;
 pub use faults::Fault;
 pub use message::Seen;
 
@@ -30,6 +40,7 @@ use axum::extract::Request;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use message::{Answer, Ask};
+use pilot_proto::ForgeKind;
 use rows::Access;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -76,28 +87,36 @@ pub struct CheckSaid {
     pub target_url: &'static str,
 }
 
+/// Most tests of other rooms want a Gitea, which [`ForgeDouble::start`] is.
+pub type GiteaDouble = ForgeDouble;
+
 /// The double; it ends with its owner.
 #[derive(Debug)]
-pub struct GiteaDouble {
+pub struct ForgeDouble {
     addr: SocketAddr,
     core: Arc<Core>,
     _root: TempDir,
     _server: JoinSet<()>,
 }
 
-impl GiteaDouble {
-    /// One at the root of its address.
+impl ForgeDouble {
+    /// A Gitea at the root of its address.
     pub async fn start() -> Self {
         Self::start_under("").await
     }
 
-    /// One under a base path, for instance `/git`.
+    /// A Gitea under a base path, for instance `/git`.
     pub async fn start_under(base: &str) -> Self {
+        Self::start_as(ForgeKind::Gitea, base).await
+    }
+
+    /// One of a kind, under a base path or none.
+    pub async fn start_as(kind: ForgeKind, base: &str) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
         let addr = listener.local_addr().expect("it is bound");
         let base = base.trim_end_matches('/').to_owned();
-        let core = Arc::new(Core::new(format!("http://{addr}{base}"), root.path()));
+        let core = Arc::new(Core::new(kind, format!("http://{addr}{base}"), root.path()));
         let front = Front { base, backend: Backend::new(root.path()), core: Arc::clone(&core) };
         let front = Arc::new(front);
         let app = axum::Router::new().fallback(move |request: Request| {
@@ -145,7 +164,7 @@ impl GiteaDouble {
     pub fn repository(&self, name: &str) -> BareRepo {
         let repo = BareRepo::create(self.directory(name));
         repo.commit("main", "first", &[("README.md", Entry::file("# Demo\n"))]);
-        rows::install_hook(repo.path());
+        pushes::install_hook(repo.path());
         self.core.world().repository(name);
         repo
     }
@@ -162,7 +181,7 @@ impl GiteaDouble {
         world.user(login);
         let row = world.row(repository);
         row.collaborators.insert(login.to_owned(), access);
-        rows::write_readers(&self.directory(repository), row);
+        pushes::write_readers(&self.directory(repository), row);
     }
 
     /// The repository itself.
@@ -228,14 +247,14 @@ impl GiteaDouble {
     /// A person writes another text.
     pub fn edit_pull(&self, repository: &str, number: u64, title: &str, body: &str) {
         let mut world = self.core.world();
-        let item = world.touch(repository, number);
+        let item = world.touch_kind(repository, number, true);
         title.clone_into(&mut item.title);
         body.clone_into(&mut item.body);
     }
 
     /// A person closes it.
     pub fn close_pull(&self, repository: &str, number: u64) {
-        self.core.world().touch(repository, number).closed = true;
+        self.core.world().touch_kind(repository, number, true).closed = true;
     }
 
     /// A person merges it; the merge commit.
@@ -352,7 +371,7 @@ impl Core {
             (None, access) if wanted.push || access < Access::Read => Admission::Unauthorized,
             (None, _) => Admission::Granted(None),
             (Some(_), Access::None) => Admission::NotFound,
-            (Some(row), _) if !row.may("repository", wanted.push) => {
+            (Some(row), _) if !row.may_use_git(self.kind, wanted.push) => {
                 Admission::Forbidden("token does not have the required scope".to_owned())
             }
             // Whoever may only read is told so by the hook, as on the real one.

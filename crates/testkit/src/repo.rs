@@ -189,6 +189,11 @@ impl BareRepo {
         text(&self.run(args, &[])).trim_end().to_owned()
     }
 
+    /// True if two commits merge without a conflict.
+    pub fn merges(&self, ours: &str, theirs: &str) -> bool {
+        self.output(&["merge-tree", "--write-tree", ours, theirs], &[]).status.success()
+    }
+
     fn run(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
         let output = self.output(args, input);
         assert!(output.status.success(), "git {args:?} failed: {}", text(&output.stderr));

@@ -8,9 +8,9 @@ use pilot_proto::console::{ForgeAdd, ForgeList, ForgeRemove, Named, NewForge, No
 pub(crate) fn run(globals: &Globals, command: Forge) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
         match command {
-            Forge::Add { name, kind: ForgeKind::Gitea, url, token_stdin: _ } => {
+            Forge::Add { name, kind, url, token_stdin: _ } => {
                 let token = secret_from_stdin("token")?;
-                let kind = pilot_proto::ForgeKind::Gitea;
+                let kind = kind_of(kind);
                 let forge = hub.call::<ForgeAdd>(NewForge { name, kind, url, token }).await?;
                 output::show(globals, &forge, || format!("forge `{}` is {}", forge.name, forge.url))
             }
@@ -31,4 +31,13 @@ pub(crate) fn run(globals: &Globals, command: Forge) -> anyhow::Result<Done> {
         }?;
         Ok(Done::Well)
     })
+}
+
+fn kind_of(kind: ForgeKind) -> pilot_proto::ForgeKind {
+    match kind {
+        ForgeKind::Gitea => pilot_proto::ForgeKind::Gitea,
+        ForgeKind::Forgejo => pilot_proto::ForgeKind::Forgejo,
+        ForgeKind::GitHub => pilot_proto::ForgeKind::GitHub,
+        ForgeKind::GitLab => pilot_proto::ForgeKind::GitLab,
+    }
 }

@@ -1,67 +1,159 @@
-//! Issues: read for whoever makes a task of one.
+//! Issues, comments and labels.
 
-use super::{Gitea, or_default};
+use super::{Gitea, path};
 use crate::error::ForgeError;
+use crate::forge::Issues;
 use crate::http::Call;
+use crate::issue_answers::{CommentAnswer, IssueAnswer, number_of};
+use crate::lenient::Named;
+use crate::model::{Comment, Issue, IssueFilter, Subject};
 use crate::repository::Repository;
-use serde::Deserialize;
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::json;
 
-/// An issue. What it says is of whoever may write one there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issue {
-    /// Its number in the repository.
-    pub number: u64,
-    /// Its title.
-    pub title: String,
-    /// Its text (Markdown).
-    pub body: String,
-    /// It is a pull request, which a forge counts among the issues.
-    pub is_pull_request: bool,
-}
+/// More comments than a person reads are more than an agent should.
+const MAX_COMMENTS: usize = 1000;
+/// Labels of a repository; past these a name is not found.
+const MAX_LABELS: usize = 1000;
 
-impl Gitea {
-    /// Reads an issue.
-    pub async fn issue(&self, repository: &Repository, number: u64) -> Result<Issue, ForgeError> {
+#[async_trait]
+impl Issues for Gitea {
+    async fn issue(&self, repository: &Repository, number: u64) -> Result<Issue, ForgeError> {
         let asked = number.to_string();
-        let path = ["repos", &repository.owner, &repository.name, "issues", &asked];
+        let path = path(repository, &["issues", &asked]);
         let doing = "reading the issue";
         let issue: IssueAnswer = self.http.json(&Call::get(doing, &path)).await?;
         if issue.number != number {
             return Err(self.http.strange(doing, format!("it has the number {}", issue.number)));
         }
-        Ok(Issue {
-            number,
-            title: issue.title,
-            body: issue.body,
-            is_pull_request: issue.pull_request.is_some(),
-        })
+        Ok(issue.into())
     }
 
-    /// The repository and number that the page of an issue is of, if it is a
-    /// page of this forge.
-    pub fn issue_of_page(&self, page: &str) -> Option<(Repository, u64)> {
-        // Over SSH a forge has no pages.
-        if !page.starts_with("http://") && !page.starts_with("https://") {
-            return None;
+    async fn issues(
+        &self,
+        repository: &Repository,
+        filter: &IssueFilter,
+    ) -> Result<Vec<Issue>, ForgeError> {
+        let path = path(repository, &["issues"]);
+        let labels = filter.labels.join(",");
+        // Pull requests are issues too unless `type` says not.
+        let mut query =
+            vec![("type", "issues"), ("state", if filter.closed_too { "all" } else { "open" })];
+        let words = [
+            ("labels", (!labels.is_empty()).then_some(&labels)),
+            ("milestones", filter.milestone.as_ref()),
+            ("assigned_by", filter.assignee.as_ref()),
+            ("q", filter.text.as_ref()),
+            ("since", filter.since.as_ref()),
+        ];
+        query.extend(words.into_iter().filter_map(|(name, text)| Some((name, text?.as_str()))));
+        let call = Call { query: &query, ..Call::get("listing issues", &path) };
+        let mut all: Vec<Issue> = Vec::new();
+        self.http
+            .pages(&call, |page: Vec<IssueAnswer>| {
+                let page = page.into_iter().map(Issue::from);
+                all.extend(page.filter(|issue| filter.admits(issue)));
+                all.len() >= filter.most
+            })
+            .await?;
+        all.truncate(filter.most);
+        Ok(all)
+    }
+
+    async fn comments(
+        &self,
+        repository: &Repository,
+        on: Subject,
+    ) -> Result<Vec<Comment>, ForgeError> {
+        let number = number_of(on);
+        let path = path(repository, &["issues", &number, "comments"]);
+        let call = Call::get("reading the comments", &path);
+        let all: Vec<CommentAnswer> = self.http.list(&call, MAX_COMMENTS).await?;
+        Ok(all.into_iter().map(Comment::from).collect())
+    }
+
+    async fn comment(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        body: &str,
+    ) -> Result<Comment, ForgeError> {
+        let number = number_of(on);
+        let path = path(repository, &["issues", &number, "comments"]);
+        let body = json!({ "body": body });
+        let made: CommentAnswer = self.http.json(&Call::post("commenting", &path, &body)).await?;
+        Ok(made.into())
+    }
+
+    async fn label(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<(), ForgeError> {
+        let number = number_of(on);
+        if !add.is_empty() {
+            let ids = self.label_ids(repository, add).await?;
+            let path = path(repository, &["issues", &number, "labels"]);
+            let body = json!({ "labels": ids });
+            self.http.done(&Call::post("adding labels", &path, &body)).await?;
         }
-        let bare = page.split(['?', '#']).next()?.trim_end_matches('/');
-        let (repository, number) = bare.rsplit_once("/issues/")?;
-        Some((self.repository(repository).ok()?, number.parse().ok()?))
+        if remove.is_empty() {
+            return Ok(());
+        }
+        for id in self.known_labels(repository, remove).await? {
+            let id = id.to_string();
+            let path = path(repository, &["issues", &number, "labels", &id]);
+            let call = Call { method: Method::DELETE, ..Call::get("removing a label", &path) };
+            self.gone(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_open(
+        &self,
+        repository: &Repository,
+        number: u64,
+        open: bool,
+    ) -> Result<(), ForgeError> {
+        let number = number.to_string();
+        let path = path(repository, &["issues", &number]);
+        let body = json!({ "state": if open { "open" } else { "closed" } });
+        self.http.done(&Call::send("changing the issue", Method::PATCH, &path, &body)).await
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct IssueAnswer {
-    #[serde(deserialize_with = "or_default")]
-    number: u64,
-    #[serde(deserialize_with = "or_default")]
-    title: String,
-    #[serde(deserialize_with = "or_default")]
-    body: String,
-    pull_request: Option<IsPull>,
-}
+impl Gitea {
+    /// Labels are ids on the way in.
+    async fn label_ids(
+        &self,
+        repository: &Repository,
+        wanted: &[String],
+    ) -> Result<Vec<u64>, ForgeError> {
+        let known = self.known_labels(repository, wanted).await?;
+        if known.len() < wanted.len() {
+            return Err(ForgeError::Refused {
+                forge: self.http.name(),
+                doing: "adding labels",
+                status: 404,
+                said: format!("not all of the labels {} are there", wanted.join(", ")),
+            });
+        }
+        Ok(known)
+    }
 
-/// That it is there is all it says.
-#[derive(Debug, Deserialize)]
-struct IsPull {}
+    async fn known_labels(
+        &self,
+        repository: &Repository,
+        wanted: &[String],
+    ) -> Result<Vec<u64>, ForgeError> {
+        let path = path(repository, &["labels"]);
+        let all: Vec<Named> =
+            self.http.list(&Call::get("listing labels", &path), MAX_LABELS).await?;
+        let is_wanted =
+            |one: &&Named| wanted.iter().any(|name| name.eq_ignore_ascii_case(&one.name));
+        Ok(all.iter().filter(is_wanted).map(|one| one.id).collect())
+    }
+}

@@ -1,6 +1,8 @@
 //! The Gitea double answers as Gitea 1.22 and Forgejo 1.21 were measured to.
 //! What the adapter asks is tested with the adapter; here is the rest.
 
+use pilot_forge::review_push;
+use pilot_proto::ForgeKind;
 use pilot_testkit::forge::{GiteaDouble, SCOPES};
 use reqwest::{Client, Method};
 use rustls::{ClientConfig, RootCertStore};
@@ -188,8 +190,10 @@ async fn a_pull_request_is_refused_created_commented_and_merged_as_measured() {
 
     let old = caller.get(&format!("{pulls}/main/work")).await;
     assert_eq!(old.status, 404, "not in this version");
-    let patch = json!({"title": "WIP: Work"});
-    assert_eq!(caller.ask(Method::PATCH, &format!("{pulls}/2"), &patch).await.status, 201);
+    for title in ["WIP: Work", "Work"] {
+        let patch = json!({ "title": title });
+        assert_eq!(caller.ask(Method::PATCH, &format!("{pulls}/2"), &patch).await.status, 201);
+    }
     let comment = json!({"body": "Looks good."});
     assert_eq!(caller.post("repos/alice/site/issues/2/comments", comment).await.status, 201);
     assert_eq!(caller.forge.comments(SITE, 2), ["Looks good."]);
@@ -225,4 +229,45 @@ async fn a_readers_push_is_declined_by_the_hook() {
     let words = pushed.await.expect_err("git fails").to_string();
     assert!(words.contains("pre-receive hook declined"), "{words}");
     assert_eq!(caller.forge.bare(SITE).branches(), ["main"]);
+}
+
+/// What the adapter says a push for review is, git really pushes, and the
+/// forge makes one pull request of each topic.
+#[tokio::test]
+async fn a_readers_push_for_review_is_a_pull_request_of_its_topic() {
+    let caller = Caller::new().await;
+    caller.forge.collaborator(SITE, "bot", "read");
+    let token = caller.forge.token("bot", &SCOPES);
+    let url = caller.forge.clone_url(SITE).replace("http://", &format!("http://any:{token}@"));
+    let place = pilot_testkit::repo::GitWorld::new();
+    let tree = place.root().join("tree");
+    pilot_testkit::repo::git(place.root(), &["init", "--quiet", "tree"]);
+    let push = async |file: &'static str, topic: &'static str| {
+        let push = review_push(ForgeKind::Gitea, "HEAD", "main", topic, ("A test", ""));
+        let push = push.expect("a Gitea takes such pushes");
+        let (tree, url) = (tree.clone(), url.clone());
+        let pushed = tokio::task::spawn_blocking(move || {
+            let git = |args: &[&str]| pilot_testkit::repo::git(&tree, args);
+            git(&["fetch", "--quiet", &url, "main"]);
+            git(&["checkout", "--quiet", "-B", "work", "FETCH_HEAD"]);
+            std::fs::write(tree.join(file), "work\n").expect("the tree can be written");
+            git(&["add", "--all"]);
+            git(&["commit", "--quiet", "--message", file]);
+            let mut args = vec!["push", "--quiet"];
+            args.extend(push.options.iter().flat_map(|option| ["-o", option.as_str()]));
+            args.extend([url.as_str(), push.refspec.as_str()]);
+            git(&args);
+            git(&["rev-parse", "HEAD"])
+        });
+        pushed.await.expect("a reader may push for review")
+    };
+    for (file, topic, number) in [("a", "task-1", 1), ("b", "task-1", 1), ("c", "task-2", 2)] {
+        let commit = push(file, topic).await;
+        let shown = caller.get(&format!("repos/alice/site/pulls/{number}")).await.body;
+        assert_eq!(shown["head"]["sha"], json!(commit), "{file} of {topic}");
+        assert_eq!(shown["head"]["ref"], json!(format!("refs/pull/{number}/head")));
+        assert_eq!((&shown["head"]["label"], &shown["user"]["login"]), (&json!(""), &json!("bot")));
+    }
+    assert_eq!(caller.forge.pulls(SITE).len(), 2, "one of each topic");
+    assert_eq!(caller.forge.bare(SITE).branches(), ["main"], "and no branch");
 }

@@ -1,9 +1,13 @@
 //! The Gitea adapter against the double, with real repositories behind it.
 
-use pilot_forge::{Account, Body, ForgeError, Gitea, Pace, PullState, Repository, Wanted};
+use pilot_forge::{
+    Account, Body, Credential, Forge, ForgeError, Pace, PullState, Reach, Repository, Wanted,
+    connect_with,
+};
 use pilot_proto::task::PullRequest;
-use pilot_proto::{Code, Problem, Secret};
+use pilot_proto::{Code, ForgeKind, Problem, Secret};
 use pilot_testkit::forge::{Fault, GiteaDouble, SCOPES};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const SITE: &str = "alice/site";
@@ -18,7 +22,7 @@ fn pace() -> Pace {
 /// A forge with one repository and a bot that may write to it.
 pub(crate) struct Scene {
     pub(crate) forge: GiteaDouble,
-    pub(crate) gitea: Gitea,
+    pub(crate) gitea: Arc<dyn Forge>,
     token: String,
 }
 
@@ -54,6 +58,7 @@ impl Scene {
             base_branch: "main".to_owned(),
             title: "Add a test".to_owned(),
             body: Body { summary, ..Body::default() }.text(),
+            ..Wanted::default()
         }
     }
 
@@ -66,8 +71,13 @@ impl Scene {
     }
 }
 
-fn connect(url: &str, token: &str) -> Gitea {
-    Gitea::with_pace(url, Secret::new(token), pace()).expect("a good address")
+fn connect(url: &str, token: &str) -> Arc<dyn Forge> {
+    connect_at(url, token, pace()).expect("a good address")
+}
+
+fn connect_at(url: &str, token: &str, pace: Pace) -> Result<Arc<dyn Forge>, ForgeError> {
+    let reach = Reach { pace, ..Reach::default() };
+    connect_with(ForgeKind::Gitea, url, &Credential::Token(Secret::new(token)), &reach)
 }
 
 async fn ensure(scene: &Scene, wanted: &Wanted) -> PullRequest {
@@ -341,8 +351,7 @@ async fn a_forge_that_does_not_answer_in_time_is_unreachable() {
     let scene = Scene::new().await;
     scene.forge.latency(Duration::from_secs(600));
     let pace = Pace { timeout: Duration::from_millis(50), tries: 2, ..pace() };
-    let gitea = Gitea::with_pace(&scene.forge.url(), Secret::new(&*scene.token), pace)
-        .expect("a good address");
+    let gitea = connect_at(&scene.forge.url(), &scene.token, pace).expect("a good address");
     let error = gitea.check().await.expect_err("it thinks for too long");
     assert!(matches!(error, ForgeError::Unreachable { .. }), "{error:?}");
 }
@@ -400,12 +409,12 @@ async fn git_logs_in_with_the_grant() {
 #[test]
 fn an_address_with_credentials_is_refused_without_showing_them() {
     for url in ["https://bot:hunter2@git.example.org", "ftp://hunter2", "hunter2", ""] {
-        let error = Gitea::new(url, Secret::new("t")).expect_err("not a forge's address");
+        let error = connect_at(url, "t", pace()).expect_err("not a forge's address");
         let problem = Problem::from(error);
         assert_eq!(problem.code, Code::Invalid);
         assert!(!problem.message.contains("hunter2"), "{problem}");
     }
-    let gitea = Gitea::new("http://git.example.org", Secret::new("t")).expect("a good address");
+    let gitea = connect("http://git.example.org", "t");
     let error = gitea
         .repository("http://bot:hunter2@other.example.org/a/b.git?token=hunter2")
         .expect_err("elsewhere");

@@ -1,6 +1,9 @@
 //! The forge adapters against doubles, and the doubles against what the real
 //! ones were seen to answer.
 
+mod contract;
 mod double;
 mod gitea;
+mod login;
 mod seen;
+mod webhook;

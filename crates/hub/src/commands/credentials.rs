@@ -5,24 +5,20 @@ use super::{check_name, invalid, web_address};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
-use pilot_forge::Gitea;
+use pilot_forge::connect;
 use pilot_proto::console::{
     ForgeAdd, ForgeRemove, Named, NewForge, NewProvider, Nothing, ProviderAdd, ProviderRemove,
 };
 use pilot_proto::project::OauthLogin;
-use pilot_proto::{Forge, ForgeKind, Problem, Provider, ProviderKind, Secret};
+use pilot_proto::{Forge, Problem, Provider, ProviderKind, Secret};
 
 impl Answers<ForgeAdd> for Parts {
     async fn answer(&self, _who: &Principal, new: NewForge) -> Result<Forge, Problem> {
         check_name("name", &new.name)?;
         let token = secret("token", &new.token)?;
         let forge = Forge { name: new.name, kind: new.kind, url: web_address("url", &new.url)? };
-        match forge.kind {
-            ForgeKind::Gitea => {
-                let account = Gitea::new(&forge.url, token.clone())?.check().await?;
-                tracing::info!(forge = forge.name, login = account.login, "a forge was added");
-            }
-        }
+        let account = connect(forge.kind, &forge.url, token.clone())?.check().await?;
+        tracing::info!(forge = forge.name, login = account.login, "a forge was added");
         // The token first: a forge without one would fail every publication.
         self.credentials.keep_forge_token(&forge.name, &token).await?;
         self.core.put_forge(forge.clone()).await?;

@@ -7,11 +7,12 @@ use super::{MAX_LINE, invalid, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
-use crate::publish::gitea;
+use crate::publish::open_forge;
 use futures_util::{StreamExt, stream};
-use pilot_forge::{Gitea, Repository};
+use pilot_forge::{Forge as ForgeApi, Repository};
 use pilot_proto::console::{IssueFound, IssueLinks, IssueLookUp};
 use pilot_proto::{Code, Forge, Problem, Project};
+use std::sync::Arc;
 
 /// Links looked up at once.
 const MAX_LINKS: usize = 100;
@@ -41,13 +42,13 @@ impl Answers<IssueLookUp> for Parts {
 
 /// Which repositories are whose.
 struct Map {
-    forges: Vec<(Forge, Result<Gitea, Problem>)>,
+    forges: Vec<(Forge, Result<Arc<dyn ForgeApi>, Problem>)>,
     projects: Vec<Project>,
 }
 
 /// Where an issue is.
 struct Place<'a> {
-    gitea: &'a Gitea,
+    api: &'a dyn ForgeApi,
     project: &'a Project,
     repository: Repository,
     number: u64,
@@ -59,8 +60,8 @@ impl Map {
         let forges = parts.store.forges().await.map_err(failed)?;
         let projects = parts.store.projects().await.map_err(failed)?;
         let with_token = |forge: Forge| {
-            let gitea = gitea(&parts.credentials, &forge);
-            (forge, gitea)
+            let api = open_forge(&parts.credentials, &forge);
+            (forge, api)
         };
         Ok(Self { forges: forges.into_iter().map(with_token).collect(), projects })
     }
@@ -84,7 +85,7 @@ impl Map {
         let place = self.place(&found.link)?;
         found.project = Some(place.project.name.clone());
         found.number = Some(place.number);
-        let issue = place.gitea.issue(&place.repository, place.number).await?;
+        let issue = place.api.issue(&place.repository, place.number).await?;
         found.title = issue.title;
         found.body = issue.body;
         if issue.is_pull_request {
@@ -96,15 +97,15 @@ impl Map {
 
     fn place(&self, link: &str) -> Result<Place<'_>, Problem> {
         let link = link.trim();
-        for (forge, gitea) in &self.forges {
-            let gitea = match gitea {
-                Ok(gitea) => gitea,
+        for (forge, api) in &self.forges {
+            let api = match api {
+                Ok(api) => &**api,
                 Err(problem) if link.starts_with(&forge.url) => return Err(problem.clone()),
                 Err(_) => continue,
             };
-            if let Some((repository, number)) = gitea.issue_of_page(link) {
-                let project = self.project(forge, gitea, &repository)?;
-                return Ok(Place { gitea, project, repository, number });
+            if let Some((repository, number)) = api.issue_of_page(link) {
+                let project = self.project(forge, api, &repository)?;
+                return Ok(Place { api, project, repository, number });
             }
         }
         Err(self.nowhere(link))
@@ -113,13 +114,13 @@ impl Map {
     fn project(
         &self,
         forge: &Forge,
-        gitea: &Gitea,
+        api: &dyn ForgeApi,
         repository: &Repository,
     ) -> Result<&Project, Problem> {
         let wanted = repository.to_string().to_ascii_lowercase();
         let is_it = |project: &&Project| {
             project.forge.as_ref() == Some(&forge.name)
-                && gitea
+                && api
                     .repository(&project.repo)
                     .is_ok_and(|its| its.to_string().to_ascii_lowercase() == wanted)
         };

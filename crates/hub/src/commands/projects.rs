@@ -5,10 +5,10 @@ use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
-use pilot_forge::Gitea;
+use pilot_forge::connect;
 use pilot_proto::console::{AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove};
 use pilot_proto::task::ChildBounds;
-use pilot_proto::{ForgeKind, Problem, Project};
+use pilot_proto::{Problem, Project};
 
 /// Setup steps of a project.
 const MAX_STEPS: usize = 64;
@@ -54,9 +54,7 @@ impl Parts {
             return Ok(());
         };
         let token = self.credentials.forge_token(name).unwrap_or_default();
-        match forge.kind {
-            ForgeKind::Gitea => Gitea::new(&forge.url, token)?.repository(&project.repo)?,
-        };
+        connect(forge.kind, &forge.url, token)?.repository(&project.repo)?;
         Ok(())
     }
 }

@@ -5,31 +5,39 @@
 //! asked.
 
 use super::faults::{self, Fault, Verdict};
-use super::message::{Answer, Ask, No, Seen};
-use super::rows::{Access, TokenRow, World};
+use super::login::Logins;
+use super::message::{Answer, Ask, No, Seen, decoded};
+use super::rows::{Access, TokenRow};
 use super::shapes;
 use super::visit::Visit;
+use super::world::World;
+use pilot_proto::ForgeKind;
 use serde_json::json;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The double's insides.
 #[derive(Debug)]
 pub(super) struct Core {
+    pub(super) kind: ForgeKind,
     pub(super) url: String,
     pub(super) root: PathBuf,
     world: Mutex<World>,
     faults: Mutex<Vec<Fault>>,
+    pub(super) logins: Mutex<Logins>,
     seen: Mutex<Vec<Seen>>,
 }
 
 impl Core {
-    pub(super) fn new(url: String, root: &Path) -> Self {
+    pub(super) fn new(kind: ForgeKind, url: String, root: &Path) -> Self {
         Self {
+            kind,
             url,
             root: root.to_owned(),
-            world: Mutex::new(World::new(root)),
+            world: Mutex::new(World::new(root, kind)),
             faults: Mutex::default(),
+            logins: Mutex::default(),
             seen: Mutex::default(),
         }
     }
@@ -72,12 +80,27 @@ impl Core {
 
     fn carry_out(&self, ask: &Ask) -> Answer {
         let mut world = self.world();
-        self.route(&mut world, ask).unwrap_or_else(|no| no.answer(&self.url))
+        if let Some(answer) = self.log_in(&mut world, ask) {
+            return answer;
+        }
+        let answer = match self.kind {
+            ForgeKind::Gitea | ForgeKind::Forgejo => self.route(&mut world, ask),
+            ForgeKind::GitHub => self.route_github(&mut world, ask),
+            ForgeKind::GitLab => self.route_gitlab(&mut world, ask),
+        };
+        let answer = answer.unwrap_or_else(|no| no.answer(&self.url));
+        match self.kind {
+            ForgeKind::Gitea | ForgeKind::Forgejo => answer,
+            ForgeKind::GitHub => counted(&mut world, ask, answer, "x-ratelimit"),
+            ForgeKind::GitLab => counted(&mut world, ask, answer, "ratelimit"),
+        }
     }
 
+    /// A Gitea's and a Forgejo's.
     fn route(&self, world: &mut World, ask: &Ask) -> Result<Answer, No> {
         let path = ask.path.strip_prefix("/api/v1/").ok_or_else(No::found)?;
-        let path: Vec<&str> = path.split('/').collect();
+        let path: Vec<String> = path.split('/').map(decoded).collect();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let bearer = match &ask.token {
             None => None,
             Some(token) => {
@@ -87,9 +110,7 @@ impl Core {
         };
         check_scope(bearer.as_ref(), ask, &path)?;
         match (ask.method.as_str(), &path[..]) {
-            ("GET", ["version"]) => {
-                Ok(Answer::json(200, &json!({ "version": "1.22.0+dev-double" })))
-            }
+            ("GET", ["version"]) => Ok(Answer::json(200, &json!({ "version": world.version }))),
             ("GET", ["settings", "api"]) => Ok(Answer::json(
                 200,
                 &json!({
@@ -106,6 +127,14 @@ impl Core {
             }
             (_, ["repos", owner, name, rest @ ..]) => {
                 let full_name = format!("{owner}/{name}");
+                if let Some(now) = world.moved(&full_name) {
+                    // 301 for a GET; the others keep their method (307).
+                    let rest = rest.join("/");
+                    return Err(No::new(
+                        301,
+                        format!("{}/api/v1/repos/{now}/{rest}", self.url).trim_end_matches('/'),
+                    ));
+                }
                 let login = bearer.as_ref().map(|row| row.login.clone());
                 let access = world.access(&full_name, login.as_deref());
                 if access == Access::None {
@@ -122,6 +151,29 @@ impl Core {
             _ => Err(No::found()),
         }
     }
+}
+
+/// What GitHub and GitLab put on every answer: a tag, by which an answer that
+/// did not change is 304, and what is left of the limit, which that spares.
+fn counted(world: &mut World, ask: &Ask, mut answer: Answer, name: &str) -> Answer {
+    let mut hasher = std::hash::DefaultHasher::new();
+    answer.body.hash(&mut hasher);
+    let tag = format!("W/\"{:016x}\"", hasher.finish());
+    if ask.method == "GET" && answer.status == 200 {
+        if ask.tag.as_ref() == Some(&tag) {
+            answer = Answer { status: 304, headers: Vec::new(), body: String::new() };
+        }
+        answer.headers.push(("etag".to_owned(), tag));
+    }
+    if answer.status != 304 {
+        world.remaining = world.remaining.saturating_sub(1);
+    }
+    // In the year 2100: nobody waits for that by mistake.
+    for (part, value) in [("limit", 5000), ("remaining", world.remaining), ("reset", 4_102_444_800)]
+    {
+        answer.headers.push((format!("{name}-{part}"), value.to_string()));
+    }
+    answer
 }
 
 /// By path and method only, before anything is looked up.

@@ -1,6 +1,6 @@
 //! A merge as the forge makes it: in the bare repository, with git's plumbing.
 
-use super::rows::World;
+use super::world::World;
 use crate::repo::BareRepo;
 use regex::Regex;
 
@@ -14,24 +14,27 @@ pub(super) fn merge(
     by: &str,
 ) -> Result<String, String> {
     world.follow_pushes(repository);
-    let item = world.row(repository).item(number);
+    let item = world.row(repository).pull(number);
     let pull = item.pull.clone().ok_or("it is an issue")?;
     let base = bare.head(&pull.base).ok_or("the base branch is gone")?;
     let head = bare.git(&["rev-parse", &format!("refs/pull/{number}/head")]);
     let message = format!("Merge pull request '{}' (#{number})\n\n{}", item.title, item.body);
     let words =
         format!("{message}\n{}", bare.git(&["log", "--format=%B", &format!("{base}..{head}")]));
+    if !bare.merges(&base, &head) {
+        return Err("Please try again later".to_owned());
+    }
     let tree = bare.git(&["merge-tree", "--write-tree", &base, &head]);
     let commit = bare.git(&["commit-tree", &tree, "-p", &base, "-p", &head, "-m", &message]);
     bare.git(&["update-ref", &format!("refs/heads/{}", pull.base), &commit, &base]);
-    let item = world.touch(repository, number);
+    let item = world.touch_kind(repository, number, true);
     item.closed = true;
     if let Some(pull) = &mut item.pull {
         pull.merged = Some((by.to_owned(), commit.clone()));
     }
     for issue in closed_by(&words) {
-        if world.row(repository).find(issue).is_some_and(|item| item.pull.is_none()) {
-            world.touch(repository, issue).closed = true;
+        if world.row(repository).find_kind(issue, false).is_some() {
+            world.touch_kind(repository, issue, false).closed = true;
         }
     }
     Ok(commit)

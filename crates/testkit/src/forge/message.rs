@@ -29,6 +29,8 @@ pub(super) struct Ask {
     pub(super) raw_query: String,
     pub(super) query: BTreeMap<String, String>,
     pub(super) token: Option<String>,
+    /// `If-None-Match`.
+    pub(super) tag: Option<String>,
     pub(super) raw_body: String,
     pub(super) body: Value,
 }
@@ -42,7 +44,9 @@ impl Ask {
             .map(|(name, value)| (name.to_owned(), decoded(value)))
             .collect();
         let token = token(&parts.headers).or_else(|| query.get("token").cloned());
+        let tag = parts.headers.get("if-none-match").and_then(|tag| tag.to_str().ok());
         Self {
+            tag: tag.map(str::to_owned),
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             raw_query,
@@ -57,20 +61,35 @@ impl Ask {
         self.query.get(name)?.parse().ok()
     }
 
+    /// The query's word.
+    pub(super) fn word(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    /// Strings of a list in the body.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let all = self.body[name].as_array().into_iter().flatten();
+        all.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     pub(super) fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_default()
     }
 }
 
-/// `token T` or `Bearer T`; both work on the real one.
+/// `token T` or `Bearer T`, both of which work on the real ones; a GitLab has
+/// a header of its own as well.
 fn token(headers: &HeaderMap) -> Option<String> {
+    if let Some(token) = headers.get("private-token") {
+        return token.to_str().ok().map(str::to_owned);
+    }
     let value = headers.get("authorization")?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;
     matches!(scheme.to_ascii_lowercase().as_str(), "token" | "bearer").then(|| rest.to_owned())
 }
 
 /// Percent-encoding and `+` undone.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -107,6 +126,11 @@ impl Answer {
         Self { status, headers, body: value.to_string() }
     }
 
+    /// Done, and nothing to say.
+    pub(super) fn none() -> Self {
+        Self { status: 204, headers: Vec::new(), body: String::new() }
+    }
+
     /// What a web server says by itself.
     pub(super) fn page(status: u16) -> Self {
         let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
@@ -129,11 +153,12 @@ impl IntoResponse for Answer {
 pub(super) struct No {
     status: u16,
     message: String,
+    more: Value,
 }
 
 impl No {
     pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), more: Value::Null }
     }
 
     pub(super) fn found() -> Self {
@@ -144,8 +169,22 @@ impl No {
         Self::new(401, "token is required")
     }
 
+    /// With more than a message.
+    pub(super) fn saying(status: u16, message: &str, more: Value) -> Self {
+        Self { status, message: message.to_owned(), more }
+    }
+
     pub(super) fn answer(&self, url: &str) -> Answer {
-        let body = json!({ "message": self.message, "url": format!("{url}/api/swagger") });
+        if self.status == 301 {
+            let location = vec![("location".to_owned(), self.message.clone())];
+            return Answer { status: 301, headers: location, body: String::new() };
+        }
+        let mut body = json!({ "message": self.message, "url": format!("{url}/api/swagger") });
+        if let Some(more) = self.more.as_object() {
+            for (name, value) in more {
+                body[name] = value.clone();
+            }
+        }
         Answer::json(self.status, &body)
     }
 }

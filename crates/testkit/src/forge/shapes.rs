@@ -1,6 +1,7 @@
 //! The JSON of the API, field by field as the real one sends it.
 
-use super::rows::{Access, Comment, Item, Label, Repo, Status, refs};
+use super::pushes::refs;
+use super::rows::{Access, Comment, Item, Label, Pull, Repo, Status};
 use crate::repo::BareRepo;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,11 +13,12 @@ pub(super) struct Shapes<'a> {
     /// What the asker may do.
     pub(super) access: Access,
     refs: BTreeMap<String, String>,
+    bare: BareRepo,
 }
 
 impl<'a> Shapes<'a> {
     pub(super) fn new(url: &'a str, repo: &'a Repo, access: Access, bare: &BareRepo) -> Self {
-        Self { url, repo, access, refs: refs(bare) }
+        Self { url, repo, access, refs: refs(bare), bare: bare.clone() }
     }
 
     pub(super) fn repository(&self) -> Value {
@@ -32,7 +34,7 @@ impl<'a> Shapes<'a> {
             "fork": false,
             "parent": null,
             "mirror": false,
-            "archived": false,
+            "archived": self.repo.archived,
             "html_url": format!("{}/{full_name}", self.url),
             "clone_url": format!("{}/{full_name}.git", self.url),
             "ssh_url": format!("git@127.0.0.1:{full_name}.git"),
@@ -52,6 +54,11 @@ impl<'a> Shapes<'a> {
         self.refs.get(&format!("refs/heads/{name}"))
     }
 
+    /// The commit that a pull request has kept.
+    pub(super) fn kept(&self, number: u64) -> Option<&String> {
+        self.refs.get(&format!("refs/pull/{number}/head"))
+    }
+
     /// True if there is such a commit in the repository.
     pub(super) fn knows(&self, commit: &str) -> bool {
         self.refs.values().any(|known| known == commit)
@@ -63,7 +70,8 @@ impl<'a> Shapes<'a> {
         let page = format!("{}/{}/pulls/{}", self.url, self.repo.full_name(), item.number);
         let kept = format!("refs/pull/{}/head", item.number);
         // Once the branch is gone the real one names the kept ref.
-        let (head_ref, head) = match self.branch(&pull.head) {
+        let branch = self.branch(&pull.head).filter(|_| pull.topic.is_none());
+        let (head_ref, head) = match branch {
             Some(tip) => (pull.head.clone(), Some(tip)),
             None => (kept.clone(), self.refs.get(&kept)),
         };
@@ -75,12 +83,16 @@ impl<'a> Shapes<'a> {
         let closed_at = if item.closed { json!(time(item.updated)) } else { Value::Null };
         let merged_at = if pull.merged.is_some() { closed_at.clone() } else { Value::Null };
         let side = |label: &str, name: &str, sha: Option<&String>| {
+            let mut repository = self.repository();
+            if pull.from_fork && label == pull.head {
+                repository["full_name"] = json!(format!("{}/{}", item.author, self.repo.name));
+            }
             json!({
                 "label": label,
                 "ref": name,
                 "sha": sha,
                 "repo_id": self.repo.id,
-                "repo": self.repository(),
+                "repo": repository,
             })
         };
         json!({
@@ -91,16 +103,17 @@ impl<'a> Shapes<'a> {
             "title": item.title,
             "body": item.body,
             "labels": self.labels(&item.labels),
-            "milestone": null,
+            "milestone": milestone(item),
             "assignee": null,
-            "assignees": null,
+            "assignees": self.people(&item.assignees),
+            "requested_reviewers": self.people(&pull.reviewers),
             "state": item.state(),
             "is_locked": false,
             "comments": item.comments.len(),
             "html_url": page,
             "diff_url": format!("{page}.diff"),
             "patch_url": format!("{page}.patch"),
-            "mergeable": !item.closed,
+            "mergeable": !item.closed && self.mergeable(pull, head),
             "merged": pull.merged.is_some(),
             "merged_at": merged_at,
             "merge_commit_sha": merge_commit,
@@ -113,6 +126,21 @@ impl<'a> Shapes<'a> {
             "updated_at": time(item.updated),
             "closed_at": closed_at,
         })
+    }
+
+    fn mergeable(&self, pull: &Pull, head: Option<&String>) -> bool {
+        match (self.branch(&pull.base), head) {
+            (Some(base), Some(head)) => self.bare.merges(base, head),
+            _ => false,
+        }
+    }
+
+    /// Null where there is nobody.
+    fn people(&self, logins: &[String]) -> Value {
+        if logins.is_empty() {
+            return Value::Null;
+        }
+        logins.iter().map(|login| user(self.url, login, 0)).collect()
     }
 
     pub(super) fn issue(&self, item: &Item) -> Value {
@@ -132,9 +160,9 @@ impl<'a> Shapes<'a> {
             "body": item.body,
             "ref": "",
             "labels": self.labels(&item.labels),
-            "milestone": null,
+            "milestone": milestone(item),
             "assignee": null,
-            "assignees": null,
+            "assignees": self.people(&item.assignees),
             "state": item.state(),
             "is_locked": false,
             "comments": item.comments.len(),
@@ -159,6 +187,7 @@ impl<'a> Shapes<'a> {
             "issue_url": page,
             "user": user(self.url, &comment.author, 0),
             "body": comment.body,
+            "created_at": time(comment.written),
         })
     }
 
@@ -212,7 +241,7 @@ pub(super) fn user(url: &str, login: &str, id: u64) -> Value {
 }
 
 /// A second for each change: times that rise, and are the same in every run.
-fn time(clock: u64) -> String {
+pub(super) fn time(clock: u64) -> String {
     format!(
         "2026-01-{:02}T{:02}:{:02}:{:02}Z",
         1 + clock / 86_400,
@@ -220,4 +249,8 @@ fn time(clock: u64) -> String {
         clock / 60 % 60,
         clock % 60
     )
+}
+
+fn milestone(item: &Item) -> Value {
+    item.milestone.as_ref().map_or(Value::Null, |title| json!({ "id": 1, "title": title }))
 }

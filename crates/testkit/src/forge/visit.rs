@@ -3,8 +3,9 @@
 use super::api::Core;
 use super::merge;
 use super::message::{Answer, Ask, No};
-use super::rows::{Access, Item, Repo, Status, World};
+use super::rows::{Access, Item, Repo, Status};
 use super::shapes::{self, Shapes};
+use super::world::World;
 use serde_json::Value;
 use std::cmp::Reverse;
 
@@ -75,33 +76,37 @@ impl Visit<'_> {
                 let all = repo.statuses.get(*commit).into_iter().flatten().rev();
                 Ok(Answer::json(200, &all.map(shapes::status_shape).collect()))
             }
-            _ => Err(No::found()),
+            _ => self.answer_more(world, rest),
         }
     }
 
-    fn shape(&self, world: &mut World, make: impl FnOnce(&Shapes<'_>) -> Value) -> Value {
+    pub(super) fn shape(
+        &self,
+        world: &mut World,
+        make: impl FnOnce(&Shapes<'_>) -> Value,
+    ) -> Value {
         let repo = world.row(&self.full_name).clone();
         let bare = world.bare(&repo);
         make(&Shapes::new(&self.core.url, &repo, self.access, &bare))
     }
 
-    fn item(&self, world: &mut World, number: &str) -> Result<Item, No> {
+    pub(super) fn item(&self, world: &mut World, number: &str) -> Result<Item, No> {
         let number = number.parse().map_err(|_| No::found())?;
         world.row(&self.full_name).find(number).cloned().ok_or_else(No::found)
     }
 
-    fn pull(&self, world: &mut World, number: &str) -> Result<Item, No> {
+    pub(super) fn pull(&self, world: &mut World, number: &str) -> Result<Item, No> {
         self.item(world, number).ok().filter(|item| item.pull.is_some()).ok_or_else(No::found)
     }
 
-    fn required(&self, field: &str, shown: &str) -> Result<(), No> {
+    pub(super) fn required(&self, field: &str, shown: &str) -> Result<(), No> {
         if self.ask.text(field).is_empty() {
             return Err(No::new(422, format!("[{shown}]: Required")));
         }
         Ok(())
     }
 
-    fn may_write(&self) -> Result<(), No> {
+    pub(super) fn may_write(&self) -> Result<(), No> {
         if self.access < Access::Write {
             return Err(No::new(
                 403,
@@ -124,6 +129,7 @@ impl Visit<'_> {
                     (false, _) => true,
                 }
                 && self.has_labels(&repo, item)
+                && self.is_asked_for(item)
         };
         let mut items: Vec<&Item> = repo.items.iter().filter(wanted).collect();
         items.sort_by_key(|item| Reverse(item.created));
@@ -133,12 +139,24 @@ impl Visit<'_> {
         self.page(world, &repo, &items, pulls)
     }
 
-    /// `labels=a,b`: by name, all of them.
+    /// `labels=a,b`: by name, all of them. A name that is no label is left out
+    /// of the question, as on the real one.
     fn has_labels(&self, repo: &Repo, item: &Item) -> bool {
-        let names = self.ask.query.get("labels").map_or("", String::as_str);
-        names.split(',').filter(|name| !name.is_empty()).all(|name| {
+        let known = |name: &&str| repo.labels.iter().any(|label| label.name == *name);
+        self.ask.word("labels").split(',').filter(known).all(|name| {
             repo.labels.iter().any(|label| label.name == name && item.labels.contains(&label.id))
         })
+    }
+
+    fn is_asked_for(&self, item: &Item) -> bool {
+        let (milestone, login) = (self.ask.word("milestones"), self.ask.word("assigned_by"));
+        let (text, since) = (self.ask.word("q").to_lowercase(), self.ask.word("since"));
+        !item.deleted
+            && (milestone.is_empty() || item.milestone.as_deref() == Some(milestone))
+            && (login.is_empty() || item.assignees.iter().any(|own| own == login))
+            && (text.is_empty()
+                || format!("{} {}", item.title, item.body).to_lowercase().contains(&text))
+            && (since.is_empty() || shapes::time(item.updated).as_str() >= since)
     }
 
     fn page(&self, world: &World, repo: &Repo, items: &[&Item], pulls: bool) -> Answer {
@@ -181,6 +199,9 @@ impl Visit<'_> {
         let head = head.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(head);
         let bare = world.bare(&repo);
         let shapes = Shapes::new(&self.core.url, &repo, self.access, &bare);
+        if repo.archived {
+            return Err(No::new(423, "The repository is archived"));
+        }
         if shapes.branch(head).is_none() || shapes.branch(base).is_none() {
             return Err(No::found());
         }
@@ -214,7 +235,7 @@ impl Visit<'_> {
     }
 
     /// Labels are ids on the way in.
-    fn label_ids(&self) -> Vec<u64> {
+    pub(super) fn label_ids(&self) -> Vec<u64> {
         self.ask.body["labels"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect()
     }
 
@@ -242,6 +263,9 @@ impl Visit<'_> {
             Some("open") => row.closed = false,
             Some(_) | None => {}
         }
+        if self.ask.body["assignees"].is_array() {
+            row.assignees = self.ask.texts("assignees");
+        }
         let item = row.clone();
         Ok(Answer::json(201, &self.shape(world, |shapes| shapes.pull(&item, false))))
     }
@@ -252,8 +276,16 @@ impl Visit<'_> {
         if item.closed {
             return Err(No::new(405, "Please try again later"));
         }
+        if item.title.starts_with("WIP:") {
+            return Err(No::new(405, "Work in progress PRs cannot be merged"));
+        }
+        let commit = self.ask.text("head_commit_id").to_owned();
         let repo = world.row(&self.full_name).clone();
         let bare = world.bare(&repo);
+        let head = bare.git(&["rev-parse", &format!("refs/pull/{number}/head")]);
+        if !commit.is_empty() && commit != head {
+            return Err(No::new(409, "head out of date"));
+        }
         merge::merge(world, &bare, &self.full_name, item.number, &self.login)
             .map_err(|why| No::new(409, why))?;
         Ok(Answer { status: 200, headers: Vec::new(), body: String::new() })
@@ -264,8 +296,13 @@ impl Visit<'_> {
         let (title, body) = (self.ask.text("title"), self.ask.text("body"));
         let number = world.issue(&self.full_name, &self.login, title, body);
         let labels = self.label_ids();
-        let item = world.row(&self.full_name).item(number);
-        item.labels = labels;
+        let milestone = self.ask.body["milestone"].as_u64();
+        let assignees = self.ask.texts("assignees");
+        let row = world.row(&self.full_name);
+        let milestone = row.milestones.iter().find(|one| Some(one.id) == milestone);
+        let milestone = milestone.map(|one| one.name.clone());
+        let item = row.item(number);
+        (item.labels, item.assignees, item.milestone) = (labels, assignees, milestone);
         let item = item.clone();
         Ok(Answer::json(201, &self.shape(world, |shapes| shapes.issue(&item))))
     }

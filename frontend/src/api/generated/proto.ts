@@ -695,7 +695,7 @@ url: string, };
 /**
  * The kinds of forge there is an adapter for.
  */
-export type ForgeKind = "gitea";
+export type ForgeKind = "gitea" | "forgejo" | "github" | "gitlab";
 
 /**
  * From a console, on its WebSocket.

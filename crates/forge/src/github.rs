@@ -1,0 +1,203 @@
+//! GitHub, and GitHub Enterprise Server.
+//!
+//! Written against the REST description of version 2022-11-28. What only the
+//! GraphQL side can do (resolving a conversation, ending a draft) is asked of
+//! that.
+
+mod ci;
+mod issues;
+mod pulls;
+mod repositories;
+mod reviews;
+
+use crate::connect::Credential;
+use crate::error::ForgeError;
+use crate::forge::Identity;
+use crate::http::{Budget, Call, Dialect, Http, Pace, Reach, below};
+use crate::lenient::{Person, or_default};
+use crate::model::{Account, Capabilities};
+use crate::repository::Repository;
+use async_trait::async_trait;
+use pilot_proto::project::GitGrant;
+use pilot_proto::{ForgeKind, Secret};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use url::Url;
+
+/// Of a classic token; it holds everything else we need. A fine-grained token
+/// and a GitHub App name no scopes, and are told at the first refusal.
+const SCOPES: &[&str] = &["repo"];
+
+/// A GitHub, and our token for it.
+#[derive(Debug)]
+pub(crate) struct GitHub {
+    http: Arc<Http>,
+    /// Its GraphQL side, at another address: of an Enterprise Server beside
+    /// `/api/v3`.
+    graph: Arc<Http>,
+}
+
+impl GitHub {
+    pub(crate) fn new(
+        forge: &Url,
+        credential: &Credential,
+        reach: &Reach,
+    ) -> Result<Self, ForgeError> {
+        let public = matches!(forge.host_str(), Some("github.com" | "www.github.com"));
+        let (api, graph) = if public {
+            let api = Url::parse("https://api.github.com").ok();
+            let api = api.unwrap_or_else(|| forge.clone());
+            (api.clone(), api)
+        } else {
+            (below(forge, &["api", "v3"]), below(forge, &["api"]))
+        };
+        let dialect = |api| Dialect {
+            kind: ForgeKind::GitHub,
+            api,
+            login: ("authorization", format!("Bearer {}", credential.text())),
+            headers: &[
+                ("accept", "application/vnd.github+json"),
+                ("x-github-api-version", "2022-11-28"),
+            ],
+            page_size: ("per_page", "100"),
+            needs: SCOPES,
+        };
+        let http = |api| Http::new(forge, credential.secret(), dialect(api), reach);
+        Ok(Self { http: http(api)?, graph: http(graph)? })
+    }
+
+    /// Asks the GraphQL side, which answers 200 with `errors` where REST would
+    /// refuse.
+    async fn query(
+        &self,
+        doing: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<Value, ForgeError> {
+        let body = json!({ "query": query, "variables": variables });
+        let mut answer: Value = self.graph.json(&Call::post(doing, &["graphql"], &body)).await?;
+        match answer["errors"].as_array().and_then(|errors| errors.first()) {
+            None => Ok(answer["data"].take()),
+            Some(error) => Err(ForgeError::Refused {
+                forge: self.http.name(),
+                doing,
+                status: 200,
+                said: self.http.redacted(error["message"].as_str().unwrap_or_default()),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Identity for GitHub {
+    fn kind(&self) -> ForgeKind {
+        self.http.kind()
+    }
+
+    fn address(&self) -> &Url {
+        self.http.forge()
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        self.http.needs()
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        self.http.budget()
+    }
+
+    fn pace(&self) -> &Pace {
+        &self.http.pace
+    }
+
+    fn grant(&self) -> GitGrant {
+        let password = Secret::new(self.http.token());
+        GitGrant { username: "x-access-token".to_owned(), password }
+    }
+
+    async fn check(&self) -> Result<Account, ForgeError> {
+        let call = Call::get("asking who we are", &["user"]);
+        let reply = self.http.send(&call).await?;
+        let login = match reply.status {
+            404 => return Err(self.http.strange(call.doing, "it answers 404".to_owned())),
+            // An installation of a GitHub App is nobody.
+            403 if self.is_installation().await => "x-access-token".to_owned(),
+            _ => self.http.read::<Person>(call.doing, &reply)?.login,
+        };
+        if login.is_empty() {
+            return Err(self.http.strange(call.doing, "it names nobody".to_owned()));
+        }
+        if let Some(scopes) = reply.text("x-oauth-scopes").filter(|_| reply.is_good()) {
+            let held: Vec<&str> = scopes.split(',').map(str::trim).collect();
+            let missing = SCOPES.iter().filter(|scope| !held.contains(scope));
+            let missing: Vec<String> = missing.map(|scope| (*scope).to_owned()).collect();
+            if !missing.is_empty() {
+                return Err(ForgeError::Scopes {
+                    forge: self.http.name(),
+                    missing,
+                    needed: SCOPES,
+                });
+            }
+        }
+        let meta = self.http.json::<Meta>(&Call::get("asking for the version", &["meta"])).await;
+        Ok(Account { login, version: meta.map(|meta| meta.installed_version).unwrap_or_default() })
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, ForgeError> {
+        Ok(Capabilities {
+            lists_runs: true,
+            releases_runs: true,
+            reads_logs: true,
+            resolves: true,
+            pushes_for_review: false,
+            tells_limits: true,
+        })
+    }
+}
+
+impl GitHub {
+    /// As a GitHub App: a token of its installation on a repository, for that
+    /// one alone.
+    pub(crate) async fn installation_token(
+        &self,
+        repository: &Repository,
+    ) -> Result<String, ForgeError> {
+        let place = path(repository, &["installation"]);
+        let call = Call::get("looking for the App's installation", &place);
+        let installation: Installation = self.http.json(&call).await?;
+        let id = installation.id.to_string();
+        let body = json!({ "repositories": [repository.name] });
+        let place = ["app", "installations", &id, "access_tokens"];
+        let made: InstallationToken =
+            self.http.json(&Call::post("asking for the App's token", &place, &body)).await?;
+        Ok(made.token)
+    }
+
+    async fn is_installation(&self) -> bool {
+        let call = Call::get("asking what is installed", &["installation", "repositories"]);
+        self.http.send(&call).await.is_ok_and(|reply| reply.is_good())
+    }
+}
+
+/// `repos/owner/name` with more behind it.
+fn path<'a>(repository: &'a Repository, rest: &[&'a str]) -> Vec<&'a str> {
+    [&["repos", repository.owner.as_str(), repository.name.as_str()], rest].concat()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    #[serde(deserialize_with = "or_default")]
+    installed_version: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Installation {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct InstallationToken {
+    token: String,
+}

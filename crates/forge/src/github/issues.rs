@@ -1,0 +1,135 @@
+//! Issues, comments and labels.
+
+use super::{GitHub, path};
+use crate::error::ForgeError;
+use crate::forge::Issues;
+use crate::http::Call;
+use crate::issue_answers::{CommentAnswer, IssueAnswer, number_of};
+use crate::lenient::Named;
+use crate::model::{Comment, Issue, IssueFilter, Subject};
+use crate::repository::Repository;
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::json;
+
+/// More comments than a person reads are more than an agent should.
+const MAX_COMMENTS: usize = 1000;
+
+#[async_trait]
+impl Issues for GitHub {
+    async fn issue(&self, repository: &Repository, number: u64) -> Result<Issue, ForgeError> {
+        let asked = number.to_string();
+        let path = path(repository, &["issues", &asked]);
+        let doing = "reading the issue";
+        let issue: IssueAnswer = self.http.json(&Call::get(doing, &path)).await?;
+        // A transferred issue redirects to where it is now.
+        if issue.number != number {
+            return Err(self.http.strange(doing, format!("it has the number {}", issue.number)));
+        }
+        Ok(issue.into())
+    }
+
+    async fn issues(
+        &self,
+        repository: &Repository,
+        filter: &IssueFilter,
+    ) -> Result<Vec<Issue>, ForgeError> {
+        let path = path(repository, &["issues"]);
+        let labels = filter.labels.join(",");
+        let mut query = vec![("state", if filter.closed_too { "all" } else { "open" })];
+        let words = [
+            ("labels", (!labels.is_empty()).then_some(&labels)),
+            ("assignee", filter.assignee.as_ref()),
+            ("since", filter.since.as_ref()),
+        ];
+        query.extend(words.into_iter().filter_map(|(name, text)| Some((name, text?.as_str()))));
+        let call = Call { query: &query, ..Call::get("listing issues", &path) };
+        let mut all: Vec<Issue> = Vec::new();
+        self.http
+            .pages(&call, |page: Vec<IssueAnswer>| {
+                let page = page.into_iter().map(Issue::from);
+                // Pull requests stand in the same list, a milestone is asked
+                // for by number there, and a text not at all.
+                let wanted = |issue: &Issue| filter.admits(issue) && filter.admits_text(issue);
+                all.extend(page.filter(wanted));
+                all.len() >= filter.most
+            })
+            .await?;
+        all.truncate(filter.most);
+        Ok(all)
+    }
+
+    async fn comments(
+        &self,
+        repository: &Repository,
+        on: Subject,
+    ) -> Result<Vec<Comment>, ForgeError> {
+        let number = number_of(on);
+        let path = path(repository, &["issues", &number, "comments"]);
+        let call = Call::get("reading the comments", &path);
+        let all: Vec<CommentAnswer> = self.http.list(&call, MAX_COMMENTS).await?;
+        Ok(all.into_iter().map(Comment::from).collect())
+    }
+
+    async fn comment(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        body: &str,
+    ) -> Result<Comment, ForgeError> {
+        let number = number_of(on);
+        let path = path(repository, &["issues", &number, "comments"]);
+        let body = json!({ "body": body });
+        let made: CommentAnswer = self.http.json(&Call::post("commenting", &path, &body)).await?;
+        Ok(made.into())
+    }
+
+    async fn label(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<(), ForgeError> {
+        let number = number_of(on);
+        if !add.is_empty() {
+            self.know_labels(repository, add).await?;
+            let path = path(repository, &["issues", &number, "labels"]);
+            let body = json!({ "labels": add });
+            self.http.done(&Call::post("adding labels", &path, &body)).await?;
+        }
+        for name in remove {
+            let path = path(repository, &["issues", &number, "labels", name]);
+            let call = Call { method: Method::DELETE, ..Call::get("removing a label", &path) };
+            self.gone(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_open(
+        &self,
+        repository: &Repository,
+        number: u64,
+        open: bool,
+    ) -> Result<(), ForgeError> {
+        let number = number.to_string();
+        let path = path(repository, &["issues", &number]);
+        let body = json!({ "state": if open { "open" } else { "closed" } });
+        self.http.done(&Call::send("changing the issue", Method::PATCH, &path, &body)).await
+    }
+}
+
+impl GitHub {
+    /// A label that is not there would be made by adding it.
+    async fn know_labels(
+        &self,
+        repository: &Repository,
+        wanted: &[String],
+    ) -> Result<(), ForgeError> {
+        for name in wanted {
+            let path = path(repository, &["labels", name]);
+            self.http.json::<Named>(&Call::get("looking for a label", &path)).await?;
+        }
+        Ok(())
+    }
+}
