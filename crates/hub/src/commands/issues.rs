@@ -40,9 +40,12 @@ impl Answers<IssueLookUp> for Parts {
     }
 }
 
+/// A forge, or why it cannot be asked.
+type Opened = Result<Arc<dyn ForgeApi>, Problem>;
+
 /// Which repositories are whose.
 struct Map {
-    forges: Vec<(Forge, Result<Arc<dyn ForgeApi>, Problem>)>,
+    forges: Vec<(Forge, Opened)>,
     projects: Vec<Project>,
 }
 
