@@ -17,7 +17,7 @@ mod turn;
 
 use crate::attached::{self, Attached};
 use crate::catalog::SessionPlace;
-use crate::driver::{Driver, Launch, Start, Step, died};
+use crate::driver::{Driver, Launch, Ruling, Start, Step, died};
 use crate::probe::Probe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -36,6 +36,9 @@ pub const NAME: &str = "claude";
 /// The program tries a refused key ten times over more than a minute. The
 /// first refusal may be a key that is being rotated; the second is an answer.
 const REFUSALS_BELIEVED: u64 = 2;
+
+/// Our name for the hook that asks the rules.
+const RULES_HOOK: &str = "pilothouse-rules";
 
 /// Claude Code in the catalog.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,10 @@ pub struct Claude {
     open_tools: BTreeSet<String>,
     /// Open asks, with the input that the tool would be given.
     open_asks: BTreeMap<String, Value>,
+    /// Hooks that wait for the rules, with the tool call that each is about.
+    open_checks: BTreeMap<String, String>,
+    /// Tool calls that the rules want asked, in whatever mode.
+    to_be_asked: BTreeSet<String>,
 }
 
 impl Claude {
@@ -104,6 +111,8 @@ impl Claude {
             cost,
             open_tools: BTreeSet::new(),
             open_asks: BTreeMap::new(),
+            open_checks: BTreeMap::new(),
+            to_be_asked: BTreeSet::new(),
         }
     }
 
@@ -238,6 +247,9 @@ impl Claude {
 
     fn control_request(&mut self, message: &Value, steps: &mut Vec<Step>) {
         let (id, request) = (text(message, "request_id"), &message["request"]);
+        if text(request, "subtype") == "hook_callback" {
+            return self.hook(id, request, steps);
+        }
         if text(request, "subtype") != "can_use_tool" {
             // Nothing else was offered to the program; an answer keeps it from waiting.
             steps.push(write(&json!({
@@ -248,7 +260,8 @@ impl Claude {
         }
         let ask = ask::ask(request, &self.start.tree);
         self.open_asks.insert(id.to_owned(), request["input"].clone());
-        if self.start.mode == Mode::Auto && matches!(ask, Ask::Permission { .. }) {
+        let ruled = self.to_be_asked.remove(text(request, "tool_use_id"));
+        if self.start.mode == Mode::Auto && !ruled && matches!(ask, Ask::Permission { .. }) {
             // With all permissions given, what still asks is the program's own
             // safety stop (`rm -rf /`) or a rule of the repository. Nobody is
             // to be asked in this mode, and nobody would say yes unseen.
@@ -260,6 +273,18 @@ impl Claude {
         }
         self.is_now(Activity::Waiting, "", steps);
         steps.push(Step::Ask { key: id.to_owned(), ask });
+    }
+
+    /// It is about to use a tool, whether or not it will ask.
+    fn hook(&mut self, id: &str, request: &Value, steps: &mut Vec<Step>) {
+        match ask::hooked(request, &self.start.tree) {
+            Some(ask) => {
+                let call = text(request, "tool_use_id").to_owned();
+                self.open_checks.insert(id.to_owned(), call);
+                steps.push(Step::Check { key: id.to_owned(), ask });
+            }
+            None => steps.push(answered(id, &ask::hook_says(&Ruling::Go))),
+        }
     }
 
     fn rate_limit(&mut self, message: &Value, steps: &mut Vec<Step>) {
@@ -297,6 +322,8 @@ impl Claude {
     }
 
     fn close_open(&mut self, why: &str, steps: &mut Vec<Step>) {
+        self.open_checks.clear();
+        self.to_be_asked.clear();
         for key in std::mem::take(&mut self.open_asks).into_keys() {
             steps.push(Step::Withdraw { key });
         }
@@ -338,7 +365,9 @@ impl Driver for Claude {
                 .into_iter()
                 .partition(|file| file.image.is_some());
         let prompt = format!("{}{}", self.start.prompt, attached::told(files.iter(), ""));
-        let mut steps = vec![self.request(&json!({"subtype": "initialize", "hooks": null}))];
+        // Before every tool, also those that it would not ask for: the rules see all.
+        let hooks = json!({"PreToolUse": [{"matcher": null, "hookCallbackIds": [RULES_HOOK]}]});
+        let mut steps = vec![self.request(&json!({"subtype": "initialize", "hooks": hooks}))];
         self.prompt(&prompt, images.iter().filter_map(image).collect(), &mut steps);
         steps
     }
@@ -401,14 +430,27 @@ impl Driver for Claude {
         if let Some(turn) = self.turn.as_mut().filter(|_| ask::refuses(ask, &response)) {
             turn.denied += 1;
         }
-        let mut steps = vec![write(&json!({
-            "type": "control_response",
-            "response": {"subtype": "success", "request_id": key, "response": response},
-        }))];
+        let mut steps = vec![answered(key, &response)];
         if self.open_asks.is_empty() {
             self.is_now(Activity::Running, "", &mut steps);
         }
         steps
+    }
+
+    fn ruled(&mut self, key: &str, _ask: &Ask, ruling: &Ruling) -> Vec<Step> {
+        let Some(call) = self.open_checks.remove(key) else {
+            return Vec::new();
+        };
+        match ruling {
+            Ruling::Go => {}
+            Ruling::Ask => drop(self.to_be_asked.insert(call)),
+            Ruling::Deny(_) => {
+                if let Some(turn) = self.turn.as_mut() {
+                    turn.denied += 1;
+                }
+            }
+        }
+        vec![answered(key, &ask::hook_says(ruling))]
     }
 
     fn end(&mut self) -> Vec<Step> {
@@ -425,6 +467,14 @@ impl Driver for Claude {
         }
         steps
     }
+}
+
+/// The response to one of its requests.
+fn answered(id: &str, response: &Value) -> Step {
+    write(&json!({
+        "type": "control_response",
+        "response": {"subtype": "success", "request_id": id, "response": response},
+    }))
 }
 
 fn write(message: &Value) -> Step {

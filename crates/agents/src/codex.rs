@@ -82,6 +82,14 @@ impl crate::catalog::Agent for Agent {
     }
 }
 
+/// Who decides on what Codex asks.
+enum Decides {
+    Person,
+    Rules,
+    /// Nobody: it is a safety stop of its own.
+    Safety,
+}
+
 /// The driver.
 pub struct Codex {
     start: Start,
@@ -135,13 +143,19 @@ impl Codex {
         }
     }
 
-    /// Asks before it changes something; else never: our walls stand around it.
-    fn approval_policy(&self) -> &'static str {
+    /// No person is asked for permissions.
+    fn is_free(&self) -> bool {
         match self.start.mode {
-            Mode::Ask => "untrusted",
-            Mode::Plan if self.planning => "untrusted",
-            Mode::Auto | Mode::Plan => "never",
+            Mode::Ask => false,
+            Mode::Plan => !self.planning,
+            Mode::Auto => true,
         }
+    }
+
+    /// Asks before it changes something, a person or the rules; else never: our
+    /// walls stand around it.
+    fn approval_policy(&self) -> &'static str {
+        if self.is_free() && !self.start.ruled { "never" } else { "untrusted" }
     }
 
     fn prompt(&mut self, input: Vec<Value>, steps: &mut Vec<Step>) {
@@ -166,29 +180,35 @@ impl Codex {
         };
         let key = message["id"].to_string();
         self.open_asks.insert(key.clone(), Open { id: message["id"].clone(), item, kind });
-        if let Some(answer) = self.answer_unseen(method, &ask) {
-            steps.extend(self.answer(&key, &ask, &answer));
-            return;
+        match self.who_decides(method, &ask) {
+            // What still asks is a safety stop; nobody would say yes unseen.
+            Decides::Safety => {
+                let reason =
+                    "Stopped by a safety check; nobody is there to permit it. Find another way.";
+                let deny = Answer::Deny { reason: reason.to_owned() };
+                steps.extend(self.answer(&key, &ask, &deny));
+            }
+            Decides::Rules => steps.push(Step::Check { key, ask }),
+            Decides::Person => {
+                self.is_now(Activity::Waiting, "", steps);
+                steps.push(Step::Ask { key, ask });
+            }
         }
-        self.is_now(Activity::Waiting, "", steps);
-        steps.push(Step::Ask { key, ask });
     }
 
-    /// What needs no person.
-    fn answer_unseen(&self, method: &str, ask: &Ask) -> Option<Answer> {
+    fn who_decides(&self, method: &str, ask: &Ask) -> Decides {
         let Ask::Permission { input, .. } = ask else {
-            return None;
+            return Decides::Person;
         };
-        if self.approval_policy() == "never" {
-            // What still asks is a safety stop; nobody would say yes unseen.
-            let reason =
-                "Stopped by a safety check; nobody is there to permit it. Find another way.";
-            return Some(Answer::Deny { reason: reason.to_owned() });
-        }
         // Its policy asks for the smallest look at a file.
         let reads = method == "item/commandExecution/requestApproval"
             && input["command"].as_str().is_some_and(command::only_reads);
-        reads.then_some(Answer::ALLOW)
+        match self.is_free() {
+            true if self.start.ruled => Decides::Rules,
+            true => Decides::Safety,
+            false if reads => Decides::Rules,
+            false => Decides::Person,
+        }
     }
 
     /// Codex' turn is over. The run's is not while a plan waits for a person
@@ -348,7 +368,7 @@ impl Driver for Codex {
         if let Some(turn) = self.turn.as_mut().filter(|_| response.refused) {
             turn.denied += 1;
         }
-        if let Answer::Deny { reason } = answer
+        if let Answer::Deny { reason } | Answer::Never { reason, .. } = answer
             && !reason.is_empty()
         {
             self.refusals.insert(open.item, reason.clone());

@@ -268,6 +268,7 @@ pub(crate) mod tests {
             prompt: "Tidy\nup.".into(),
             model: None,
             mode: Mode::Auto,
+            ruled: false,
             resume: None,
             home: "/w/home".into(),
             tree: "/w/tree".into(),

@@ -21,6 +21,9 @@ pub struct Start {
     pub model: Option<String>,
     /// How much the agent may do by itself.
     pub mode: Mode,
+    /// A rule of the project may refuse, or want asked, what the agent asks
+    /// nobody for in this mode: it is to ask us all the same.
+    pub ruled: bool,
     /// The agent's own id of a session to go on with. Its file, if it has one
     /// ([`crate::Agent::session`]), must be in place.
     pub resume: Option<String>,
@@ -92,6 +95,14 @@ pub enum Step {
         /// What is asked.
         ask: Ask,
     },
+    /// The agent is about to do what it would ask nobody for; say with
+    /// [`Driver::ruled`] under the same key what the rules say.
+    Check {
+        /// The agent's name for it.
+        key: String,
+        /// What would be asked.
+        ask: Ask,
+    },
     /// The ask needs no answer any more.
     Withdraw {
         /// Which.
@@ -112,6 +123,17 @@ pub enum Step {
     },
     /// Close the agent's standard input; it then ends by itself.
     CloseInput,
+}
+
+/// What a project's rules say to what an agent would ask nobody for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// Nothing: it goes on as if nobody had looked.
+    Go,
+    /// A person is to be asked.
+    Ask,
+    /// It may not; told to the agent.
+    Deny(String),
 }
 
 /// A conversation with one agent process.
@@ -152,6 +174,15 @@ pub trait Driver: Send {
     /// [`Answer`] that does not fit the ask is told to the agent as a refusal.
     /// `for_run` is not the driver's: whoever decides remembers it.
     fn answer(&mut self, key: &str, ask: &Ask, answer: &Answer) -> Vec<Step>;
+
+    /// Rules on a [`Step::Check`].
+    fn ruled(&mut self, key: &str, ask: &Ask, ruling: &Ruling) -> Vec<Step> {
+        match ruling {
+            Ruling::Go => self.answer(key, ask, &Answer::ALLOW),
+            Ruling::Ask => vec![Step::Ask { key: key.to_owned(), ask: ask.clone() }],
+            Ruling::Deny(reason) => self.answer(key, ask, &Answer::Deny { reason: reason.clone() }),
+        }
+    }
 
     /// No further turn will come: lets the process end.
     fn end(&mut self) -> Vec<Step>;

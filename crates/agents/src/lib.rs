@@ -33,6 +33,6 @@ pub mod scripted;
 
 pub use attached::{Attached, is_image};
 pub use catalog::{Agent, Catalog, SessionPlace};
-pub use driver::{Driver, HomeFile, Launch, Start, Step};
+pub use driver::{Driver, HomeFile, Launch, Ruling, Start, Step};
 pub use own_tools::OwnTools;
 pub use probe::Probe;

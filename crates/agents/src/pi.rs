@@ -17,7 +17,7 @@ mod turn;
 
 use crate::attached::{self, Attached};
 use crate::catalog::SessionPlace;
-use crate::driver::{Driver, Launch, Start, Step, died};
+use crate::driver::{Driver, Launch, Ruling, Start, Step, died};
 use crate::probe::Probe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -276,6 +276,9 @@ impl Pi {
         let Some(ask) = ask::ask(message, &self.start.tree) else { return };
         let key = text(message, "id").to_owned();
         self.open_asks.insert(key.clone());
+        if ask::is_check(message) {
+            return steps.push(Step::Check { key, ask });
+        }
         self.is_now(Activity::Waiting, "", steps);
         steps.push(Step::Ask { key, ask });
     }
@@ -426,6 +429,17 @@ impl Driver for Pi {
             self.is_now(Activity::Running, "", &mut steps);
         }
         steps
+    }
+
+    fn ruled(&mut self, key: &str, _ask: &Ask, ruling: &Ruling) -> Vec<Step> {
+        if !self.open_asks.remove(key) {
+            return Vec::new();
+        }
+        if let (Ruling::Deny(_), Some(turn)) = (ruling, self.turn.as_mut()) {
+            turn.denied += 1;
+        }
+        // Where a person is to be asked, the extension does it next.
+        vec![write(&ask::ruled(key, ruling))]
     }
 
     fn end(&mut self) -> Vec<Step> {

@@ -31,8 +31,10 @@ mod waits;
 mod wishes;
 
 pub(crate) use access::{MAX_RULES, check_policy};
+pub(crate) use board::memory_key;
 pub(crate) use handle::CoreHandle;
 pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Review, Steer};
+pub(crate) use wishes::said;
 
 use crate::assignment::Granter;
 use crate::clock;

@@ -13,5 +13,5 @@ pub mod run;
 pub mod task;
 
 pub use queue::{Lease, Queue, QueueEffect, QueueEvent, Terms};
-pub use run::{Past, RunEffect, RunEvent, RunMachine, Step};
+pub use run::{Past, Ruling, RunEffect, RunEvent, RunMachine, Step, permissions};
 pub use task::{Assignment, Memory, TaskEffect, TaskEvent, TaskMachine};

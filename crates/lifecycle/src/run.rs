@@ -22,10 +22,12 @@ mod judge;
 mod machine;
 mod orders;
 mod past;
+pub mod permissions;
 mod quota;
+mod rules;
 mod steps;
 mod words;
 
 pub use machine::RunMachine;
 pub use past::Past;
-pub use words::{Bundle, RunEffect, RunEvent, Step};
+pub use words::{Bundle, Ruling, RunEffect, RunEvent, Step};

@@ -17,7 +17,7 @@ mod vaults;
 
 pub use inbox::{AnswerItem, InboxQuery};
 pub use live::{FromConsole, JournalPart, ToConsole};
-pub use network::{AllowHosts, NetworkAudit, NetworkQuery, NetworkTry, Prices};
+pub use network::{AddRules, AllowHosts, NetworkAudit, NetworkQuery, NetworkTry, Prices};
 pub use reads::{
     DiffQuery, FileQuery, JournalPage, JournalQuery, LogHits, LogPage, LogQuery, LogSearch,
     LogText, Moment, MomentKind, Moments, MomentsQuery,
@@ -29,7 +29,8 @@ pub use setup::{
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
-    ReviewNote, ReviewNoteSent, Say, SendReview, Stop, TaskDetail, TaskQuery,
+    ReviewNote, ReviewNoteSent, Said, SaidWaits, Say, SendReview, Stop, TaskDetail, TaskQuery,
+    Unsay,
 };
 pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
@@ -151,12 +152,16 @@ command_table! {
     TaskMoments("task_moments", Get, "/api/tasks/{task}/moments", Viewer): MomentsQuery => Moments;
     /// What a run tried to reach, what became of it, and a policy that would have let it.
     TaskNetwork("task_network", Get, "/api/tasks/{task}/network", Viewer): NetworkQuery => NetworkAudit;
-    /// Tells the agent something: queued while it works, a new run when it is done.
+    /// Tells the agent something: now or queued while it works, a new run when it is done.
     TaskSay("task_say", Post, "/api/tasks/{task}/say", Operator): Say => Task;
+    /// Takes back what the agent was not told yet.
+    TaskUnsay("task_unsay", Post, "/api/tasks/{task}/unsay", Operator): Unsay => Task;
     /// Stops the agent's turn and keeps its session.
     TaskInterrupt("task_interrupt", Post, "/api/tasks/{task}/interrupt", Operator): OneTask => Task;
     /// Ends the task and those below it; their work is rescued, nothing is published.
     TaskStop("task_stop", Post, "/api/tasks/{task}/stop", Operator): Stop => Task;
+    /// As `task_stop`, at once: the agents are killed and not asked to end.
+    TaskKill("task_kill", Post, "/api/tasks/{task}/kill", Operator): OneTask => Task;
     /// Runs the task again from its base.
     TaskRetry("task_retry", Post, "/api/tasks/{task}/retry", Operator): OneTask => Task;
     /// Continues the session of the last run, on its work, in a new run.
@@ -188,6 +193,8 @@ command_table! {
     ProjectList("project_list", Get, "/api/projects", Viewer): Nothing => Vec<Project>;
     /// Adds hosts to what a project's runs may reach, also those at work.
     ProjectAllow("project_allow", Post, "/api/projects/{name}/allow", Admin): AllowHosts => Project;
+    /// Adds rules to what a project's agents may do, also those at work.
+    ProjectRules("project_rules", Post, "/api/projects/{name}/rules", Admin): AddRules => Project;
     /// Removes a project that has no task under way.
     ProjectRemove("project_remove", Delete, "/api/projects/{name}", Admin): Named => Nothing;
     /// Adds or changes a forge; its token is checked first.

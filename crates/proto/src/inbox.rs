@@ -1,6 +1,7 @@
 //! What needs a person, and what a person can say to it.
 
 use crate::ids::{InboxId, RunId, TaskId};
+use crate::permission::PermissionRule;
 use crate::task::OnTimeout;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,15 @@ pub enum Ask {
         /// One line a person can decide on: the command, the path.
         #[serde(default)]
         summary: String,
+        /// The command lines that it would run, whole; for a project's rules.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(optional, as = "Option<Vec<String>>")]
+        commands: Vec<String>,
+        /// The files that it would touch, relative to the tree where they are
+        /// in it; for a project's rules.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(optional, as = "Option<Vec<String>>")]
+        paths: Vec<String>,
     },
     /// Is this plan good?
     Plan {
@@ -111,7 +121,8 @@ pub enum Ask {
 
 impl Answer {
     /// Yes, this once.
-    pub const ALLOW: Self = Self::Allow { input: None, for_run: false, for_project: false };
+    pub const ALLOW: Self =
+        Self::Allow { input: None, for_run: false, for_project: false, rule: None };
 }
 
 impl Ask {
@@ -151,13 +162,18 @@ pub enum Answer {
         /// Permission: the input to use instead of the asked one.
         #[serde(default)]
         input: Option<Value>,
-        /// Permission: also every later ask of this run for the same tool.
-        /// Network: always so.
+        /// Permission: also every later ask of this run that `rule` fits; without
+        /// one, for the same tool. Network: always so.
         #[serde(default)]
         for_run: bool,
-        /// Network: also every later run of the project.
+        /// Also every run of the project, now and later. Permission: by `rule`;
+        /// without one, for exactly this.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         for_project: bool,
+        /// Permission: what else is allowed with it. It must fit what is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        rule: Option<PermissionRule>,
     },
     /// Permission, network: no. Plan: not like this. The agent is told the reason
     /// and goes on. Budget: end.
@@ -165,6 +181,18 @@ pub enum Answer {
         /// Told to the agent.
         #[serde(default)]
         reason: String,
+    },
+    /// Permission: no, and never in any run of the project. The agent is told the
+    /// reason and goes on.
+    Never {
+        /// Told to the agent.
+        #[serde(default)]
+        reason: String,
+        /// What is refused from now on, which must fit what is asked; none:
+        /// exactly this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        rule: Option<PermissionRule>,
     },
     /// Question: the answers by question. Several choices are joined by `, `.
     Choose {
@@ -191,7 +219,7 @@ pub enum Decider {
     },
     /// Nobody answered in time.
     Timeout,
-    /// The task's mode or an earlier `for_run` said so.
+    /// The project's rules, the task's mode or an earlier `for_run` said so.
     Policy,
 }
 

@@ -7,7 +7,9 @@ use ts_rs::TS;
 /// A project's rules. Of the rules that fit, [`PermissionDecision::Never`] wins
 /// over [`PermissionDecision::Ask`], and that over
 /// [`PermissionDecision::Allow`], whatever their order; where none fits the
-/// task's mode decides.
+/// task's mode decides. What a person has allowed for the rest of a run goes
+/// before `Ask`. Names, commands and paths are compared with what the agent
+/// says; what cannot be read surely is not allowed, and is never.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct PermissionPolicy {
@@ -18,6 +20,8 @@ pub struct PermissionPolicy {
 impl PermissionPolicy {
     /// More than anybody reads.
     pub const MAX_RULES: usize = 500;
+    /// Longest name, command or path of a rule, in bytes.
+    pub const MAX_PATTERN: usize = 1000;
 }
 
 /// One rule. It fits a use of a tool where everything that it names fits; a
@@ -27,17 +31,20 @@ impl PermissionPolicy {
 pub struct PermissionRule {
     /// What then.
     pub decision: PermissionDecision,
-    /// The agent's name for the tool, with `*` for any characters; none: every tool.
+    /// The agent's name for the tool, with `*` for any characters, in upper or
+    /// lower case; none: every tool.
     #[serde(default)]
     pub tool: Option<String>,
-    /// The command line, with `*` for any characters. A command line of
-    /// several commands is allowed only where each of them is, and is never
-    /// where one of them is.
+    /// The command line, with `*` for any characters and `\*` for an asterisk.
+    /// A command line of several commands is allowed only where each of them
+    /// is, or where a rule without `*` is this very line; it is never where
+    /// one of them is.
     #[serde(default)]
     pub command: Option<String>,
     /// The file, relative to the tree where it is in it, with `*` for any
     /// characters of a name and `**` for any path. Of several files all must
-    /// be allowed.
+    /// be allowed. With `Never` and `Ask` the words of a command line count as
+    /// files, too.
     #[serde(default)]
     pub path: Option<String>,
 }
@@ -46,7 +53,8 @@ pub struct PermissionRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum PermissionDecision {
-    /// Yes, without asking, whatever the mode.
+    /// Yes, without asking, whatever the mode; in mode `plan` once the plan was
+    /// approved.
     Allow,
     /// A person is asked, whatever the mode.
     Ask,

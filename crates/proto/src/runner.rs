@@ -24,12 +24,13 @@
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
-//! | 4 | 2026-11-21 | permission policy; order `steer`; review pass; child tasks; remote control; checkpoints |
+//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints |
 
 use crate::code::Problem;
 use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId, TaskId};
 use crate::inbox::Answer;
+use crate::permission::PermissionRule;
 use crate::run::RunSpec;
 use crate::secret::{self, Secret};
 use crate::task::ChildSeen;
@@ -488,6 +489,19 @@ pub enum Act {
         /// It.
         child: Box<ChildSeen>,
     },
+    /// The project has these rules as well from now on.
+    Rules {
+        /// Added to [`RunSpec::permissions`].
+        rules: Vec<PermissionRule>,
+    },
+    /// Forget what was said with `Say` or `Steer` and was not told the agent yet.
+    Unsay {
+        /// The order that said it; it counts as done with this.
+        order: OrderId,
+    },
+    /// End the run at once: the agent is killed without being asked to end; work
+    /// is rescued, nothing is published.
+    Kill,
     /// An act this build does not know yet; it is journalled as not done.
     #[serde(untagged)]
     Unknown(Value),

@@ -184,6 +184,9 @@ impl Ready {
             RunMachine::new(clock.now(), &spec)
         };
         let workspace = Workspace::new(dir.clone(), spec, &options);
+        let agent = workspace.programs.agent(&workspace.spec.agent);
+        let goes_on = agent.map_or(true, |agent| agent.abilities().goes_on_refused);
+        let machine = machine.stopped_by_refusals(!goes_on);
         let writer = JournalWriter::new(journal.file, journal.last, journal.length);
         let log = Log::new(writer, workspace.redactor.clone(), clock);
         let begin = core::Begin { workspace, machine, log, ledger, clock };

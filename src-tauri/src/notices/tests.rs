@@ -110,6 +110,8 @@ fn permission(number: u128) -> InboxItem {
         tool: "Bash".into(),
         input: serde_json::Value::Null,
         summary: "rm -rf build".into(),
+        commands: Vec::new(),
+        paths: Vec::new(),
     };
     item(number, ask)
 }

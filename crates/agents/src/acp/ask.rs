@@ -97,7 +97,7 @@ pub(super) fn filled(form: &Value, ask: &Ask, answer: &Answer) -> Value {
     let told = |question: &Question| match answer {
         Answer::Choose { answers } => answers.get(&question.question).cloned(),
         Answer::Say { text } => Some(text.clone()),
-        Answer::Allow { .. } | Answer::Deny { .. } | Answer::End => None,
+        Answer::Allow { .. } | Answer::Deny { .. } | Answer::Never { .. } | Answer::End => None,
     };
     let mut content = Map::new();
     for ((name, field), question) in fields.into_iter().zip(questions) {

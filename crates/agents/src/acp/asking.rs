@@ -4,7 +4,7 @@ use super::ask::{self, Plan};
 use super::converse::Acp;
 use super::tools::Tool;
 use super::{text, write};
-use crate::driver::{Driver as _, Step};
+use crate::driver::Step;
 use pilot_proto::event::Activity;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Event, Mode};
@@ -91,12 +91,14 @@ impl Acp {
             tool: known.map(|tool| tool.name().to_owned()).unwrap_or_default(),
             summary: known.map(|tool| tool.summary(&self.start.tree)).unwrap_or_default(),
             input: input.clone(),
+            commands: known.map(Tool::commands).unwrap_or_default(),
+            paths: known.map(|tool| tool.files(&self.start.tree)).unwrap_or_default(),
         };
         let waiting = Waiting::Permission { id: id.clone(), tool, input, options };
         if self.free {
-            self.asks.insert(id.to_string(), waiting);
-            steps.extend(self.answer(&id.to_string(), &ask, &Answer::ALLOW));
-            return;
+            let key = id.to_string();
+            self.asks.insert(key.clone(), waiting);
+            return steps.push(Step::Check { key, ask });
         }
         self.ask(id.to_string(), waiting, ask, steps);
     }

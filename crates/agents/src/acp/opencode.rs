@@ -104,7 +104,7 @@ fn config(start: &Start) -> Value {
     let mut config = json!({
         "autoupdate": false,
         "share": "disabled",
-        "permission": permission(start.mode),
+        "permission": permission(start.mode, start.ruled),
         // Without a provider it would take its vendor's own.
         "enabled_providers": [],
     });
@@ -130,12 +130,12 @@ fn config(start: &Start) -> Value {
     config
 }
 
-fn permission(mode: Mode) -> Value {
+fn permission(mode: Mode, ruled: bool) -> Value {
     let word = match mode {
-        Mode::Auto => "allow",
+        Mode::Auto if !ruled => "allow",
         // Once a plan is approved, we allow what it asks for: until then its
         // subagents must not do what it must not.
-        Mode::Ask | Mode::Plan => "ask",
+        Mode::Auto | Mode::Ask | Mode::Plan => "ask",
     };
     json!({"edit": word, "bash": word, "webfetch": word, "external_directory": word})
 }

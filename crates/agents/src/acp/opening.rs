@@ -86,7 +86,9 @@ impl Acp {
 
     /// It has the mode that is wanted now, or is told to take it.
     pub(super) fn enter_mode(&mut self, steps: &mut Vec<Step>) {
-        let mode = if self.free { Mode::Auto } else { self.start.mode };
+        // Under rules it asks also where nobody is asked: the rules are.
+        let free = if self.start.ruled { Mode::Ask } else { Mode::Auto };
+        let mode = if self.free { free } else { self.start.mode };
         let name = (self.habits.mode)(mode).filter(|name| self.modes.names.contains(*name));
         let Some(name) = name else {
             if mode == Mode::Plan {

@@ -81,6 +81,29 @@ impl Tool {
         }
     }
 
+    /// The command lines that it would run.
+    pub(super) fn commands(&self) -> Vec<String> {
+        let told = self.input["command"].as_str();
+        let title = (self.kind == "execute" && self.input.is_null()).then_some(self.title.as_str());
+        told.or(title).filter(|line| !line.is_empty()).map(str::to_owned).into_iter().collect()
+    }
+
+    /// The files that it would touch. Where it runs a command, the places told
+    /// are those of the command, not files.
+    pub(super) fn files(&self, tree: &Path) -> Vec<String> {
+        if self.kind == "execute" {
+            return Vec::new();
+        }
+        let fields = ["file_path", "filePath", "filepath", "absolute_path", "path"];
+        let named = fields.iter().filter_map(|field| self.input[*field].as_str());
+        let named = named.map(|path| inside(path, tree));
+        let mut all: Vec<String> = self.paths.iter().map(|at| at.path.clone()).collect();
+        all.extend(named);
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// One line on it; paths relative to the tree.
     pub(super) fn summary(&self, tree: &Path) -> String {
         let input = self.input();

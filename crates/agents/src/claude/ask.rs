@@ -2,6 +2,7 @@
 //! question, a plan to approve), and what is written back.
 
 use super::{text, tools};
+use crate::driver::Ruling;
 use pilot_proto::Mode;
 use pilot_proto::inbox::{Answer, Ask, Choice, Question};
 use serde_json::{Map, Value, json};
@@ -31,6 +32,33 @@ fn permission(tool: &str, input: &Value, tree: &Path) -> Ask {
         tool: tool.to_owned(),
         input: input.clone(),
         summary: tools::summary(tool, input, tree),
+        commands: tools::commands(input),
+        paths: tools::paths(input, tree),
+    }
+}
+
+/// What a hook before a tool is told: the tool and its input; none for what is
+/// an ask itself.
+pub(super) fn hooked(request: &Value, tree: &Path) -> Option<Ask> {
+    let input = &request["input"];
+    let tool = text(input, "tool_name");
+    let asks = tool.is_empty() || matches!(tool, "AskUserQuestion" | "ExitPlanMode");
+    (!asks).then(|| permission(tool, &input["tool_input"], tree))
+}
+
+/// What the hook says then.
+pub(super) fn hook_says(ruling: &Ruling) -> Value {
+    let says = |decision: &str, reason: &str| {
+        json!({"hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": decision,
+            "permissionDecisionReason": reason,
+        }})
+    };
+    match ruling {
+        Ruling::Go => json!({}),
+        Ruling::Ask => says("ask", "The project's rules want this asked."),
+        Ruling::Deny(reason) => says("deny", reason),
     }
 }
 
@@ -76,7 +104,9 @@ pub(super) fn response(ask: &Ask, answer: &Answer, input: &Value, mode: Mode) ->
             let answers = questions.iter().map(|one| (one.question.clone(), text.clone()));
             answered(input, answers.collect())
         }
-        (_, Answer::Deny { reason }) if !reason.is_empty() => deny(reason),
+        (_, Answer::Deny { reason } | Answer::Never { reason, .. }) if !reason.is_empty() => {
+            deny(reason)
+        }
         (_, Answer::Say { text }) => deny(text),
         (Ask::Question { .. }, _) => deny("Nobody chose. Decide yourself and go on."),
         (Ask::Plan { .. }, _) => deny("The plan was not approved. Revise it."),

@@ -39,6 +39,22 @@ pub(super) fn locations(input: &Value, tree: &Path) -> Vec<Location> {
     path.map(|path| Location { path: inside(path), line }).into_iter().collect()
 }
 
+/// The command lines that a tool would run.
+pub(super) fn commands(input: &Value) -> Vec<String> {
+    input["command"].as_str().map(str::to_owned).into_iter().collect()
+}
+
+/// The files that it would touch, those in the tree relative to it.
+pub(super) fn paths(input: &Value, tree: &Path) -> Vec<String> {
+    let fields = ["file_path", "notebook_path", "path"];
+    let inside = |path: &str| match Path::new(path).strip_prefix(tree).ok().and_then(Path::to_str) {
+        Some("") => ".".to_owned(),
+        Some(inside) => inside.to_owned(),
+        None => path.to_owned(),
+    };
+    fields.iter().filter_map(|field| input[*field].as_str()).map(inside).collect()
+}
+
 fn one_line(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();

@@ -69,7 +69,15 @@ fn permission(method: &str, params: &Value, tool: Option<&Tool>) -> Ask {
         }
     };
     let summary = if reason.is_empty() { summary } else { format!("{summary} ({reason})") };
-    Ask::Permission { tool: name, input, summary: one_line(&summary) }
+    let commands = input["command"].as_str().map(str::to_owned).into_iter().collect();
+    let paths = tool.map(|tool| tool.locations.iter().map(|at| at.path.clone()).collect());
+    Ask::Permission {
+        tool: name,
+        input,
+        summary: one_line(&summary),
+        commands,
+        paths: paths.unwrap_or_default(),
+    }
 }
 
 fn questions(params: &Value) -> Option<(Ask, Kind)> {
@@ -167,7 +175,7 @@ fn answered(asked: &[(String, String)], answer: &Answer) -> Response {
         Answer::Choose { answers } => answers.get(question).map_or(nobody, String::as_str),
         Answer::Say { text } => text,
         Answer::Deny { reason } if !reason.is_empty() => reason,
-        Answer::Deny { .. } | Answer::Allow { .. } | Answer::End => nobody,
+        Answer::Deny { .. } | Answer::Never { .. } | Answer::Allow { .. } | Answer::End => nobody,
     };
     let answers: Map<String, Value> = asked
         .iter()

@@ -2,12 +2,16 @@
 //! those of anybody's, which are questions.
 
 use super::{text, tools};
+use crate::driver::Ruling;
 use pilot_proto::inbox::{Answer, Ask, Choice, Question};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// What the title of our extension's dialogs begins with (`extension.ts`).
 const MARK: &str = "pilothouse:";
+
+/// The kind of the dialog in which the extension asks the rules and nobody else.
+const CHECK: &str = "check";
 
 const YES: &str = "Yes";
 const NO: &str = "No";
@@ -28,13 +32,33 @@ pub(super) fn ask(request: &Value, tree: &Path) -> Option<Ask> {
     }
 }
 
+/// The request is for the rules.
+pub(super) fn is_check(request: &Value) -> bool {
+    text(request, "title").strip_prefix(MARK) == Some(CHECK)
+}
+
+/// What the rules say, for the extension.
+pub(super) fn ruled(key: &str, ruling: &Ruling) -> Value {
+    let value = match ruling {
+        Ruling::Go => json!({"go": true}),
+        Ruling::Ask => json!({"ask": true}),
+        Ruling::Deny(reason) => json!({"reason": reason}),
+    };
+    json!({"type": "extension_ui_response", "id": key, "value": value.to_string()})
+}
+
 fn ours(kind: &str, what: &str, tree: &Path) -> Option<Ask> {
     let what: Value = serde_json::from_str(what).ok()?;
     match kind {
-        "permission" => {
+        "permission" | CHECK => {
             let (tool, input) = (text(&what, "tool"), what["input"].clone());
-            let summary = tools::summary(tool, &input, tree);
-            Some(Ask::Permission { tool: tool.to_owned(), input, summary })
+            Some(Ask::Permission {
+                tool: tool.to_owned(),
+                summary: tools::summary(tool, &input, tree),
+                commands: input["command"].as_str().map(str::to_owned).into_iter().collect(),
+                paths: tools::locations(&input, tree).into_iter().map(|at| at.path).collect(),
+                input,
+            })
         }
         "question" => {
             let options = what["options"].as_array().into_iter().flatten();
@@ -80,7 +104,7 @@ pub(super) fn response(key: &str, ask: &Ask, answer: &Answer) -> Value {
 
 fn reason(answer: &Answer) -> &str {
     match answer {
-        Answer::Deny { reason } => reason,
+        Answer::Deny { reason } | Answer::Never { reason, .. } => reason,
         Answer::Say { text } => text,
         Answer::Allow { .. } | Answer::Choose { .. } | Answer::End => "",
     }
@@ -90,7 +114,7 @@ fn said(questions: &[Question], answer: &Answer) -> Option<String> {
     match answer {
         Answer::Choose { answers } => answers.get(&questions.first()?.question).cloned(),
         Answer::Say { text } => Some(text.clone()),
-        Answer::Allow { .. } | Answer::Deny { .. } | Answer::End => None,
+        Answer::Allow { .. } | Answer::Deny { .. } | Answer::Never { .. } | Answer::End => None,
     }
 }
 

@@ -49,13 +49,21 @@ export default function (pi: any) {
   const says = (text: string) => ({ content: [{ type: "text", text }], details: {} });
 
   pi.on("tool_call", async (event: any, ctx: any) => {
-    if (READING.includes(event.toolName) || OWN.includes(event.toolName)) return undefined;
-    if (planning) {
+    if (OWN.includes(event.toolName)) return undefined;
+    const reading = READING.includes(event.toolName);
+    if (planning && !reading) {
       const reason = "You are planning: only read, grep, find and ls work until submit_plan was approved.";
       return { block: true, reason };
     }
-    if (MODE !== "ask") return undefined;
     const what = { tool: event.toolName, input: event.input };
+    if (reading || MODE !== "ask") {
+      // What is asked for anyway, the rules see then.
+      const ruling = await decision(ctx, "check", what, ctx.signal);
+      if (!ruling.go && !ruling.ask) {
+        return { block: true, reason: ruling.reason || "The project's rules did not allow this." };
+      }
+      if (!ruling.ask) return undefined;
+    }
     const answer = await decision(ctx, "permission", what, ctx.signal);
     if (!answer.allow) {
       return { block: true, reason: answer.reason || "This was not permitted. Go on without it." };

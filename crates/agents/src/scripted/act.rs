@@ -20,6 +20,8 @@ pub(super) struct Turn<'a, 'v> {
     mailbox: &'a mut Mailbox,
     tree: &'a Path,
     mode: Mode,
+    /// It asks also in mode `auto`.
+    ruled: bool,
     number: u32,
     calls: u32,
     account: Account,
@@ -43,11 +45,22 @@ impl<'a, 'v> Turn<'a, 'v> {
         voice: &'a mut Voice<'v>,
         mailbox: &'a mut Mailbox,
         tree: &'a Path,
-        mode: Mode,
+        (mode, ruled): (Mode, bool),
         number: u32,
     ) -> Self {
         let (account, answer) = (Account::default(), String::new());
-        Self { voice, mailbox, tree, mode, number, calls: 0, account, answer, subagent: None }
+        Self {
+            voice,
+            mailbox,
+            tree,
+            mode,
+            ruled,
+            number,
+            calls: 0,
+            account,
+            answer,
+            subagent: None,
+        }
     }
 
     pub(super) fn account(self) -> Account {
@@ -304,7 +317,10 @@ impl<'a, 'v> Turn<'a, 'v> {
                 answers.get(question).or_else(|| answers.values().next()).cloned()
             }
             Some(Answer::Say { text }) => Some(text),
-            Some(Answer::Allow { .. } | Answer::Deny { .. } | Answer::End) | None => None,
+            Some(
+                Answer::Allow { .. } | Answer::Deny { .. } | Answer::Never { .. } | Answer::End,
+            )
+            | None => None,
         };
         match chosen {
             Some(chosen) => {
@@ -318,7 +334,7 @@ impl<'a, 'v> Turn<'a, 'v> {
 
     fn permit(&mut self, tool: &str, command: &str) -> Result<(), Stop> {
         let command = self.filled(command);
-        if self.mode == Mode::Auto {
+        if self.mode == Mode::Auto && !self.ruled {
             return self.run(&command);
         }
         let key = self.next_key();
@@ -326,13 +342,15 @@ impl<'a, 'v> Turn<'a, 'v> {
             tool: tool.to_owned(),
             input: json!({"command": command}),
             summary: command.clone(),
+            commands: vec![command.clone()],
+            paths: Vec::new(),
         };
         match self.mailbox.ask(self.voice, key, ask)? {
             Some(Answer::Allow { input, .. }) => {
                 let changed = input.as_ref().and_then(|input| input["command"].as_str());
                 self.run(changed.unwrap_or(&command))
             }
-            Some(Answer::Deny { reason }) => {
+            Some(Answer::Deny { reason } | Answer::Never { reason, .. }) => {
                 self.account.denials += 1;
                 self.say(&format!("`{command}` was not permitted: {reason}"))
             }
@@ -355,7 +373,7 @@ impl<'a, 'v> Turn<'a, 'v> {
             let answer = self.mailbox.ask(self.voice, key, Ask::Plan { plan: plan.clone() })?;
             let reason = match answer {
                 Some(Answer::Allow { .. }) => return self.say("The plan is approved."),
-                Some(Answer::Deny { reason }) => reason,
+                Some(Answer::Deny { reason } | Answer::Never { reason, .. }) => reason,
                 Some(Answer::Say { text }) => text,
                 Some(Answer::Choose { .. } | Answer::End) | None => String::new(),
             };

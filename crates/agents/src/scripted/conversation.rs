@@ -7,7 +7,7 @@ use crate::driver::{Driver, Launch, Start, Step, died};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
-use pilot_proto::{Event, Stream};
+use pilot_proto::{Event, Mode, Stream};
 use std::collections::BTreeSet;
 
 /// The driver.
@@ -31,8 +31,8 @@ impl Scripted {
 
     fn turn(&mut self, text: String) -> Vec<Step> {
         self.working = true;
-        let mode = self.start.mode;
-        vec![write(&ToProgram::Say { text, mode }), activity(Activity::Running)]
+        let (mode, ruled) = (self.start.mode, self.start.ruled);
+        vec![write(&ToProgram::Say { text, mode, ruled }), activity(Activity::Running)]
     }
 
     fn close_open(&mut self, why: &str) -> Vec<Step> {
@@ -97,6 +97,9 @@ impl Driver for Scripted {
             FromProgram::Event { event } => self.event(event),
             FromProgram::Ask { key, ask } => {
                 self.open_asks.insert(key.clone());
+                if self.start.mode == Mode::Auto && matches!(ask, Ask::Permission { .. }) {
+                    return vec![Step::Check { key, ask }];
+                }
                 vec![activity(Activity::Waiting), Step::Ask { key, ask }]
             }
             FromProgram::Withdraw { key } => {

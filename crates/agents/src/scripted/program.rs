@@ -63,9 +63,9 @@ pub fn run(
 fn turns(voice: &mut Voice<'_>, mailbox: &mut Mailbox, tree: &Path) -> Result<(), Stop> {
     voice.tell(&FromProgram::Started { version: env!("CARGO_PKG_VERSION").to_owned() })?;
     let mut number = 0;
-    while let Some((prompt, mode)) = mailbox.next_turn() {
+    while let Some((prompt, mode, ruled)) = mailbox.next_turn() {
         number += 1;
-        let mut turn = Turn::new(voice, mailbox, tree, mode, number);
+        let mut turn = Turn::new(voice, mailbox, tree, (mode, ruled), number);
         let outcome = turn.carry_out(&script(prompt, tree));
         let Account { denials, usage, summary } = turn.account();
         let (end, problem) = match outcome {
@@ -136,7 +136,7 @@ impl Voice<'_> {
 pub(super) struct Mailbox {
     letters: Receiver<ToProgram>,
     interrupted: Arc<AtomicBool>,
-    turns: VecDeque<(String, Mode)>,
+    turns: VecDeque<(String, Mode, bool)>,
 }
 
 impl Mailbox {
@@ -152,14 +152,15 @@ impl Mailbox {
         if self.interrupted.load(Ordering::SeqCst) { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
-    /// The next turn's prompt and mode; none at the end of the input.
-    fn next_turn(&mut self) -> Option<(String, Mode)> {
+    /// The next turn's prompt, its mode, and whether it asks in any; none at the
+    /// end of the input.
+    fn next_turn(&mut self) -> Option<(String, Mode, bool)> {
         loop {
             if let Some(turn) = self.turns.pop_front() {
                 return Some(turn);
             }
             match self.letters.recv().ok()? {
-                ToProgram::Say { text, mode } => return Some((text, mode)),
+                ToProgram::Say { text, mode, ruled } => return Some((text, mode, ruled)),
                 // Too late: what it was meant for is over.
                 ToProgram::Answer { .. } | ToProgram::Interrupt => {}
             }
@@ -201,7 +202,9 @@ impl Mailbox {
                 Ok(ToProgram::Answer { key: to, answer }) if to == key => return Ok(Some(answer)),
                 Ok(ToProgram::Answer { .. } | ToProgram::Interrupt)
                 | Err(RecvTimeoutError::Timeout) => {}
-                Ok(ToProgram::Say { text, mode }) => self.turns.push_back((text, mode)),
+                Ok(ToProgram::Say { text, mode, ruled }) => {
+                    self.turns.push_back((text, mode, ruled))
+                }
                 Err(RecvTimeoutError::Disconnected) => {
                     voice.tell(&FromProgram::Withdraw { key })?;
                     return Ok(None);

@@ -15,7 +15,13 @@ pub(super) const MARK: char = '\u{1e}';
 #[serde(tag = "to", rename_all = "snake_case")]
 pub(super) enum ToProgram {
     /// Begins a turn. With the mode, so that the program needs no arguments.
-    Say { text: String, mode: Mode },
+    Say {
+        text: String,
+        mode: Mode,
+        /// It asks also in `auto`.
+        #[serde(default)]
+        ruled: bool,
+    },
     /// Answers an ask.
     Answer { key: String, answer: Answer },
     /// Ends the turn.

@@ -6,7 +6,7 @@
 
 use crate::driver;
 use crate::transcripts::shown;
-use pilot_agents::{Catalog, Driver, Start, Step};
+use pilot_agents::{Catalog, Driver, Ruling, Start, Step};
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::{ProviderGrant, ProviderLogin};
@@ -37,6 +37,7 @@ fn start(mode: Mode, tree: &str, resume: Option<String>) -> Start {
         prompt: "the first prompt".to_owned(),
         model: None,
         mode,
+        ruled: false,
         resume,
         home: "/srv/demo/run/home".into(),
         tree: tree.into(),
@@ -109,6 +110,10 @@ impl Replay {
                     self.asks.insert(key.clone(), ask.clone());
                 }
                 Step::Write(text) => self.wrote(text),
+                Step::Check { key, ask } => {
+                    let steps = self.driver.ruled(key, ask, &Ruling::Go);
+                    self.note(steps);
+                }
                 _ => {}
             }
         }
@@ -296,7 +301,9 @@ const PERMISSION: &str = r#"{"jsonrpc":"2.0","id":0,"method":"session/request_pe
 fn auto_allows_once_by_itself_and_never_for_ever() {
     let mut driver = begun(Mode::Auto);
     prompted(&mut *driver);
-    let steps = driver.line(PERMISSION);
+    let mut steps = driver.line(PERMISSION);
+    let Some(Step::Check { key, ask }) = steps.pop() else { panic!("the rules: {steps:?}") };
+    steps.extend(driver.ruled(&key, &ask, &Ruling::Go));
     let asked = steps.iter().any(|step| matches!(step, Step::Ask { .. }));
     let allowed = steps.iter().any(|step| shown(step).contains(r#""optionId":"once""#));
     assert!(!asked && allowed, "{steps:?}");

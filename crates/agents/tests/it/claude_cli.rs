@@ -1,7 +1,7 @@
 //! The real Claude Code, end to end, against the scripted model server.
 
 use crate::play::{Happened, Over, Play, World};
-use pilot_agents::Catalog;
+use pilot_agents::{Catalog, Ruling};
 use pilot_proto::event::{Activity, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Code, Event, Mode};
@@ -102,7 +102,7 @@ async fn an_allowed_tool_runs_with_the_changed_input() {
     let mut play = Play::begin(world.start(prompt, Mode::Ask, &model.url())).await;
     let asked = play.asked().await;
     let input = Some(json!({"command": "echo two > two.txt", "description": "changed"}));
-    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false });
+    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false, rule: None });
     assert_eq!(play.over().await.end, TurnEnd::Completed);
     assert_eq!((world.has("one.txt"), world.read("two.txt")), (false, "two\n".into()));
 }
@@ -408,4 +408,57 @@ async fn a_word_in_the_middle_of_a_turn_is_heard_in_it() {
     let over = play.over().await;
     assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");
     assert_eq!(over.summary, "I heard it", "in the same turn");
+}
+
+fn no_pushing(ask: &Ask) -> Ruling {
+    let Ask::Permission { commands, paths, .. } = ask else { return Ruling::Go };
+    if commands.iter().any(|line| line.starts_with("git push")) {
+        return Ruling::Deny("Never push.".to_owned());
+    }
+    if paths.iter().any(|path| path.starts_with("secrets/")) {
+        return Ruling::Deny("Not your files.".to_owned());
+    }
+    if commands.iter().any(|line| line.starts_with("touch asked")) {
+        return Ruling::Ask;
+    }
+    Ruling::Go
+}
+
+#[tokio::test]
+async fn rules_hold_where_it_asks_nobody() {
+    let (world, model) = (World::new(), Model::start().await);
+    std::fs::create_dir(world.tree().join("secrets")).expect("writable");
+    std::fs::write(world.tree().join("secrets/key"), "hush").expect("writable");
+    let prompt = r#"[[steps:[{"shell":"git push origin"},{"read":"secrets/key"},{"shell":"touch asked.txt"},{"shell":"touch refused && touch asked"},{"write":{"path":"free.txt","content":"x"}},{"text":"done"}]]]"#;
+    let mut play = Play::begin(world.start(prompt, Mode::Auto, &model.url())).await;
+    play.rules = no_pushing;
+    let asked = play.asked().await;
+    let Ask::Permission { commands, .. } = &asked.1 else { panic!("{asked:?}") };
+    assert_eq!(commands, &["touch asked.txt"], "what the rules want asked is asked, also in auto");
+    assert!(!world.has("asked.txt"));
+    play.answer(asked, &allow());
+    let over = play.over().await;
+    assert_eq!((over.end, over.summary.as_str()), (TurnEnd::Completed, "done"), "{over:?}");
+    assert!(world.has("asked.txt") && world.has("free.txt"), "the rest goes on");
+    let told = model.results();
+    assert!(told[0].error && told[0].text.contains("Never push."), "{told:?}");
+    assert!(told[1].error && told[1].text.contains("Not your files."), "{told:?}");
+    assert!(!told[1].text.contains("hush"));
+    assert_eq!(play.checked.len(), 5, "every use is looked at: {:?}", play.checked);
+}
+
+#[tokio::test]
+async fn rules_hold_while_it_plans_and_what_it_reads_is_asked_once() {
+    let (world, model) = (World::new(), Model::start().await);
+    let prompt =
+        r#"[[steps:[{"shell":"git push origin"},{"shell":"touch asked.txt"},{"text":"done"}]]]"#;
+    for mode in [Mode::Ask, Mode::Plan] {
+        let mut play = Play::begin(world.start(prompt, mode, &model.url())).await;
+        play.rules = no_pushing;
+        let asked = play.asked().await;
+        play.answer(asked, &deny("Not now."));
+        let over = play.over().await;
+        assert_eq!((over.end, over.summary.as_str()), (TurnEnd::Completed, "done"), "{mode:?}");
+        assert!(!world.has("asked.txt"));
+    }
 }

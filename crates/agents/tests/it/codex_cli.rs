@@ -176,7 +176,7 @@ async fn a_changed_command_is_what_the_model_is_told_to_run() {
     let mut play = begin(&world, "[[script:changed]]", Mode::Ask, &model).await;
     let asked = play.asked().await;
     let input = Some(json!({"command": "echo two > two.txt"}));
-    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false });
+    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false, rule: None });
     let asked = play.asked().await;
     play.answer(asked, &allow());
     let over = play.over().await;

@@ -4,7 +4,7 @@
 
 use crate::driver;
 use crate::transcripts::shown;
-use pilot_agents::{Driver, Start, Step};
+use pilot_agents::{Driver, Ruling, Start, Step};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::{ProviderGrant, ProviderLogin};
 use pilot_proto::{Mode, ProviderKind, RunId, Secret};
@@ -34,6 +34,10 @@ impl Replay {
             }
             self.steps.push_str(&shown(&step));
             self.steps.push('\n');
+            if let Step::Check { key, ask } = &step {
+                let steps = self.driver.ruled(key, ask, &Ruling::Go);
+                self.note(steps);
+            }
         }
     }
 
@@ -81,6 +85,7 @@ fn start(mode: Mode, resume: Option<&str>) -> Start {
         prompt: "the first prompt".to_owned(),
         model: None,
         mode,
+        ruled: false,
         resume: resume.map(str::to_owned),
         home: "/srv/demo/run/hc".into(),
         tree: "/srv/demo/run/rc1".into(),

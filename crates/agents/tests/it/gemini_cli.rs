@@ -83,7 +83,7 @@ async fn a_refused_agent_goes_on_and_a_permitted_tool_runs() {
     let prompt = r#"[[steps:[{"shell":"echo one > one.txt"},{"write":{"path":"two.txt","content":"two\n"}},{"text":"done"}]]]"#;
     let mut play = begin(&world, prompt, Mode::Ask, &model).await;
     let first = play.asked().await;
-    let Ask::Permission { tool, input, summary } = &first.1 else { panic!("{first:?}") };
+    let Ask::Permission { tool, input, summary, .. } = &first.1 else { panic!("{first:?}") };
     assert_eq!((tool.as_str(), summary.as_str()), ("run_shell_command", "echo one > one.txt"));
     assert_eq!(*input, json!({"command": "echo one > one.txt"}));
     play.answer(first, &deny("Not today."));

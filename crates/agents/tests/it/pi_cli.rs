@@ -102,7 +102,7 @@ async fn an_allowed_tool_runs_with_the_changed_input() {
     let mut play = begin(&world, prompt, Mode::Ask, &model).await;
     let asked = play.asked().await;
     let input = Some(json!({"command": "echo two > two.txt"}));
-    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false });
+    play.answer(asked, &Answer::Allow { input, for_run: false, for_project: false, rule: None });
     assert_eq!(play.over().await.end, TurnEnd::Completed);
     assert_eq!((world.has("one.txt"), world.read("two.txt")), (false, "two\n".into()));
 }

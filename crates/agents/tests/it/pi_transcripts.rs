@@ -4,7 +4,7 @@
 
 use crate::driver;
 use crate::transcripts::shown;
-use pilot_agents::{Driver, Start, Step};
+use pilot_agents::{Driver, Ruling, Start, Step};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Mode, RunId};
 use serde_json::Value;
@@ -25,6 +25,7 @@ impl Replay {
             prompt: "the first prompt".to_owned(),
             model: None,
             mode: Mode::Ask,
+            ruled: false,
             resume: None,
             home: "/srv/demo/home".into(),
             tree: "/srv/demo/tree".into(),
@@ -45,6 +46,10 @@ impl Replay {
             }
             self.steps.push_str(&shown(&step));
             self.steps.push('\n');
+            if let Step::Check { key, ask } = &step {
+                let steps = self.driver.ruled(key, ask, &Ruling::Go);
+                self.note(steps);
+            }
         }
     }
 

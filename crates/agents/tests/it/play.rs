@@ -1,7 +1,7 @@
 //! A small runner: starts an agent's real process and does its driver's steps.
 
 use crate::driver;
-use pilot_agents::{Catalog, Driver, Launch, Start, Step};
+use pilot_agents::{Catalog, Driver, Launch, Ruling, Start, Step};
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::run::Usage;
@@ -67,6 +67,7 @@ impl World {
             prompt: prompt.to_owned(),
             model: None,
             mode,
+            ruled: false,
             resume: None,
             home: self.home(),
             tree: self.tree(),
@@ -126,6 +127,10 @@ pub(crate) struct Play {
     pub(crate) shown: Vec<String>,
     /// What was said (`> `) and heard (`< `), line by line.
     pub(crate) transcript: Vec<String>,
+    /// What the rules say; nothing, unless a test says otherwise.
+    pub(crate) rules: fn(&Ask) -> Ruling,
+    /// What the rules were asked.
+    pub(crate) checked: Vec<Ask>,
 }
 
 impl Play {
@@ -196,6 +201,8 @@ impl Play {
             events: Vec::new(),
             shown: Vec::new(),
             transcript: Vec::new(),
+            rules: |_| Ruling::Go,
+            checked: Vec::new(),
         }
     }
 
@@ -255,6 +262,13 @@ impl Play {
                 None
             }
             Step::Ask { key, ask } => Some(Happened::Asked { key, ask }),
+            Step::Check { key, ask } => {
+                let ruling = (self.rules)(&ask);
+                self.checked.push(ask.clone());
+                let steps = self.driver.ruled(&key, &ask, &ruling);
+                self.due.extend(steps);
+                None
+            }
             Step::Withdraw { .. } => Some(Happened::Withdrawn),
             Step::TurnEnded { end, usage, denials, summary, problem } => {
                 Some(Happened::Turn(Over { end, usage, denials, summary, problem }))

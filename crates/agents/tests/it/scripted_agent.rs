@@ -49,6 +49,7 @@ fn begin_in(tree: TempDir, prompt: &str, mode: Mode) -> Talk {
         prompt: prompt.to_owned(),
         model: None,
         mode,
+        ruled: false,
         resume: None,
         home: "/nowhere".into(),
         tree: tree.path().to_owned(),
@@ -118,6 +119,7 @@ impl Talk {
                 None
             }
             Step::Ask { key, ask } => Some(Happened::Asked(key, ask)),
+            Step::Check { key, ask } => panic!("nothing is checked here: {key} {ask:?}"),
             Step::Withdraw { .. } => Some(Happened::Withdrawn),
             Step::TurnEnded { end, usage, denials, summary, problem } => {
                 Some(Happened::Turn { end, usage, denials, summary, problem })

@@ -37,6 +37,7 @@ impl Replay {
             prompt: "the first prompt".to_owned(),
             model: None,
             mode,
+            ruled: false,
             resume: resumed.then(|| "an earlier session".to_owned()),
             home: "/srv/demo/run/home2".into(),
             tree: "/srv/demo/run/r2".into(),
@@ -110,6 +111,7 @@ pub(crate) fn shown(step: &Step) -> String {
         Step::Event(Event::Unknown(_)) => "event    unknown".to_owned(),
         Step::Event(event) => format!("event    {}", json(event)),
         Step::Ask { key, ask } => format!("ask      {key} {}", json(ask)),
+        Step::Check { key, ask } => format!("check    {key} {}", json(ask)),
         Step::Withdraw { key } => format!("withdraw {key}"),
         Step::TurnEnded { end, usage, denials, summary, problem } => {
             let mut line = format!("turn     {end:?} denials={denials} {}", json(usage));

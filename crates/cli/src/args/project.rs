@@ -1,5 +1,6 @@
 //! The words of `pilot project`.
 
+use super::task::RuleWords;
 use clap::{Args, Subcommand, ValueEnum};
 use pilot_proto::WallsKind;
 use pilot_proto::network::{GateMode, NetworkPreset};
@@ -30,6 +31,8 @@ pub(crate) enum Project {
     List,
     /// Show or change what a project's runs may reach
     Policy(ProjectPolicy),
+    /// Show or change what a project's agents may do unasked, and what never
+    Permissions(ProjectPermissions),
     /// Show or change the walls around a project's runs
     Walls(ProjectWalls),
     /// Show or change which secrets a project's runs may use
@@ -73,6 +76,42 @@ pub(crate) struct ProjectPolicy {
     #[arg(long)]
     pub(crate) yes: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = PERMISSIONS)]
+pub(crate) struct ProjectPermissions {
+    /// The project's name
+    pub(crate) name: String,
+    #[command(subcommand)]
+    pub(crate) what: Option<PermissionsWords>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PermissionsWords {
+    /// Show the rules
+    List,
+    /// Let its agents do this without asking, also those at work
+    Allow(RuleWords),
+    /// Have a person asked for this, whatever a task's mode
+    Ask(RuleWords),
+    /// Never let its agents do this; they are told, and go on
+    Never(RuleWords),
+    /// Take away rules: those that name exactly this, or the one of this number
+    Remove {
+        /// Its number in the list
+        number: Option<usize>,
+        #[command(flatten)]
+        rule: RuleWords,
+    },
+}
+
+const PERMISSIONS: &str =
+    "Of the rules that fit, never goes before ask, and ask before allow; where none fits the
+task's mode decides. A command line of several commands is allowed only where each
+of them is, and is never where one of them may be.
+  pilot project permissions demo allow --command 'cargo *'
+  pilot project permissions demo never --command 'git push*'
+  pilot project permissions demo ask --tool Write --path 'migrations/**'";
 
 const RULES: &str = "A rule is one of
   example.org               this host, ports 80 and 443

@@ -1,6 +1,7 @@
 //! The words of `pilot task`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use pilot_proto::permission::{PermissionDecision, PermissionRule};
 use pilot_proto::{Mode, OnTimeout};
 use std::path::PathBuf;
 
@@ -39,6 +40,16 @@ pub(crate) enum Task {
         task: TaskName,
         /// What to tell it
         text: String,
+        /// In the middle of its turn; an agent that does not hear then is told after it
+        #[arg(long)]
+        now: bool,
+    },
+    /// Take back what the agent was not told yet
+    Unsay {
+        #[command(flatten)]
+        task: TaskName,
+        /// Which, as `pilot task show` names it; without it, what was said last
+        word: Option<String>,
     },
     /// Stop the agent's turn and keep its session
     Interrupt(TaskName),
@@ -47,8 +58,11 @@ pub(crate) enum Task {
         #[command(flatten)]
         task: TaskName,
         /// The tasks below it go on
-        #[arg(long)]
+        #[arg(long, conflicts_with = "kill")]
         keep_children: bool,
+        /// At once: the agents are killed and not asked to end
+        #[arg(long)]
+        kill: bool,
     },
     /// Run a task again from its base
     Retry(TaskName),
@@ -267,6 +281,32 @@ pub(crate) struct TaskAnswer {
     pub(crate) task: String,
     #[command(flatten)]
     pub(crate) answer: AnswerWords,
+    /// Permission, with --allow-for-run, --allow-for-project or --never: what it covers
+    #[command(flatten)]
+    pub(crate) rule: RuleWords,
+}
+
+/// What a permission rule names.
+#[derive(Debug, Default, Args)]
+pub(crate) struct RuleWords {
+    /// Permissions: the agent's name for the tool, with `*` for any characters
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
+    /// Permissions: the command line, with `*` for any characters
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) command: Option<String>,
+    /// Permissions: the file, relative to the tree; `*` in a name, `**` for any path
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) path: Option<String>,
+}
+
+impl RuleWords {
+    /// The rule; none where nothing is named.
+    pub(crate) fn rule(self, decision: PermissionDecision) -> Option<PermissionRule> {
+        let Self { tool, command, path } = self;
+        let named = tool.is_some() || command.is_some() || path.is_some();
+        named.then_some(PermissionRule { decision, tool, command, path })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -275,12 +315,16 @@ pub(crate) struct AnswerWords {
     /// Permission: yes, once. Plan: approved. Host: for this run. Budget: as much again
     #[arg(long)]
     pub(crate) allow: bool,
-    /// Permission: yes, for this tool and the rest of this run
+    /// Permission: yes, for this tool and the rest of this run; narrower with --command or --path
     #[arg(long)]
     pub(crate) allow_for_run: bool,
-    /// Host: yes, for all runs of the project
+    /// Host, permission: yes, for all runs of the project; a permission for exactly this,
+    /// or what --tool, --command and --path name
     #[arg(long)]
     pub(crate) allow_for_project: bool,
+    /// Permission: no, and never in this project, and why; covers what --allow-for-project would
+    #[arg(long, value_name = "REASON")]
+    pub(crate) never: Option<String>,
     /// No, and why; the agent is told and goes on
     #[arg(long, value_name = "REASON")]
     pub(crate) deny: Option<String>,

@@ -66,6 +66,7 @@ pub(crate) fn what(item: &InboxItem) -> String {
             let answer = match &answered.answer {
                 Answer::Allow { .. } => "allowed",
                 Answer::Deny { .. } => "denied",
+                Answer::Never { .. } => "never allowed",
                 Answer::Choose { .. } => "chosen",
                 Answer::Say { .. } => "told",
                 Answer::End => "ended",

@@ -1,6 +1,7 @@
 //! `pilot project`.
 
 mod children;
+mod permissions;
 mod policy;
 mod secret;
 mod walls;
@@ -48,6 +49,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
             }
             Project::Policy(words) => return policy::run(globals, hub, words).await,
             Project::Children(words) => return children::run(globals, hub, words).await,
+            Project::Permissions(words) => return permissions::run(globals, hub, words).await,
             Project::Walls(words) => return walls::run(globals, hub, words).await,
             Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {

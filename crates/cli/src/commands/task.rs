@@ -17,8 +17,8 @@ use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
 use pilot_proto::console::{
-    Resume, Say, Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskList, TaskPublish, TaskQuery,
-    TaskResume, TaskRetry, TaskSay, TaskStop,
+    Resume, Say, Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskKill, TaskList, TaskPublish,
+    TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
 use std::path::PathBuf;
@@ -41,16 +41,18 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
         Task::Answer(arguments) => answer::run(globals, hub, arguments).await,
         Task::Wait(task) => wait::run(globals, hub, find(hub, &task).await?).await,
         Task::Rescue { task, output } => rescue(globals, hub, &task, output).await,
-        Task::Say { task, text } => {
+        Task::Say { task, text, now } => {
             let task = find(hub, &task).await?;
-            told(globals, &hub.call::<TaskSay>(Say { task, text }).await?)
+            told(globals, &hub.call::<TaskSay>(Say { task, text, now }).await?)
         }
+        Task::Unsay { task, word } => steer::unsay(globals, hub, &task, word).await,
         Task::Resume { task, text } => {
             let task = find(hub, &task).await?;
             told(globals, &hub.call::<TaskResume>(Resume { task, text }).await?)
         }
         Task::Interrupt(task) => steer::one::<TaskInterrupt>(globals, hub, &task).await,
-        Task::Stop { task, keep_children } => {
+        Task::Stop { task, kill: true, .. } => steer::one::<TaskKill>(globals, hub, &task).await,
+        Task::Stop { task, keep_children, kill: false } => {
             let task = find(hub, &task).await?;
             let stop = Stop { task, keep_children: Some(keep_children) };
             told(globals, &hub.call::<TaskStop>(stop).await?)

@@ -15,6 +15,7 @@ mod forge;
 mod held;
 mod logins;
 mod many;
+mod permissions;
 mod pi;
 mod postgres;
 mod vaults;

@@ -6,7 +6,10 @@ use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_forge::connect;
-use pilot_proto::console::{AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove};
+use pilot_lifecycle::permissions;
+use pilot_proto::console::{
+    AddRules, AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove, ProjectRules,
+};
 use pilot_proto::task::ChildBounds;
 use pilot_proto::{Problem, Project};
 
@@ -33,6 +36,24 @@ impl Answers<ProjectAllow> for Parts {
         }
         let project = self.core.allow(name, rules.clone()).await?;
         tracing::info!(who = who.name, project = project.name, ?rules, "hosts were allowed");
+        Ok(project)
+    }
+}
+
+impl Answers<ProjectRules> for Parts {
+    async fn answer(&self, who: &Principal, wanted: AddRules) -> Result<Project, Problem> {
+        let AddRules { name, rules } = wanted;
+        if rules.is_empty() {
+            return Err(invalid("`rules` is empty; nothing was changed.")
+                .hint("Name a tool, a command or a path."));
+        }
+        let project = self.core.add_rules(name, rules.clone()).await?;
+        tracing::info!(
+            who = who.name,
+            project = project.name,
+            ?rules,
+            "permission rules were added"
+        );
         Ok(project)
     }
 }
@@ -77,6 +98,7 @@ fn check(project: &Project) -> Result<(), Problem> {
     check_network(&project.network)?;
     check_walls(&project.walls)?;
     check_children(&project.children)?;
+    permissions::check(&project.permissions)?;
     check_secrets(&project.secrets)
 }
 

@@ -8,8 +8,8 @@ use crate::hub::Parts;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
     AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Role, Say,
-    Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskNew, TaskNewMany, TaskPublish, TaskReassign,
-    TaskResume, TaskRetry, TaskSay, TaskStop,
+    Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskKill, TaskNew, TaskNewMany, TaskPublish,
+    TaskReassign, TaskResume, TaskRetry, TaskSay, TaskStop, TaskUnsay, Unsay,
 };
 use pilot_proto::task::Attachment;
 use pilot_proto::{Answer, Code, InboxItem, Problem, Task};
@@ -53,7 +53,20 @@ impl Answers<TaskNewMany> for Parts {
 impl Answers<TaskSay> for Parts {
     async fn answer(&self, _who: &Principal, say: Say) -> Result<Task, Problem> {
         check_text(&say.text)?;
-        self.core.steer(say.task, Steer::Say(say.text)).await
+        let steer = if say.now { Steer::Now(say.text) } else { Steer::Say(say.text) };
+        self.core.steer(say.task, steer).await
+    }
+}
+
+impl Answers<TaskUnsay> for Parts {
+    async fn answer(&self, _who: &Principal, unsay: Unsay) -> Result<Task, Problem> {
+        self.core.steer(unsay.task, Steer::Unsay(unsay.word)).await
+    }
+}
+
+impl Answers<TaskKill> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Kill).await
     }
 }
 
@@ -118,9 +131,9 @@ impl Answers<TaskDismiss> for Parts {
 
 impl Answers<InboxAnswer> for Parts {
     async fn answer(&self, who: &Principal, answer: AnswerItem) -> Result<InboxItem, Problem> {
-        if let Answer::Allow { for_project: true, .. } = answer.answer {
+        if let Answer::Allow { for_project: true, .. } | Answer::Never { .. } = answer.answer {
             who.require(Role::Admin).map_err(|problem| {
-                problem.hint("Allow it for this run, or have an admin allow it for the project.")
+                problem.hint("Answer for this run, or have an admin decide for the project.")
             })?;
         }
         self.core.answer(answer.item, answer.answer, who.name.clone()).await

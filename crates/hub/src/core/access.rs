@@ -7,10 +7,12 @@ use super::turn::{Output, Turn};
 use crate::settings::{self, SecretKept};
 use crate::vaults::{Fetch, Fetched};
 use pilot_egress::policy::{self, Host, Way};
+use pilot_lifecycle::permissions::{self, Use};
 use pilot_lifecycle::{QueueEvent, TaskEvent};
 use pilot_proto::console::Prices;
 use pilot_proto::inbox::Ask;
 use pilot_proto::network::NetworkPolicy;
+use pilot_proto::permission::{PermissionDecision, PermissionPolicy, PermissionRule};
 use pilot_proto::runner::Act;
 use pilot_proto::{
     Answer, Code, InboxItem, Problem, Project, RunId, RunSpec, RunnerId, SealedGrant, Secret,
@@ -106,16 +108,31 @@ impl Core {
         Ok(Granted::Project(Box::new(project)))
     }
 
-    /// The project with the host that is asked for, if the answer says that it
-    /// is to be allowed for all its runs.
-    pub(crate) fn allowed_for_project(
+    /// Adds rules to what a project's agents may do.
+    pub(crate) fn add_rules(
+        &mut self,
+        turn: &mut Turn,
+        project: &str,
+        rules: &[PermissionRule],
+    ) -> Result<Granted, Problem> {
+        let project = with_permissions(self.project(project)?, rules)?;
+        self.put_rules(turn, &project, rules, None);
+        Ok(Granted::Project(Box::new(project)))
+    }
+
+    /// The project with what the answer says for all its runs, if it says something.
+    pub(crate) fn for_project(
         &self,
         item: &InboxItem,
         answer: &Answer,
-    ) -> Result<Option<(Project, String)>, Problem> {
+    ) -> Result<Option<ForProject>, Problem> {
+        if let Some(what) = Use::of(&item.ask) {
+            return self.rules_for_project(item, what, answer);
+        }
         let Answer::Allow { for_project: true, .. } = answer else { return Ok(None) };
         let Ask::Network { host, port, .. } = &item.ask else {
-            let message = "Only a host can be allowed for the whole project; it still waits.";
+            let message =
+                "Only a host or a permission can be allowed for the whole project; it still waits.";
             return Err(
                 Problem::new(Code::Invalid, message).hint("Allow it once, or for this run.")
             );
@@ -130,7 +147,79 @@ impl Core {
         let rule = if *port == 0 { known.to_string() } else { format!("{known}:{port}") };
         let allowed = with_rules(project, std::slice::from_ref(&rule))?;
         check_reaches(&allowed, &known, *port)?;
-        Ok(Some((allowed, rule)))
+        Ok(Some(ForProject::Host(allowed, rule)))
+    }
+
+    fn rules_for_project(
+        &self,
+        item: &InboxItem,
+        what: Use<'_>,
+        answer: &Answer,
+    ) -> Result<Option<ForProject>, Problem> {
+        let (decision, rule, for_project) = match answer {
+            Answer::Allow { for_project, rule, .. } => {
+                (PermissionDecision::Allow, rule, *for_project)
+            }
+            Answer::Never { rule, .. } => (PermissionDecision::Never, rule, true),
+            Answer::Deny { .. } | Answer::Choose { .. } | Answer::Say { .. } | Answer::End => {
+                return Ok(None);
+            }
+        };
+        let rules = match rule {
+            Some(rule) => vec![PermissionRule { decision, ..rule.clone() }],
+            None => permissions::exactly(decision, what),
+        };
+        if rule.is_some() || for_project {
+            permissions::check(&PermissionPolicy { rules: rules.clone() })?;
+            let fits = match decision {
+                PermissionDecision::Allow => permissions::allows(&rules, what),
+                PermissionDecision::Ask | PermissionDecision::Never => {
+                    rules.iter().any(|rule| permissions::fits(rule, what))
+                }
+            };
+            if !fits {
+                let message = "The rule does not cover what is asked; it still waits.";
+                return Err(Problem::new(Code::Invalid, message)
+                    .hint("Name the tool, the command or the path as the request has it."));
+            }
+        }
+        let Some(slot) = self.board.tasks.get(&item.task).filter(|_| for_project) else {
+            return Ok(None);
+        };
+        let project = self.project(&slot.machine.task().project)?;
+        let more = with_permissions(project, &rules)?;
+        let decided = permissions::decide(&more.permissions.rules, what);
+        match decided {
+            Some((other, stronger)) if other != decision => {
+                Err(still_decides(&project.name, other, stronger))
+            }
+            Some(_) | None => Ok(Some(ForProject::Rules(more, rules))),
+        }
+    }
+
+    /// Keeps a project with more rules, and tells its runs at work, but for one
+    /// that is told in another way.
+    pub(crate) fn put_rules(
+        &mut self,
+        turn: &mut Turn,
+        project: &Project,
+        rules: &[PermissionRule],
+        told: Option<RunId>,
+    ) {
+        turn.changes.push(Change::PutProject(project.clone()));
+        self.board.projects.insert(project.name.clone(), project.clone());
+        for run in self.at_work(project, told) {
+            self.order(turn, run, Act::Rules { rules: rules.to_vec() });
+        }
+    }
+
+    fn at_work(&self, project: &Project, but: Option<RunId>) -> BTreeSet<RunId> {
+        (self.board.tasks.values())
+            .filter(|slot| slot.machine.task().project == project.name)
+            .filter_map(|slot| slot.machine.lease())
+            .map(|lease| lease.run)
+            .filter(|run| Some(*run) != but)
+            .collect()
     }
 
     /// Keeps a project that allows more, and tells its runs at work, but for one
@@ -144,13 +233,7 @@ impl Core {
     ) {
         turn.changes.push(Change::PutProject(project.clone()));
         self.board.projects.insert(project.name.clone(), project.clone());
-        let at_work: BTreeSet<RunId> = (self.board.tasks.values())
-            .filter(|slot| slot.machine.task().project == project.name)
-            .filter_map(|slot| slot.machine.lease())
-            .map(|lease| lease.run)
-            .filter(|run| Some(*run) != told)
-            .collect();
-        for run in at_work {
+        for run in self.at_work(project, told) {
             self.order(turn, run, Act::Allow { rules: rules.to_vec() });
         }
     }
@@ -276,6 +359,42 @@ fn with_rules(project: &Project, rules: &[String]) -> Result<Project, Problem> {
     project.network.allow = all.into_iter().collect();
     check_policy(&project.network)?;
     Ok(project)
+}
+
+/// What an answer adds to a project, and the project with it.
+pub(crate) enum ForProject {
+    /// A rule of its network.
+    Host(Project, String),
+    /// Rules for its agents.
+    Rules(Project, Vec<PermissionRule>),
+}
+
+/// The project with these rules as well, each once.
+fn with_permissions(project: &Project, rules: &[PermissionRule]) -> Result<Project, Problem> {
+    let mut project = project.clone();
+    let kept = &mut project.permissions.rules;
+    for rule in rules {
+        if !kept.contains(rule) {
+            kept.push(rule.clone());
+        }
+    }
+    permissions::check(&project.permissions)?;
+    Ok(project)
+}
+
+/// A rule that another overrules would be a promise that is not kept.
+fn still_decides(project: &str, decision: PermissionDecision, rule: &PermissionRule) -> Problem {
+    let what = match decision {
+        PermissionDecision::Never => "refused",
+        PermissionDecision::Ask => "asked",
+        PermissionDecision::Allow => "allowed",
+    };
+    let rule = permissions::words(rule);
+    let message = format!("It would still be {what}: the project has a rule for {rule}.");
+    let hint = format!(
+        "`pilot project permissions {project} remove` takes a rule away; answer for this run only otherwise."
+    );
+    Problem::new(Code::Precondition, message).hint(hint)
 }
 
 /// Names the first rule that makes no sense.

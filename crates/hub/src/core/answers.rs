@@ -1,6 +1,7 @@
 //! Answers to what the agents ask.
 
 use super::Core;
+use super::access::ForProject;
 use super::messages::Granted;
 use super::turn::Turn;
 use super::wishes::{Played, no_task};
@@ -38,17 +39,24 @@ impl Core {
             return Ok(Err(no_task(item.task)));
         }
         // In the same commit as the answer, so that neither is lost.
-        let allowed = match self.allowed_for_project(&item, answer) {
-            Ok(allowed) => allowed,
+        let more = match self.for_project(&item, answer) {
+            Ok(more) => more,
             Err(problem) => return Ok(Err(problem)),
         };
         let event = TaskEvent::Answer { item: id, answer: answer.clone(), who: who.to_owned() };
         if let Err(problem) = self.feed(turn, item.task, event) {
             return Ok(Err(problem));
         }
-        if let Some((project, rule)) = allowed {
-            tracing::info!(who, project = project.name, rule, "a host was allowed");
-            self.put_allowed(turn, &project, &[rule], Some(item.run));
+        match more {
+            Some(ForProject::Host(project, rule)) => {
+                tracing::info!(who, project = project.name, rule, "a host was allowed");
+                self.put_allowed(turn, &project, &[rule], Some(item.run));
+            }
+            Some(ForProject::Rules(project, rules)) => {
+                tracing::info!(who, project = project.name, ?rules, "permission rules were added");
+                self.put_rules(turn, &project, &rules, Some(item.run));
+            }
+            None => {}
         }
         Ok(Ok(Granted::Item(Box::new(item))))
     }
@@ -69,11 +77,14 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         | Act::Say { .. }
         | Act::Interrupt
         | Act::Steer { .. }
+        | Act::Unsay { .. }
         | Act::Stop
+        | Act::Kill
         | Act::PermitPush { .. }
         | Act::Allow { .. }
         | Act::Child { .. }
         | Act::ChildIs { .. }
+        | Act::Rules { .. }
         | Act::Unknown(_) => None,
     }
 }
@@ -98,7 +109,7 @@ fn gone(now: Timestamp, item: &InboxItem) -> Problem {
 fn said(answer: &Answer) -> &'static str {
     match answer {
         Answer::Allow { .. } => "allowed this already,",
-        Answer::Deny { .. } => "denied this already,",
+        Answer::Deny { .. } | Answer::Never { .. } => "denied this already,",
         Answer::Choose { .. } | Answer::Say { .. } => "answered this already,",
         Answer::End => "ended this already,",
     }
@@ -120,9 +131,9 @@ fn ago(time: Duration) -> String {
 fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
     let (fits, asked, hint) = match ask {
         Ask::Permission { .. } => (
-            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. } | Answer::Never { .. }),
             "a permission",
-            "Allow it, once or for this run, or deny it with a reason.",
+            "Allow it, once, for this run or for the project, or deny it with a reason.",
         ),
         Ask::Plan { .. } => (
             matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
@@ -162,6 +173,7 @@ fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
     let kind = match answer {
         Answer::Allow { .. } => "allow",
         Answer::Deny { .. } => "deny",
+        Answer::Never { .. } => "never",
         Answer::Choose { .. } => "choose",
         Answer::Say { .. } => "say",
         Answer::End => "end",
@@ -191,6 +203,8 @@ mod tests {
             tool: "Bash".into(),
             input: serde_json::Value::Null,
             summary: String::new(),
+            commands: vec!["ls".into()],
+            paths: Vec::new(),
         };
         let allow = || Answer::ALLOW;
         let deny = || Answer::Deny { reason: "no".into() };
@@ -206,8 +220,13 @@ mod tests {
                 assert!(!problem.hint.is_empty(), "{ask:?} {answer:?}");
             }
         };
-        check(permission(), vec![allow(), deny()], vec![say(), choose(), Answer::End]);
-        check(Ask::Plan { plan: "p".into() }, vec![allow(), deny()], vec![say(), Answer::End]);
+        let never = || Answer::Never { reason: String::new(), rule: None };
+        check(permission(), vec![allow(), deny(), never()], vec![say(), choose(), Answer::End]);
+        check(
+            Ask::Plan { plan: "p".into() },
+            vec![allow(), deny()],
+            vec![say(), never(), Answer::End],
+        );
         check(questions(1), vec![say(), choose()], vec![allow(), deny(), Answer::End]);
         check(questions(2), vec![choose()], vec![say(), allow(), deny()]);
         let host = "example.org".to_owned();

@@ -2,6 +2,7 @@
 
 use super::messages::{Granted, News, Steer, Want, Wish};
 use pilot_proto::console::{NewBatch, NewTask, Prices};
+use pilot_proto::permission::PermissionRule;
 use pilot_proto::{
     Answer, Code, Forge, InboxId, InboxItem, Problem, Project, Provider, RunnerId, SecretOrigin,
     SecretSeen, Task, TaskId, Timestamp,
@@ -96,6 +97,19 @@ impl CoreHandle {
         rules: Vec<String>,
     ) -> Result<Project, Problem> {
         match self.ask(Want::Allow { project, rules }).await? {
+            Granted::Project(project) => Ok(*project),
+            Granted::Tasks(_) | Granted::Item(_) | Granted::Secret(_) | Granted::Done => {
+                Err(crossed())
+            }
+        }
+    }
+
+    pub(crate) async fn add_rules(
+        &self,
+        project: String,
+        rules: Vec<PermissionRule>,
+    ) -> Result<Project, Problem> {
+        match self.ask(Want::AddRules { project, rules }).await? {
             Granted::Project(project) => Ok(*project),
             Granted::Tasks(_) | Granted::Item(_) | Granted::Secret(_) | Granted::Done => {
                 Err(crossed())

@@ -4,6 +4,7 @@ use crate::links::Outlet;
 use crate::vaults::Fetched;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote};
+use pilot_proto::permission::PermissionRule;
 use pilot_proto::runner::{About, Held, Load};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{
@@ -89,6 +90,13 @@ pub(crate) enum Want {
         /// Rules.
         rules: Vec<String>,
     },
+    /// Rules added to what a project's agents may do.
+    AddRules {
+        /// Which project.
+        project: String,
+        /// Rules.
+        rules: Vec<PermissionRule>,
+    },
     /// A join code made.
     PutJoinCode {
         /// Hash of the code.
@@ -114,6 +122,10 @@ pub(crate) enum Want {
 pub(crate) enum Steer {
     /// Tell the agent something.
     Say(String),
+    /// Tell the agent something in the middle of its turn.
+    Now(String),
+    /// Take back what it was not told yet.
+    Unsay(String),
     /// Stop its turn.
     Interrupt,
     /// End the task, and those below it if they are not to go on.
@@ -121,6 +133,8 @@ pub(crate) enum Steer {
         /// They go on.
         keep_children: bool,
     },
+    /// End the task and those below it without asking its agent to end.
+    Kill,
     /// Again from its base.
     Retry,
     /// On with the last session.

@@ -6,9 +6,10 @@ use super::messages::{Granted, Message, Review, Steer, Want, Wish};
 use super::turn::{Output, Turn};
 use crate::clock;
 use pilot_lifecycle::{QueueEvent, TaskEvent};
-use pilot_proto::console::{ReviewNote, ReviewNoteSent};
+use pilot_proto::console::{ReviewNote, ReviewNoteSent, Said, SaidWaits};
+use pilot_proto::runner::Act;
 use pilot_proto::{Code, Problem, Project, RunnerId, Task, TaskId};
-use pilot_store::{Change, EnrolledRunner, StoreError};
+use pilot_store::{Change, EnrolledRunner, PendingOrder, StoreError};
 use std::collections::BTreeSet;
 
 /// Agents that some build of the runner can have. Others are taken only if a
@@ -35,6 +36,7 @@ impl Core {
             Want::RemoveSecret(name) => self.remove_secret(turn, name),
             Want::PutPrices(prices) => self.put_prices(turn, prices),
             Want::Allow { project, rules } => self.allow(turn, project, rules),
+            Want::AddRules { project, rules } => self.add_rules(turn, project, rules),
             Want::PutJoinCode { hash, expires_at } => {
                 turn.changes
                     .push(Change::PutJoinCode { hash: hash.clone(), expires_at: *expires_at });
@@ -81,11 +83,17 @@ impl Core {
             return Ok(Err(problem));
         }
         let mut said = None;
-        let ends_all = matches!(steer, Steer::Stop { keep_children: false });
+        let ends_all = matches!(steer, Steer::Stop { keep_children: false } | Steer::Kill);
         let event = match steer {
             Steer::Say(text) => TaskEvent::Say { text },
+            Steer::Now(text) => TaskEvent::Steer { text },
+            Steer::Unsay(word) => match self.unsaying(task, &word) {
+                Ok(event) => event,
+                Err(problem) => return Ok(Err(problem)),
+            },
             Steer::Interrupt => TaskEvent::InterruptWanted,
             Steer::Stop { .. } => TaskEvent::StopWanted,
+            Steer::Kill => TaskEvent::KillWanted,
             Steer::Retry => TaskEvent::RetryWanted,
             Steer::Resume(text) => TaskEvent::ResumeWanted { text },
             Steer::Reassign(to) => TaskEvent::ReassignWanted { to },
@@ -113,8 +121,15 @@ impl Core {
         };
         let begins_a_run = match steer {
             Steer::Retry | Steer::Resume(_) => true,
-            Steer::Say(_) | Steer::Review(_) | Steer::Reassign(_) => known.state.is_end(),
-            Steer::Interrupt | Steer::Stop { .. } | Steer::Publish | Steer::Dismiss => false,
+            Steer::Say(_) | Steer::Now(_) | Steer::Review(_) | Steer::Reassign(_) => {
+                known.state.is_end()
+            }
+            Steer::Unsay(_)
+            | Steer::Interrupt
+            | Steer::Stop { .. }
+            | Steer::Kill
+            | Steer::Publish
+            | Steer::Dismiss => false,
         };
         if begins_a_run {
             self.project(&known.project)?;
@@ -124,6 +139,22 @@ impl Core {
             to.only_runner.map_or(Ok(()), |runner| self.check_runner(runner))?;
         }
         Ok(())
+    }
+
+    /// What a word of [`Said`] stands for, if it still waits.
+    fn unsaying(&self, task: TaskId, word: &str) -> Result<TaskEvent<'static>, Problem> {
+        let told = || {
+            let message = "It cannot be taken back: the agent was told already.";
+            Problem::new(Code::Precondition, message).hint("Say what is to be done instead.")
+        };
+        if let Some(at) = word.strip_prefix(NEXT_RUN) {
+            return at.parse().map(|at| TaskEvent::UnsayNext { at }).map_err(|_| told());
+        }
+        let run = self.board.tasks.get(&task).and_then(|slot| slot.machine.task().run);
+        let orders = run.and_then(|run| self.board.orders.get(&run)).into_iter().flatten();
+        let mut said = orders.filter(|order| spoken(&order.act).is_some());
+        let order = said.find(|order| order.order.to_string() == word).ok_or_else(told)?;
+        Ok(TaskEvent::UnsayOrder { order: order.order })
     }
 
     /// Comments, as they are kept with the change they are about.
@@ -172,6 +203,59 @@ impl Core {
     pub(crate) fn shown(&self, task: TaskId) -> Option<Task> {
         self.board.tasks.get(&task).map(Slot::shown)
     }
+}
+
+/// What names a word that waits for the next run: this, and its number.
+const NEXT_RUN: &str = "next-";
+
+/// What an order says to an agent, and whether in the middle of its turn.
+fn spoken(act: &Act) -> Option<(&str, bool)> {
+    match act {
+        Act::Say { text } => Some((text, false)),
+        Act::Steer { text } => Some((text, true)),
+        Act::Unsay { .. }
+        | Act::Interrupt
+        | Act::Answer { .. }
+        | Act::Stop
+        | Act::Kill
+        | Act::PermitPush { .. }
+        | Act::Allow { .. }
+        | Act::Rules { .. }
+        | Act::Child { .. }
+        | Act::ChildIs { .. }
+        | Act::Unknown(_) => None,
+    }
+}
+
+/// What was said to an agent that it has not heard: in the orders of its run,
+/// and what waits for the next one.
+pub(crate) fn said(orders: &[PendingOrder], next: &[String]) -> Vec<Said> {
+    let taken_back: BTreeSet<_> = orders
+        .iter()
+        .filter_map(|order| match &order.act {
+            Act::Unsay { order } => Some(*order),
+            _ => None,
+        })
+        .collect();
+    let waiting = orders.iter().filter(|order| !taken_back.contains(&order.order));
+    let in_run = waiting.filter_map(|order| {
+        let (text, now) = spoken(&order.act)?;
+        Some(Said {
+            word: order.order.to_string(),
+            text: text.to_owned(),
+            at: Some(order.created_at),
+            now,
+            waits: SaidWaits::Turn,
+        })
+    });
+    let for_next = next.iter().enumerate().map(|(at, text)| Said {
+        word: format!("{NEXT_RUN}{at}"),
+        text: text.clone(),
+        at: None,
+        now: false,
+        waits: SaidWaits::Run,
+    });
+    in_run.chain(for_next).collect()
 }
 
 pub(crate) fn no_task(task: TaskId) -> Problem {

@@ -1,8 +1,10 @@
 //! Lists: tasks, inbox, projects, forges, providers, runners; and who is who.
 
+use crate::core::{memory_key, said};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
+use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::{
     ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
     ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
@@ -48,8 +50,17 @@ impl Answers<TaskShow> for Parts {
         let runs = self.store.runs(task.id).await.map_err(|error| error.problem())?;
         let query = InboxQuery { task: Some(task.id), all: None };
         let inbox = self.store.inbox(&query).await.map_err(|error| error.problem())?;
+        let orders = match task.run {
+            Some(run) => self.store.orders(run).await.map_err(|error| error.problem())?,
+            None => Vec::new(),
+        };
+        let memory = self.store.setting(&memory_key(task.id)).await;
+        let memory = memory.map_err(|error| error.problem())?;
+        let memory = memory.and_then(|memory| serde_json::from_str(&memory).ok());
+        let machine = TaskMachine::restore(task.clone(), runs.clone(), memory.unwrap_or_default());
+        let said = said(&orders, machine.unsaid());
         let children = self.children(task.id).await?;
-        Ok(TaskDetail { task, runs, inbox, children })
+        Ok(TaskDetail { task, runs, inbox, said, children })
     }
 }
 

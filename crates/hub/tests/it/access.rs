@@ -364,7 +364,7 @@ async fn a_host_that_is_allowed_for_the_project_is_allowed_for_all_its_runs() {
     assert_eq!(detail.inbox.len(), 2, "it is asked, and the run goes on");
     let allow = |item| AnswerItem {
         item,
-        answer: Answer::Allow { input: None, for_run: false, for_project: true },
+        answer: Answer::Allow { input: None, for_run: false, for_project: true, rule: None },
     };
     let approver = with_token(&house, APPROVER);
     let refused = approver.call::<InboxAnswer>(allow(item)).await.expect_err("not an admin");

@@ -104,7 +104,7 @@ async fn held_work_that_is_sent_back_goes_on_in_a_new_run() {
     house.project().await;
     let mut runner = FakeRunner::connected(&house, 1).await;
     let (task, spec) = ready(&house, &mut runner).await;
-    house.call::<TaskSay>(Say { task, text: "The header too".to_owned() }).await;
+    house.call::<TaskSay>(Say { task, text: "The header too".to_owned(), now: false }).await;
     wind_down(&mut runner, spec.run).await;
     let next = runner.take().await;
     assert_eq!((next.task, next.fence, next.attempt), (task, spec.fence + 1, 2));
@@ -353,7 +353,7 @@ async fn a_task_that_has_ended_is_taken_off_the_list_until_it_runs_again() {
     house.call::<TaskDismiss>(OneTask { task }).await;
     let house = house.restart().await;
     assert!(house.call::<TaskDismiss>(OneTask { task }).await.dismissed, "said twice");
-    let again = house.call::<TaskSay>(Say { task, text: "go on".to_owned() }).await;
+    let again = house.call::<TaskSay>(Say { task, text: "go on".to_owned(), now: false }).await;
     assert!(!again.dismissed);
     house.hub.stop().await;
 }

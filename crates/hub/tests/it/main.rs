@@ -13,6 +13,7 @@ mod journal;
 mod live;
 mod parts;
 mod people;
+mod permissions;
 mod publishing;
 mod queue;
 mod reads;

@@ -111,7 +111,7 @@ async fn a_pull_request_whose_follow_up_failed_is_still_followed_also_by_the_nex
     let (task, ..) = scene.pushed().await;
     let detail = scene.house.until(task, "in_review").await;
     let number = detail.task.pull_request.expect("it is shown").number;
-    scene.house.call::<TaskSay>(Say { task, text: "And the header".to_owned() }).await;
+    scene.house.call::<TaskSay>(Say { task, text: "And the header".to_owned(), now: false }).await;
     let spec = scene.runner.take().await;
     scene.runner.begin(spec.run).await;
     let problem = Problem::new(Code::AgentFailed, "It fell over.");

@@ -105,7 +105,13 @@ async fn an_order_is_sent_again_until_the_journal_shows_that_it_was_done() {
     let end = runner.begin(run).await;
     runner.acked(run, end).await;
     let said = Act::Say { text: "and hurry".to_owned() };
-    house.call::<TaskSay>(pilot_proto::console::Say { task, text: "and hurry".to_owned() }).await;
+    house
+        .call::<TaskSay>(pilot_proto::console::Say {
+            task,
+            text: "and hurry".to_owned(),
+            now: false,
+        })
+        .await;
     let (order, act) = runner.order(run).await;
     assert_eq!(act, said);
     // Nobody has done it yet: it comes again, also from a hub that was away.

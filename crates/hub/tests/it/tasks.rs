@@ -133,6 +133,8 @@ async fn an_answer_reaches_the_run_and_the_journal_closes_the_item() {
         tool: "Bash".to_owned(),
         input: serde_json::json!({ "command": "ls" }),
         summary: "ls".to_owned(),
+        commands: vec!["ls".to_owned()],
+        paths: Vec::new(),
     };
     let asked = Event::Asked { item, ask, deadline: None, on_timeout: OnTimeout::Proceed };
     let end = runner.write(run, vec![asked]).await;
@@ -293,7 +295,7 @@ async fn nobody_steers_a_task_that_is_not_there() {
     for problem in [
         house.refused::<TaskStop>(Stop { task, keep_children: None }).await,
         house.refused::<TaskRetry>(OneTask { task }).await,
-        house.refused::<TaskSay>(Say { task, text: "x".to_owned() }).await,
+        house.refused::<TaskSay>(Say { task, text: "x".to_owned(), now: false }).await,
     ] {
         assert_eq!(problem.code, Code::NotFound, "{problem}");
     }

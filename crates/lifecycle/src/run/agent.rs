@@ -7,10 +7,11 @@ use super::quota::Quota;
 use super::words::RunEffect;
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::Ask;
+use pilot_proto::permission::PermissionRule;
 use pilot_proto::run::{Outcome, Phase, Usage};
 use pilot_proto::task::Limits;
 use pilot_proto::{Code, OrderId, Problem, Timestamp};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Where the agent's process stands.
@@ -38,8 +39,14 @@ pub(super) struct Agent {
     pub(super) waiting: Vec<Waiting>,
     /// How many asks there were; names the next one.
     pub(super) asked: u64,
-    /// Tools that a person allowed for the whole run.
-    pub(super) allowed: BTreeSet<String>,
+    /// What it is being told in the middle of its turn.
+    pub(super) steering: BTreeMap<OrderId, String>,
+    /// What a person allowed for the whole run.
+    pub(super) allowed: Vec<PermissionRule>,
+    /// A person has approved its plan.
+    pub(super) planned: bool,
+    /// It ends its turn when it is refused something.
+    pub(super) stops_refused: bool,
     /// Refusals that the agent counted, and those decided here: an agent need
     /// not count.
     pub(super) denials_told: u32,
@@ -277,6 +284,14 @@ impl RunMachine {
         self.withdraw_all(now);
         self.agent.pause_clock(now);
         self.out.push(RunEffect::StopAgent);
+    }
+
+    /// Where it is being stopped politely already, it is now no more.
+    pub(super) fn kill_agent(&mut self, now: Timestamp) {
+        self.agent.stage = Stage::Stopping { until: now.after(STOP_AGENT) };
+        self.withdraw_all(now);
+        self.agent.pause_clock(now);
+        self.out.push(RunEffect::KillAgent);
     }
 
     pub(super) fn agent_exited(&mut self, now: Timestamp, code: Option<i32>, signal: Option<i32>) {

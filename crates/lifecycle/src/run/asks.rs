@@ -2,11 +2,12 @@
 
 use super::agent::Stage;
 use super::machine::{Doing, RunMachine};
+use super::rules::Rule;
 use super::words::RunEffect;
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, Ask, Decider};
 use pilot_proto::run::{Outcome, Phase};
-use pilot_proto::task::{Mode, OnTimeout};
+use pilot_proto::task::OnTimeout;
 use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
@@ -36,15 +37,22 @@ impl RunMachine {
             return;
         }
         self.agent_alive(now);
-        if self.allowed_by_policy(&ask) {
-            let item = self.next_item();
-            self.journal_ask(item, &ask, None);
-            self.journal_decision(item, Answer::ALLOW, Decider::Policy);
-            let answer = Answer::ALLOW;
-            self.out.push(RunEffect::AnswerAgent { key, ask, answer });
-        } else {
-            self.put_ask(now, Some(key), ask);
+        match self.rule(&ask) {
+            Rule::Ask => self.put_ask(now, Some(key), ask),
+            Rule::Allow => self.decide_at_once(key, ask, Answer::ALLOW),
+            Rule::Deny(reason) => {
+                self.agent.denials_seen += 1;
+                self.decide_at_once(key, ask, Answer::Deny { reason });
+            }
         }
+    }
+
+    /// Nobody is asked, and it is written down all the same.
+    fn decide_at_once(&mut self, key: String, ask: Ask, answer: Answer) {
+        let item = self.next_item();
+        self.journal_ask(item, &ask, None);
+        self.journal_decision(item, answer.clone(), Decider::Policy);
+        self.out.push(RunEffect::AnswerAgent { key, ask, answer });
     }
 
     /// Puts an ask into the inbox.
@@ -76,21 +84,6 @@ impl RunMachine {
         self.journal(Event::Decided { item, answer, decider });
     }
 
-    fn allowed_by_policy(&self, ask: &Ask) -> bool {
-        match ask {
-            Ask::Permission { tool, .. } => {
-                self.spec.mode == Mode::Auto || self.agent.allowed.contains(tool)
-            }
-            Ask::Plan { .. } => self.spec.mode == Mode::Auto,
-            // Also in `auto`: only a person knows what a person wants.
-            Ask::Question { .. }
-            | Ask::Interrupted
-            | Ask::Network { .. }
-            | Ask::Budget { .. }
-            | Ask::Unknown(_) => false,
-        }
-    }
-
     /// A person's answer. It is refused if the item is gone or it does not fit.
     pub(super) fn person_answers(
         &mut self,
@@ -116,7 +109,13 @@ impl RunMachine {
         Ok(())
     }
 
-    fn settle(&mut self, now: Timestamp, item: InboxId, answer: Answer, decider: Decider) {
+    pub(super) fn settle(
+        &mut self,
+        now: Timestamp,
+        item: InboxId,
+        answer: Answer,
+        decider: Decider,
+    ) {
         let Some(at) = self.agent.waiting.iter().position(|waiting| waiting.item == item) else {
             return;
         };
@@ -126,27 +125,17 @@ impl RunMachine {
             self.enter(Phase::AgentRunning);
             self.agent.resume_clock(now);
         }
-        self.remember(&ask, &answer);
-        let for_run = matches!(&answer, Answer::Allow { for_run: true, .. });
+        let ruled = self.remember(&ask, &answer);
+        let answer = match answer {
+            Answer::Never { reason, .. } => Answer::Deny { reason },
+            other => other,
+        };
         match key {
             Some(key) => self.out.push(RunEffect::AnswerAgent { key, ask, answer }),
             None => self.go_on(now, &ask, answer),
         }
-        if for_run {
-            self.settle_by_policy(now);
-        }
-    }
-
-    fn remember(&mut self, ask: &Ask, answer: &Answer) {
-        if let Ask::Permission { tool, .. } = ask {
-            match answer {
-                Answer::Allow { for_run: true, .. } => {
-                    self.agent.allowed.insert(tool.clone());
-                }
-                Answer::Deny { .. } => self.agent.denials_seen += 1,
-                Answer::Allow { .. } | Answer::Choose { .. } | Answer::Say { .. } | Answer::End => {
-                }
-            }
+        if ruled {
+            self.settle_by_rules(now);
         }
     }
 
@@ -157,23 +146,11 @@ impl RunMachine {
         }
         match answer {
             Answer::Say { text } => self.tell(now, text),
-            Answer::End | Answer::Allow { .. } | Answer::Deny { .. } | Answer::Choose { .. } => {
-                self.end_agent(now);
-            }
-        }
-    }
-
-    /// What was just allowed for the run is allowed where it is asked already.
-    fn settle_by_policy(&mut self, now: Timestamp) {
-        let allowed: Vec<InboxId> = self
-            .agent
-            .waiting
-            .iter()
-            .filter(|waiting| self.allowed_by_policy(&waiting.ask))
-            .map(|waiting| waiting.item)
-            .collect();
-        for item in allowed {
-            self.settle(now, item, Answer::ALLOW, Decider::Policy);
+            Answer::End
+            | Answer::Allow { .. }
+            | Answer::Deny { .. }
+            | Answer::Never { .. }
+            | Answer::Choose { .. } => self.end_agent(now),
         }
     }
 
@@ -194,7 +171,8 @@ impl RunMachine {
             return self.end_as(now, Outcome::Failed { problem });
         }
         for (item, ask) in overdue {
-            self.settle(now, item, unanswered(&ask), Decider::Timeout);
+            let answer = self.unanswered(&ask);
+            self.settle(now, item, answer, Decider::Timeout);
         }
     }
 
@@ -249,33 +227,17 @@ pub(super) fn does_not_fit() -> Problem {
 /// build knows may still be refused.
 fn fits(ask: &Ask, answer: &Answer) -> bool {
     match ask {
-        Ask::Permission { .. }
-        | Ask::Plan { .. }
-        | Ask::Network { .. }
-        | Ask::Budget { .. }
-        | Ask::Unknown(_) => {
+        Ask::Permission { .. } => {
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. } | Answer::Never { .. })
+        }
+        Ask::Plan { .. } | Ask::Network { .. } | Ask::Budget { .. } | Ask::Unknown(_) => {
             matches!(answer, Answer::Allow { .. } | Answer::Deny { .. })
         }
         Ask::Question { questions } => match answer {
             Answer::Choose { .. } | Answer::Deny { .. } => true,
             Answer::Say { .. } => questions.len() == 1,
-            Answer::Allow { .. } | Answer::End => false,
+            Answer::Allow { .. } | Answer::Never { .. } | Answer::End => false,
         },
         Ask::Interrupted => matches!(answer, Answer::Say { .. } | Answer::End),
-    }
-}
-
-/// What `proceed` says when nobody has answered.
-fn unanswered(ask: &Ask) -> Answer {
-    let deny = |reason: &str| Answer::Deny { reason: reason.to_owned() };
-    match ask {
-        Ask::Question { .. } => deny("Nobody answered in time: decide yourself and go on."),
-        Ask::Permission { .. } | Ask::Unknown(_) => {
-            deny("Nobody answered in time, so this is not allowed: go on without it.")
-        }
-        Ask::Plan { .. } => Answer::ALLOW,
-        Ask::Network { .. } => deny("Nobody allowed it in time."),
-        Ask::Budget { .. } => deny("Nobody raised the budget in time."),
-        Ask::Interrupted => Answer::End,
     }
 }

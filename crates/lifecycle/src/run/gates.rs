@@ -66,7 +66,7 @@ impl RunMachine {
         let allowed = match answer {
             Answer::Allow { .. } => true,
             Answer::Deny { .. } => false,
-            Answer::Choose { .. } | Answer::Say { .. } | Answer::End => {
+            Answer::Never { .. } | Answer::Choose { .. } | Answer::Say { .. } | Answer::End => {
                 return Some(Err(super::asks::does_not_fit()));
             }
         };

@@ -85,6 +85,13 @@ impl RunMachine {
         }
     }
 
+    /// The same run, of an agent that ends its turn when it is refused something.
+    #[must_use]
+    pub fn stopped_by_refusals(mut self, yes: bool) -> Self {
+        self.agent.stops_refused = yes;
+        self
+    }
+
     /// A run whose shim died: it will be killed, rescued, cleaned and finished
     /// as lost (or as what the journal shows it had come to). Feed
     /// [`RunEvent::Start`] next.
@@ -149,6 +156,9 @@ impl RunMachine {
             RunEvent::AgentSaid(event) => self.agent_said(now, event),
             RunEvent::AgentAlive => self.agent_alive(now),
             RunEvent::AgentAsked { key, ask } => self.agent_asked(now, key, ask),
+            RunEvent::AgentChecks { key, ask } => self.agent_checks(now, key, ask),
+            RunEvent::AgentSteered { order } => self.agent_steered(now, order),
+            RunEvent::AgentDeaf { order } => self.agent_deaf(now, order),
             RunEvent::AgentWithdrew { key } => self.agent_withdrew(now, &key),
             RunEvent::Reported { text } => self.reported(now, text),
             RunEvent::ChildWanted { token, child } => self.child_wanted(now, token, child),

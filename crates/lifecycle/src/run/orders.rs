@@ -15,7 +15,9 @@ impl RunMachine {
             return;
         }
         match act {
-            Act::Say { text } | Act::Steer { text } => self.say(now, order, text),
+            Act::Say { text } => self.say(now, order, text),
+            Act::Steer { text } => self.steer(now, order, text),
+            Act::Unsay { order: said } => self.unsay(order, said),
             Act::Interrupt => {
                 let done = self.interrupt();
                 self.order_done(order, done.err());
@@ -25,6 +27,7 @@ impl RunMachine {
                 self.order_done(order, done.err());
             }
             Act::Stop => self.stop(now, order),
+            Act::Kill => self.kill(now, order),
             Act::PermitPush { fence } => self.permit(now, order, fence),
             Act::Allow { rules } => self.allow(order, rules),
             Act::Child { token, task, problem } => self.child_decided(order, token, task, problem),
@@ -32,6 +35,7 @@ impl RunMachine {
                 self.out.push(RunEffect::ChildIs(child));
                 self.order_done(order, None);
             }
+            Act::Rules { rules } => self.add_rules(now, order, rules),
             Act::Unknown(_) => self.order_done(
                 order,
                 Some(Problem::new(Code::Invalid, "This runner does not know this order.")),
@@ -56,6 +60,44 @@ impl RunMachine {
         }
     }
 
+    /// Tells the agent in the middle of its turn; where there is none, it is a
+    /// follow-up.
+    fn steer(&mut self, now: Timestamp, order: OrderId, text: String) {
+        let agent = &mut self.agent;
+        let in_turn = self.doing == Doing::Agent && agent.stage == Stage::Working && agent.in_turn;
+        if !in_turn || agent.interrupting || self.ending.is_some() {
+            return self.say(now, order, text);
+        }
+        agent.steering.insert(order, text.clone());
+        self.out.push(RunEffect::SteerAgent { order, text });
+    }
+
+    pub(super) fn agent_steered(&mut self, now: Timestamp, order: OrderId) {
+        let Some(text) = self.agent.steering.remove(&order) else { return };
+        self.agent_alive(now);
+        self.journal(Event::Steered { text });
+        self.order_done(order, None);
+    }
+
+    pub(super) fn agent_deaf(&mut self, now: Timestamp, order: OrderId) {
+        if let Some(text) = self.agent.steering.remove(&order) {
+            self.say(now, order, text);
+        }
+    }
+
+    /// Takes back what the agent was not told yet. What said it counts as done:
+    /// nobody is to say it again.
+    fn unsay(&mut self, order: OrderId, said: OrderId) {
+        let waits = self.agent.follow_ups.iter().position(|(order, _)| *order == said);
+        let Some(at) = waits else {
+            let message = "It cannot be taken back: the agent was told already.";
+            return self.order_done(order, Some(Problem::new(Code::Precondition, message)));
+        };
+        self.agent.follow_ups.remove(at);
+        self.order_done(said, None);
+        self.order_done(order, None);
+    }
+
     fn can_still_hear(&self) -> bool {
         self.ending.is_none()
             && match self.doing {
@@ -72,6 +114,9 @@ impl RunMachine {
 
     /// The agent is gone: whoever said something learns that it was not heard.
     pub(super) fn drop_follow_ups(&mut self) {
+        for order in std::mem::take(&mut self.agent.steering).into_keys() {
+            self.order_done(order, Some(too_late()));
+        }
         while let Some((order, _)) = self.agent.follow_ups.pop_front() {
             self.order_done(order, Some(too_late()));
         }
@@ -97,6 +142,17 @@ impl RunMachine {
         // Said before the winding down begins, because that may end the journal.
         self.order_done(order, None);
         self.end_as(now, Outcome::Cancelled);
+    }
+
+    /// As `stop`, but the agent is not asked to end. Also where it is being
+    /// asked already, and takes its time.
+    fn kill(&mut self, now: Timestamp, order: OrderId) {
+        if self.doing != Doing::Agent {
+            return self.stop(now, order);
+        }
+        self.order_done(order, None);
+        self.ending.get_or_insert(Outcome::Cancelled);
+        self.kill_agent(now);
     }
 
     fn permit(&mut self, now: Timestamp, order: OrderId, fence: u64) {

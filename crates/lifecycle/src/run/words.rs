@@ -65,6 +65,24 @@ pub enum RunEvent {
         /// What.
         ask: Ask,
     },
+    /// The agent is about to do what it would ask nobody for: may it, by the
+    /// rules? → [`RunEffect::Rule`].
+    AgentChecks {
+        /// The driver's name for it.
+        key: String,
+        /// What would be asked.
+        ask: Ask,
+    },
+    /// The agent was told what [`RunEffect::SteerAgent`] says, in the middle of its turn.
+    AgentSteered {
+        /// The order that said it.
+        order: OrderId,
+    },
+    /// It hears nothing in the middle of its turn.
+    AgentDeaf {
+        /// The order that said it.
+        order: OrderId,
+    },
     /// The agent no longer wants to know.
     AgentWithdrew {
         /// The driver's name for the ask.
@@ -158,6 +176,17 @@ pub enum RunEvent {
     Tick,
 }
 
+/// What the rules say to what an agent would ask nobody for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// It goes on as if nobody had looked.
+    Go,
+    /// It is to ask.
+    Ask,
+    /// It may not, for this reason.
+    Deny(String),
+}
+
 /// A rescue bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -202,6 +231,22 @@ pub enum RunEffect {
         /// What to tell it.
         text: String,
     },
+    /// Tell it this in the middle of its turn → `AgentSteered` or `AgentDeaf`.
+    SteerAgent {
+        /// The order that says it.
+        order: OrderId,
+        /// What to tell it.
+        text: String,
+    },
+    /// Tell it what the rules say to what it was about to do.
+    Rule {
+        /// The driver's name for it.
+        key: String,
+        /// What would be asked.
+        ask: Ask,
+        /// What they say.
+        ruling: Ruling,
+    },
     /// Stop the turn → `TurnEnded` some time.
     InterruptAgent,
     /// Give the agent the answer to its ask.
@@ -244,6 +289,8 @@ pub enum RunEffect {
     /// Make the agent and everything it started end: politely, within seconds
     /// with force → `AgentExited`.
     StopAgent,
+    /// Make it end at once, with force → `AgentExited`.
+    KillAgent,
     /// Journal the last snapshot, keep the session file → `Collected`.
     Collect {
         /// Also commit everything.

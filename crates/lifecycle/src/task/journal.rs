@@ -196,7 +196,7 @@ impl TaskMachine {
     fn decided(&mut self, now: Timestamp, id: InboxId, answer: &Answer, decider: &Decider) {
         let Some(mut item) = self.take_item(id) else { return };
         if *decider == Decider::Timeout {
-            self.reserve(by_itself(&item.ask));
+            self.reserve(by_itself(&item.ask, answer));
         }
         if let (Ask::Budget { budget_micros, .. }, Answer::Allow { .. }) = (&item.ask, answer) {
             // The run has it already; the runs to come are told by the task.
@@ -267,14 +267,17 @@ impl TaskMachine {
             }
             Act::Say { text } | Act::Steer { text } => self.say_again(now, text),
             Act::Interrupt
+            | Act::Unsay { .. }
             | Act::Answer { .. }
             | Act::Stop
+            | Act::Kill
             | Act::PermitPush { .. }
-            // The project's policy holds it already, for the runs to come.
+            // The project holds it already, for the runs to come.
             | Act::Allow { .. }
             // The next run is told anew how they stand.
             | Act::Child { .. }
             | Act::ChildIs { .. }
+            | Act::Rules { .. }
             | Act::Unknown(_) => {}
         }
     }
@@ -302,11 +305,14 @@ fn doing(activity: Activity) -> &'static str {
 }
 
 /// What a reviewer must know when nobody answered.
-fn by_itself(ask: &Ask) -> String {
+fn by_itself(ask: &Ask, answer: &Answer) -> String {
     match ask {
         Ask::Question { questions } => {
             let question = questions.first().map_or("a question", |first| first.question.as_str());
             format!("Nobody answered \"{question}\" in time; the agent decided by itself.")
+        }
+        Ask::Permission { tool, summary, .. } if matches!(answer, Answer::Allow { .. }) => {
+            format!("Nobody answered in time, so `{tool}` was allowed, as a rule says: {summary}")
         }
         Ask::Permission { tool, summary, .. } => {
             format!("Nobody answered in time, so `{tool}` was refused: {summary}")

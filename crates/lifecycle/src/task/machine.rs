@@ -6,7 +6,7 @@ use super::words::{TaskEffect, TaskEvent};
 use crate::queue::Lease;
 use pilot_proto::inbox::InboxItem;
 use pilot_proto::run::{Outcome, Phase, Resume, Run};
-use pilot_proto::runner::Verdict;
+use pilot_proto::runner::{Act, Verdict};
 use pilot_proto::snapshot::{DiffSize, Snapshot};
 use pilot_proto::task::{ChildSeen, PullRequest, Task, TaskState};
 use pilot_proto::{Code, Problem, RunId, RunnerId, TaskId, Timestamp};
@@ -141,6 +141,16 @@ impl TaskMachine {
         if parts.is_empty() && resumed { GO_ON.to_owned() } else { parts.join("\n\n") }
     }
 
+    /// What waits for the next run, oldest first.
+    pub fn unsaid(&self) -> &[String] {
+        &self.memory.unsaid[self.included()..]
+    }
+
+    /// How much of what was said the run at work began with.
+    pub(super) fn included(&self) -> usize {
+        if self.is_at_work() { self.memory.included.min(self.memory.unsaid.len()) } else { 0 }
+    }
+
     /// Where the next (or present) run begins: `RunSpec::resume`.
     pub fn resume(&self) -> Option<&Resume> {
         self.memory.resume.as_ref()
@@ -200,12 +210,16 @@ impl TaskMachine {
             TaskEvent::ChildIs { child } => self.child_is(child),
             TaskEvent::Undone { run, act } => self.undone(now, run, act),
             TaskEvent::StopWanted => self.stop(now),
+            TaskEvent::KillWanted => self.kill(now),
             TaskEvent::RetryWanted => self.retry(now),
             TaskEvent::ReassignWanted { to } => self.reassign(now, to),
             TaskEvent::PublishWanted => self.publish_wanted(now),
             TaskEvent::DismissWanted => self.dismiss(),
             TaskEvent::ResumeWanted { text } => self.resume_wanted(now, text),
             TaskEvent::Say { text } => self.say(now, text),
+            TaskEvent::Steer { text } => self.steer(now, text),
+            TaskEvent::UnsayOrder { order } => self.order(Act::Unsay { order }),
+            TaskEvent::UnsayNext { at } => self.unsay_next(at),
             TaskEvent::InterruptWanted => self.interrupt(),
             TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
             TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),

@@ -61,6 +61,33 @@ impl TaskMachine {
         }
     }
 
+    /// As `stop`, where it stands; what is at work is ended without being asked.
+    pub(super) fn kill(&mut self, now: Timestamp) {
+        let killable = match self.task.state {
+            TaskState::Leased { .. } => !self.offline,
+            TaskState::Working { .. } | TaskState::NeedsYou { .. } => true,
+            // Nothing of the agent is left, or not yet there.
+            TaskState::Queued
+            | TaskState::Ready
+            | TaskState::Publishing
+            | TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => false,
+        };
+        if !killable {
+            return self.stop(now);
+        }
+        self.memory.then = None;
+        self.memory.stop = true;
+        // Also after a stop that takes its time.
+        self.order(Act::Kill);
+        self.because_run("");
+    }
+
     pub(super) fn retry(&mut self, now: Timestamp) {
         if self.task.state.is_end() {
             self.task.reservations.clear();
@@ -101,6 +128,39 @@ impl TaskMachine {
             | TaskState::NoChange
             | TaskState::Failed { .. }
             | TaskState::Cancelled => self.start_over(now, From::LastRun, Some(text)),
+        }
+    }
+
+    /// At once, where an agent is at work; else as what is said.
+    pub(super) fn steer(&mut self, now: Timestamp, text: String) {
+        match self.task.state {
+            TaskState::Leased { .. } | TaskState::Working { .. } | TaskState::NeedsYou { .. }
+                if self.memory.then.is_none() =>
+            {
+                self.order(Act::Steer { text });
+            }
+            TaskState::Leased { .. }
+            | TaskState::Working { .. }
+            | TaskState::NeedsYou { .. }
+            | TaskState::Queued
+            | TaskState::Ready
+            | TaskState::Publishing
+            | TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => self.say(now, text),
+        }
+    }
+
+    pub(super) fn unsay_next(&mut self, at: usize) {
+        let at = self.included() + at;
+        if at < self.memory.unsaid.len() {
+            self.memory.unsaid.remove(at);
+        } else {
+            self.refuse("It cannot be taken back: the agent was told already.");
         }
     }
 

@@ -5,7 +5,7 @@ use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, InboxItem};
 use pilot_proto::runner::Act;
 use pilot_proto::task::{ChildSeen, NewChild, PullRequest};
-use pilot_proto::{InboxId, Problem, RunId, RunnerId, TaskId};
+use pilot_proto::{InboxId, OrderId, Problem, RunId, RunnerId, TaskId};
 
 /// What happened to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,8 @@ pub enum TaskEvent<'a> {
     },
     /// A person wants the task to end.
     StopWanted,
+    /// A person wants it to end at once.
+    KillWanted,
     /// A person wants it done again from its base.
     RetryWanted,
     /// A person wants somebody else to do it.
@@ -103,6 +105,21 @@ pub enum TaskEvent<'a> {
     Say {
         /// What.
         text: String,
+    },
+    /// A person says something to the agent that it is to hear at once.
+    Steer {
+        /// What.
+        text: String,
+    },
+    /// A person takes back what an order of the run at work says.
+    UnsayOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// A person takes back what waits for the next run.
+    UnsayNext {
+        /// Which of [`crate::TaskMachine::unsaid`].
+        at: usize,
     },
     /// A person wants the turn stopped and the session kept.
     InterruptWanted,

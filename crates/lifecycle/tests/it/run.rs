@@ -1,8 +1,9 @@
 //! A run by itself: one table or one story per feature.
 
-use pilot_lifecycle::{Past, RunEffect, RunEvent, RunMachine, Step};
+use pilot_lifecycle::{Past, Ruling, RunEffect, RunEvent, RunMachine, Step};
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask, Decider, Question};
+use pilot_proto::permission::{PermissionDecision, PermissionPolicy, PermissionRule};
 use pilot_proto::run::{Outcome, Phase, RunSpec, Usage};
 use pilot_proto::runner::Act;
 use pilot_proto::task::{Limits, Mode, NewChild, OnTimeout};
@@ -187,7 +188,13 @@ fn failed(outcome: &Outcome) -> Option<Code> {
 }
 
 fn permission(tool: &str) -> Ask {
-    Ask::Permission { tool: tool.into(), input: serde_json::Value::Null, summary: String::new() }
+    Ask::Permission {
+        tool: tool.into(),
+        input: serde_json::Value::Null,
+        summary: String::new(),
+        commands: Vec::new(),
+        paths: Vec::new(),
+    }
 }
 
 fn question() -> Ask {
@@ -201,7 +208,7 @@ fn question() -> Ask {
 }
 
 fn allow(for_run: bool) -> Answer {
-    Answer::Allow { input: None, for_run, for_project: false }
+    Answer::Allow { input: None, for_run, for_project: false, rule: None }
 }
 
 #[test]
@@ -879,4 +886,174 @@ fn what_runs_inside_is_heard_while_the_agent_works_and_not_after() {
     let is_refused = matches!(&refused[..], [RunEffect::ChildDecided { decided: Err(_), .. }]);
     assert!(is_refused, "{refused:?}");
     assert_eq!(stage.journal.len(), before, "an agent on its way out is not listened to");
+}
+
+fn command(line: &str) -> Ask {
+    Ask::Permission {
+        tool: "Bash".into(),
+        input: serde_json::Value::Null,
+        summary: line.into(),
+        commands: vec![line.into()],
+        paths: Vec::new(),
+    }
+}
+
+fn rule(decision: PermissionDecision, pattern: &str) -> PermissionRule {
+    PermissionRule { decision, tool: None, command: Some(pattern.into()), path: None }
+}
+
+fn ruled(mode: Mode, rules: &[PermissionRule]) -> RunSpec {
+    RunSpec { mode, permissions: PermissionPolicy { rules: rules.to_vec() }, ..spec() }
+}
+
+#[test]
+fn rules_decide_before_the_mode_and_say_so() {
+    let rules = [
+        rule(PermissionDecision::Never, "git push*"),
+        rule(PermissionDecision::Ask, "rm *"),
+        rule(PermissionDecision::Allow, "cargo *"),
+    ];
+    for mode in [Mode::Auto, Mode::Ask] {
+        let mut stage = Stage::with_agent(&ruled(mode, &rules));
+        stage.ask("never", command("cd x && git push"));
+        let (answer, decider) = stage.decisions().pop().expect("at once");
+        let Answer::Deny { reason } = answer else { panic!("{answer:?}") };
+        assert!(reason.contains("git push*"), "the agent learns which rule: {reason}");
+        assert_eq!(decider, Decider::Policy);
+        stage.ask("allow", command("cargo test"));
+        assert_eq!(stage.decisions().last(), Some(&(Answer::ALLOW, Decider::Policy)));
+        assert_eq!(stage.machine.phase(), Phase::AgentRunning, "nobody is waited for");
+        stage.ask("ask", command("rm -r build"));
+        assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer, "{mode:?}");
+    }
+}
+
+#[test]
+fn what_an_agent_would_ask_nobody_for_is_checked_without_a_word_unless_a_rule_has_one() {
+    let rules =
+        [rule(PermissionDecision::Never, "git push*"), rule(PermissionDecision::Ask, "rm *")];
+    let mut stage = Stage::with_agent(&ruled(Mode::Auto, &rules));
+    let before = stage.journal.len();
+    let mut check = |line: &str| {
+        let ask = command(line);
+        match stage.tell(RunEvent::AgentChecks { key: line.into(), ask }).as_slice() {
+            [RunEffect::Rule { key, ruling, .. }] if key == line => ruling.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(check("cargo test"), Ruling::Go);
+    assert_eq!(check("rm x"), Ruling::Ask);
+    assert!(matches!(check("git push"), Ruling::Deny(reason) if reason.contains("git push*")));
+    assert_eq!(stage.journal.len(), before + 2, "only the refusal is written down");
+}
+
+#[test]
+fn no_rule_lets_an_agent_act_before_its_plan_is_approved() {
+    let everything = PermissionRule {
+        decision: PermissionDecision::Allow,
+        tool: Some("*".into()),
+        command: None,
+        path: None,
+    };
+    let mut stage = Stage::with_agent(&ruled(Mode::Plan, &[everything]));
+    let early = stage.ask("early", command("make"));
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer, "a person decides");
+    stage.answer(early, Answer::Deny { reason: "plan first".into() });
+    let plan = stage.ask("plan", Ask::Plan { plan: "do it".into() });
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer, "never by a rule");
+    stage.answer(plan, Answer::ALLOW);
+    stage.ask("late", command("make"));
+    assert_eq!(stage.decisions().last(), Some(&(Answer::ALLOW, Decider::Policy)));
+}
+
+#[test]
+fn an_answer_may_hold_for_the_run_or_for_the_project() {
+    let mut stage = Stage::with_agent(&ruled(Mode::Ask, &[rule(PermissionDecision::Ask, "rm *")]));
+    let first = stage.ask("1", command("rm -r build"));
+    let second = stage.ask("2", command("rm -r build/x"));
+    let narrow = Some(rule(PermissionDecision::Allow, "rm -r build*"));
+    let for_run = Answer::Allow { input: None, for_run: true, for_project: false, rule: narrow };
+    let told = stage.answer(first, for_run);
+    assert_eq!(told.len(), 2, "what it covers is answered where it is asked already: {told:?}");
+    let third = stage.ask("3", command("rm -rf /"));
+    assert!(second != third && stage.machine.phase() == Phase::AwaitingAnswer, "and no more");
+    stage.answer(third, Answer::Never { reason: "are you mad".into(), rule: None });
+    stage.ask("4", command("rm -rf /"));
+    let (answer, decider) = stage.decisions().pop().expect("at once");
+    assert!(matches!(answer, Answer::Deny { .. }) && decider == Decider::Policy);
+    let fifth = stage.ask("5", command("make"));
+    stage.answer(
+        fifth,
+        Answer::Allow { input: None, for_run: false, for_project: true, rule: None },
+    );
+    stage.ask("6", command("make"));
+    assert_eq!(stage.decisions().last(), Some(&(Answer::ALLOW, Decider::Policy)), "exactly this");
+    stage.ask("7", command("make install"));
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer);
+    stage.order(Act::Rules { rules: vec![rule(PermissionDecision::Allow, "make *")] });
+    assert_eq!(
+        (stage.done(), stage.machine.phase()),
+        (None, Phase::AgentRunning),
+        "told by the hub"
+    );
+}
+
+#[test]
+fn an_agent_that_stops_when_it_is_refused_is_refused_nothing_that_a_rule_allows() {
+    let rules = [rule(PermissionDecision::Ask, "*"), rule(PermissionDecision::Allow, "make *")];
+    for (stops, line, allowed) in
+        [(true, "make all", true), (true, "rm x", false), (false, "make all", false)]
+    {
+        let mut stage = Stage::with_agent(&ruled(Mode::Auto, &rules));
+        stage.machine = stage.machine.clone().stopped_by_refusals(stops);
+        stage.ask("1", command(line));
+        stage.wait(200);
+        let (answer, decider) = stage.decisions().pop().expect("decided");
+        assert_eq!(decider, Decider::Timeout);
+        assert_eq!(answer == Answer::ALLOW, allowed, "{stops} {line}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_word_is_told_in_the_middle_of_the_turn_or_after_it() {
+    let mut stage = Stage::with_agent(&spec());
+    let steer = |text: &str| Act::Steer { text: text.into() };
+    let told = stage.order(steer("left"));
+    let [RunEffect::SteerAgent { order, text }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(text, "left");
+    stage.tell(RunEvent::AgentSteered { order: *order });
+    assert!(stage.journal.contains(&Event::Steered { text: "left".into() }));
+    assert_eq!(stage.done(), None, "acknowledged when it was told");
+
+    let told = stage.order(steer("right"));
+    let [RunEffect::SteerAgent { order, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(stage.tell(RunEvent::AgentDeaf { order: *order }), []);
+    let next = stage.end_turn(TurnEnd::Completed, 0);
+    assert_eq!(next, [RunEffect::TellAgent { text: "right".into() }], "as a follow-up");
+    assert_eq!(stage.done(), None);
+}
+
+#[test]
+fn what_was_not_told_yet_can_be_taken_back() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::Say { text: "also this".into() });
+    let said = OrderId(Uuid::from_u128(stage.orders));
+    stage.order(Act::Unsay { order: said });
+    assert_eq!(stage.done(), None);
+    let done = Event::OrderDone { order: said, problem: None };
+    assert!(stage.journal.contains(&done), "nobody says it again");
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), [RunEffect::EndAgent], "it was forgotten");
+    stage.order(Act::Unsay { order: said });
+    assert_eq!(stage.done(), Some(Code::Precondition));
+}
+
+#[test]
+fn a_kill_does_not_ask_the_agent_also_where_a_stop_takes_its_time() {
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.order(Act::Stop), [RunEffect::StopAgent]);
+    assert_eq!(stage.order(Act::Kill), [RunEffect::KillAgent]);
+    assert_eq!(stage.done(), None);
+    stage.exit();
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(stage.clean_up(true), Outcome::Cancelled, "its work is rescued all the same");
 }

@@ -167,6 +167,8 @@ fn permission() -> Ask {
         tool: "Bash".into(),
         input: serde_json::Value::Null,
         summary: "rm -r build".into(),
+        commands: vec!["rm -r build".into()],
+        paths: Vec::new(),
     }
 }
 

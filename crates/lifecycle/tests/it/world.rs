@@ -389,6 +389,7 @@ impl World {
         let machine = &self.hub.tasks[&task];
         let told = |record: &Record| match &record.event {
             Event::TurnStarted { prompt, .. } => prompt.contains(text),
+            Event::Steered { text: told } => told == text,
             _ => false,
         };
         let runs = machine.runs().iter().filter_map(|run| self.minted.get(&run.id));

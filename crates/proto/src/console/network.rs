@@ -1,8 +1,9 @@
-//! What runs reach, and what that costs.
+//! What runs reach and may do, and what that costs.
 
 use crate::ids::{RunId, TaskId};
 use crate::model::{ModelCall, ModelPrice};
 use crate::network::{NetworkDecision, NetworkEnd, NetworkPolicy};
+use crate::permission::PermissionRule;
 use crate::time::Timestamp;
 use crate::walls::WallsReport;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,15 @@ pub struct AllowHosts {
     pub name: String,
     /// Rules, as in [`NetworkPolicy::allow`].
     pub rules: Vec<String>,
+}
+
+/// Rules to add to what a project's agents may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AddRules {
+    /// The project.
+    pub name: String,
+    /// Them.
+    pub rules: Vec<PermissionRule>,
 }
 
 /// Prices of models.

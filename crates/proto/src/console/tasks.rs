@@ -125,6 +125,50 @@ pub struct TaskDetail {
     /// The tasks below it, each after its parent, oldest first.
     #[serde(default)]
     pub children: Vec<ChildSeen>,
+    /// What was said to its agent and not told it yet, oldest first.
+    #[serde(default)]
+    pub said: Vec<Said>,
+}
+
+/// What was said to an agent that it has not heard yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct Said {
+    /// Names it to [`Unsay`].
+    pub word: String,
+    /// What.
+    pub text: String,
+    /// Since when it waits, where that is known.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// It was to be told in the middle of the turn.
+    #[serde(default)]
+    pub now: bool,
+    /// What it waits for.
+    pub waits: SaidWaits,
+}
+
+/// What something that was said waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SaidWaits {
+    /// The end of the turn; the run has it, or is being sent it.
+    Turn,
+    /// The next run: the agent of the last did not hear it any more, or there
+    /// is none at work.
+    Run,
+    /// Something this build does not know yet.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What to take back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Unsay {
+    /// Of which task.
+    pub task: TaskId,
+    /// Which, as [`Said::word`] names it.
+    pub word: String,
 }
 
 /// A task to end.
@@ -145,6 +189,11 @@ pub struct Say {
     pub task: TaskId,
     /// What.
     pub text: String,
+    /// In the middle of its turn; an agent that cannot hear then is told when
+    /// the turn is over.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub now: bool,
 }
 
 /// How to go on with a task whose run has ended.

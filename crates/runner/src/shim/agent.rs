@@ -8,6 +8,7 @@ use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
 use crate::run_dir::beneath;
 use pilot_agents::{Driver, HomeFile, Launch as Commanded, OwnTools, Start};
+use pilot_lifecycle::permissions;
 use pilot_proto::event::Stream;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::{Agent, Exit, Launch};
@@ -51,6 +52,8 @@ pub(super) struct AgentProcess {
     pub(super) driver: Box<dyn Driver>,
     /// Makes it end, and whatever it started.
     pub(super) stop: CancellationToken,
+    /// Makes it end without asking it first; together with `stop`.
+    pub(super) kill: CancellationToken,
     /// The process ended so; its output may still be on its way.
     pub(super) exit: Option<Exit>,
     stdin: Option<mpsc::Sender<String>>,
@@ -89,6 +92,7 @@ impl AgentProcess {
         let process = Self {
             driver,
             stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
             exit: None,
             stdin: Some(stdin),
             out: Some(OutputFold::new(&workspace.redactor)),
@@ -221,6 +225,7 @@ fn driver(
         prompt,
         model: spec.model.clone(),
         mode: spec.mode,
+        ruled: permissions::needs_asking(&spec.permissions),
         resume: session.map(|session| session.id.clone()),
         home: workspace.dir.home(),
         tree: workspace.dir.tree(),
@@ -275,22 +280,37 @@ async fn write(mut pipe: ChildStdin, mut from_us: mpsc::Receiver<String>) {
 /// Between a polite and a forced end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Waits for a process' end, or brings it about when `stop` says so, and then
+/// Two ways to say that an agent is to end.
+pub(super) struct Ends {
+    /// Politely, within [`GRACE`].
+    pub(super) stop: CancellationToken,
+    /// At once, also after the other.
+    pub(super) kill: CancellationToken,
+}
+
+/// Waits for a process' end, or brings it about when `ends` says so, and then
 /// for the end of whatever it started: a server in the background holds its
 /// pipes open and works on the tree.
 ///
 /// One task does both: a killer that is still looking around when the next
 /// step begins would take that step's processes for the agent's.
-pub(super) async fn see_off(mut agent: Agent, walls: SharedWalls, stop: CancellationToken) -> Exit {
+pub(super) async fn see_off(mut agent: Agent, walls: SharedWalls, ends: Ends) -> Exit {
     let process = agent.process;
     let exit = tokio::select! {
         exit = wait(&mut agent) => exit,
-        () = stop.cancelled() => {
-            let ((), exit) = tokio::join!(walls.end(process, GRACE), wait(&mut agent));
+        () = ends.stop.cancelled() => {
+            let end = async {
+                tokio::select! {
+                    () = walls.end(process, GRACE) => {}
+                    () = ends.kill.cancelled() => walls.end(process, Duration::ZERO).await,
+                }
+            };
+            let ((), exit) = tokio::join!(end, wait(&mut agent));
             exit
         }
     };
-    walls.clear(process, GRACE).await;
+    let grace = if ends.kill.is_cancelled() { Duration::ZERO } else { GRACE };
+    walls.clear(process, grace).await;
     exit
 }
 

@@ -284,7 +284,9 @@ fn answered(answer: &Answer) -> Value {
     match answer {
         Answer::Choose { answers } => json!({"answered": true, "answers": answers}),
         Answer::Say { text } => json!({"answered": true, "answer": text}),
-        Answer::Deny { reason } => json!({"answered": false, "why": reason}),
+        Answer::Deny { reason } | Answer::Never { reason, .. } => {
+            json!({"answered": false, "why": reason})
+        }
         Answer::Allow { .. } => json!({"answered": true, "answer": "yes"}),
         Answer::End => json!({"answered": false, "why": "Decide yourself."}),
     }

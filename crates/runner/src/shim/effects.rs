@@ -1,6 +1,6 @@
 //! Doing what the machine says.
 
-use super::agent::{self, AgentProcess};
+use super::agent::{self, AgentProcess, Ends};
 use super::core::{Done, Shim};
 use super::gates::Said;
 use super::rescue;
@@ -10,8 +10,8 @@ use crate::ledger::Resource;
 use pilot_agents::Step as DriverStep;
 use pilot_egress::gate::{Denied, News};
 use pilot_egress::model;
-use pilot_lifecycle::{RunEffect, RunEvent, Step};
-use pilot_proto::{Code, Event, Problem};
+use pilot_lifecycle::{Ruling, RunEffect, RunEvent, Step};
+use pilot_proto::{Code, Event, OrderId, Problem};
 use tokio_util::sync::CancellationToken;
 
 impl Shim {
@@ -46,8 +46,21 @@ impl Shim {
             RunEffect::AnswerAgent { key, ask, answer } => {
                 self.with_driver(|agent| agent.driver.answer(&key, &ask, &answer));
             }
+            RunEffect::SteerAgent { order, text } => self.steer(order, &text),
+            RunEffect::Rule { key, ask, ruling } => {
+                let ruling = match ruling {
+                    Ruling::Go => pilot_agents::Ruling::Go,
+                    Ruling::Ask => pilot_agents::Ruling::Ask,
+                    Ruling::Deny(reason) => pilot_agents::Ruling::Deny(reason),
+                };
+                self.with_driver(|agent| agent.driver.ruled(&key, &ask, &ruling));
+            }
             RunEffect::EndAgent => self.with_driver(|agent| agent.driver.end()),
             RunEffect::StopAgent => self.stop_agent(),
+            RunEffect::KillAgent => {
+                self.agent.iter().for_each(|agent| agent.kill.cancel());
+                self.stop_agent();
+            }
             RunEffect::Collect { commit } => {
                 if self.looking {
                     self.collect = Some(commit);
@@ -169,9 +182,10 @@ impl Shim {
         match started {
             Ok((mut agent, input)) => {
                 agent::attach(&mut agent, input, &self.heard, &mut self.pipes);
-                let (walls, stop) = (walls.clone(), process.stop.clone());
+                let walls = walls.clone();
+                let ends = Ends { stop: process.stop.clone(), kill: process.kill.clone() };
                 self.work.spawn(async move {
-                    Done::AgentGone(agent::see_off(agent, walls, stop).await)
+                    Done::AgentGone(agent::see_off(agent, walls, ends).await)
                 });
             }
             Err(problem) => {
@@ -213,6 +227,16 @@ impl Shim {
         }
     }
 
+    /// Says it to the agent in the middle of its turn, if it hears that.
+    fn steer(&mut self, order: OrderId, text: &str) {
+        let steps = self.agent.as_mut().and_then(|agent| agent.driver.steer(text));
+        let Some(steps) = steps else {
+            return self.events.push_back(RunEvent::AgentDeaf { order });
+        };
+        self.events.push_back(RunEvent::AgentSteered { order });
+        self.take_steps(steps);
+    }
+
     fn stop_agent(&mut self) {
         if let Some(agent) = &mut self.agent {
             agent.close_input();
@@ -245,6 +269,9 @@ impl Shim {
                 DriverStep::Event(event) => self.agent_says(event),
                 DriverStep::Ask { key, ask } => {
                     self.events.push_back(RunEvent::AgentAsked { key, ask });
+                }
+                DriverStep::Check { key, ask } => {
+                    self.events.push_back(RunEvent::AgentChecks { key, ask });
                 }
                 DriverStep::Withdraw { key } => {
                     self.events.push_back(RunEvent::AgentWithdrew { key });

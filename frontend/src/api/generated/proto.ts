@@ -91,6 +91,19 @@ checks: Array<ToolCheck>, };
 export type Activity = "running" | "idle" | "waiting" | "stalled" | "retrying" | "limited" | "unknown";
 
 /**
+ * Rules to add to what a project's agents may do.
+ */
+export type AddRules = {
+/**
+ * The project.
+ */
+name: string,
+/**
+ * Them.
+ */
+rules: Array<PermissionRule>, };
+
+/**
  * An agent found on a runner.
  */
 export type AgentFound = {
@@ -133,18 +146,32 @@ export type Answer = { "answer": "allow",
  */
 input: JsonValue | null,
 /**
- * Permission: also every later ask of this run for the same tool.
- * Network: always so.
+ * Permission: also every later ask of this run that `rule` fits; without
+ * one, for the same tool. Network: always so.
  */
 for_run: boolean,
 /**
- * Network: also every later run of the project.
+ * Also every run of the project, now and later. Permission: by `rule`;
+ * without one, for exactly this.
  */
-for_project?: boolean, } | { "answer": "deny",
+for_project?: boolean,
+/**
+ * Permission: what else is allowed with it. It must fit what is asked.
+ */
+rule?: PermissionRule, } | { "answer": "deny",
 /**
  * Told to the agent.
  */
-reason: string, } | { "answer": "choose",
+reason: string, } | { "answer": "never",
+/**
+ * Told to the agent.
+ */
+reason: string,
+/**
+ * What is refused from now on, which must fit what is asked; none:
+ * exactly this.
+ */
+rule?: PermissionRule, } | { "answer": "choose",
 /**
  * Question → answer.
  */
@@ -167,18 +194,32 @@ item: InboxId, } & ({ "answer": "allow",
  */
 input: JsonValue | null,
 /**
- * Permission: also every later ask of this run for the same tool.
- * Network: always so.
+ * Permission: also every later ask of this run that `rule` fits; without
+ * one, for the same tool. Network: always so.
  */
 for_run: boolean,
 /**
- * Network: also every later run of the project.
+ * Also every run of the project, now and later. Permission: by `rule`;
+ * without one, for exactly this.
  */
-for_project?: boolean, } | { "answer": "deny",
+for_project?: boolean,
+/**
+ * Permission: what else is allowed with it. It must fit what is asked.
+ */
+rule?: PermissionRule, } | { "answer": "deny",
 /**
  * Told to the agent.
  */
-reason: string, } | { "answer": "choose",
+reason: string, } | { "answer": "never",
+/**
+ * Told to the agent.
+ */
+reason: string,
+/**
+ * What is refused from now on, which must fit what is asked; none:
+ * exactly this.
+ */
+rule?: PermissionRule, } | { "answer": "choose",
 /**
  * Question → answer.
  */
@@ -241,7 +282,16 @@ input: JsonValue,
 /**
  * One line a person can decide on: the command, the path.
  */
-summary: string, } | { "kind": "plan",
+summary: string,
+/**
+ * The command lines that it would run, whole; for a project's rules.
+ */
+commands?: Array<string>,
+/**
+ * The files that it would touch, relative to the tree where they are
+ * in it; for a project's rules.
+ */
+paths?: Array<string>, } | { "kind": "plan",
 /**
  * The plan (Markdown).
  */
@@ -2172,7 +2222,9 @@ export type PermissionDecision = "allow" | "ask" | "never";
  * A project's rules. Of the rules that fit, [`PermissionDecision::Never`] wins
  * over [`PermissionDecision::Ask`], and that over
  * [`PermissionDecision::Allow`], whatever their order; where none fits the
- * task's mode decides.
+ * task's mode decides. What a person has allowed for the rest of a run goes
+ * before `Ask`. Names, commands and paths are compared with what the agent
+ * says; what cannot be read surely is not allowed, and is never.
  */
 export type PermissionPolicy = {
 /**
@@ -2190,19 +2242,22 @@ export type PermissionRule = {
  */
 decision: PermissionDecision,
 /**
- * The agent's name for the tool, with `*` for any characters; none: every tool.
+ * The agent's name for the tool, with `*` for any characters, in upper or
+ * lower case; none: every tool.
  */
 tool?: string | null,
 /**
- * The command line, with `*` for any characters. A command line of
- * several commands is allowed only where each of them is, and is never
- * where one of them is.
+ * The command line, with `*` for any characters and `\*` for an asterisk.
+ * A command line of several commands is allowed only where each of them
+ * is, or where a rule without `*` is this very line; it is never where
+ * one of them is.
  */
 command?: string | null,
 /**
  * The file, relative to the tree where it is in it, with `*` for any
  * characters of a name and `**` for any path. Of several files all must
- * be allowed.
+ * be allowed. With `Never` and `Ask` the words of a command line count as
+ * files, too.
  */
 path?: string | null, };
 
@@ -2622,6 +2677,36 @@ runs: Array<RunId>,
 load: Load | null, };
 
 /**
+ * What was said to an agent that it has not heard yet.
+ */
+export type Said = {
+/**
+ * Names it to [`Unsay`].
+ */
+word: string,
+/**
+ * What.
+ */
+text: string,
+/**
+ * Since when it waits, where that is known.
+ */
+at?: Timestamp | null,
+/**
+ * It was to be told in the middle of the turn.
+ */
+now: boolean,
+/**
+ * What it waits for.
+ */
+waits: SaidWaits, };
+
+/**
+ * What something that was said waits for.
+ */
+export type SaidWaits = "turn" | "run" | "unknown";
+
+/**
  * What to tell an agent.
  */
 export type Say = {
@@ -2632,7 +2717,12 @@ task: TaskId,
 /**
  * What.
  */
-text: string, };
+text: string,
+/**
+ * In the middle of its turn; an agent that cannot hear then is told when
+ * the turn is over.
+ */
+now?: boolean, };
 
 /**
  * How a secret reaches the processes of a run.
@@ -3081,6 +3171,10 @@ inbox: Array<InboxItem>,
  */
 children: Array<ChildSeen>,
 /**
+ * What was said to its agent and not told it yet, oldest first.
+ */
+said: Array<Said>,
+/**
  * Its id.
  */
 id: TaskId,
@@ -3443,6 +3537,19 @@ mend: string, };
 export type TurnEnd = "completed" | "interrupted" | "error" | "exited" | "unknown";
 
 /**
+ * What to take back.
+ */
+export type Unsay = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * Which, as [`Said::word`] names it.
+ */
+word: string, };
+
+/**
  * Tokens and money, added up. Cost is what the agent or a price table said,
  * in micro-dollars (an integer, so that sums are exact).
  */
@@ -3619,12 +3726,16 @@ export type Commands = {
   task_moments: { request: MomentsQuery; response: Moments };
   /** What a run tried to reach, what became of it, and a policy that would have let it. */
   task_network: { request: NetworkQuery; response: NetworkAudit };
-  /** Tells the agent something: queued while it works, a new run when it is done. */
+  /** Tells the agent something: now or queued while it works, a new run when it is done. */
   task_say: { request: Say; response: Task };
+  /** Takes back what the agent was not told yet. */
+  task_unsay: { request: Unsay; response: Task };
   /** Stops the agent's turn and keeps its session. */
   task_interrupt: { request: OneTask; response: Task };
   /** Ends the task and those below it; their work is rescued, nothing is published. */
   task_stop: { request: Stop; response: Task };
+  /** As `task_stop`, at once: the agents are killed and not asked to end. */
+  task_kill: { request: OneTask; response: Task };
   /** Runs the task again from its base. */
   task_retry: { request: OneTask; response: Task };
   /** Continues the session of the last run, on its work, in a new run. */
@@ -3655,6 +3766,8 @@ export type Commands = {
   project_list: { request: Nothing; response: Array<Project> };
   /** Adds hosts to what a project's runs may reach, also those at work. */
   project_allow: { request: AllowHosts; response: Project };
+  /** Adds rules to what a project's agents may do, also those at work. */
+  project_rules: { request: AddRules; response: Project };
   /** Removes a project that has no task under way. */
   project_remove: { request: Named; response: Nothing };
   /** Adds or changes a forge; its token is checked first. */
@@ -3716,8 +3829,10 @@ export const ROUTES = {
   task_moments: { method: "GET", path: "/api/tasks/{task}/moments", role: "viewer" },
   task_network: { method: "GET", path: "/api/tasks/{task}/network", role: "viewer" },
   task_say: { method: "POST", path: "/api/tasks/{task}/say", role: "operator" },
+  task_unsay: { method: "POST", path: "/api/tasks/{task}/unsay", role: "operator" },
   task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
+  task_kill: { method: "POST", path: "/api/tasks/{task}/kill", role: "operator" },
   task_retry: { method: "POST", path: "/api/tasks/{task}/retry", role: "operator" },
   task_resume: { method: "POST", path: "/api/tasks/{task}/resume", role: "operator" },
   task_reassign: { method: "POST", path: "/api/tasks/{task}/reassign", role: "operator" },
@@ -3733,6 +3848,7 @@ export const ROUTES = {
   project_add: { method: "POST", path: "/api/projects", role: "admin" },
   project_list: { method: "GET", path: "/api/projects", role: "viewer" },
   project_allow: { method: "POST", path: "/api/projects/{name}/allow", role: "admin" },
+  project_rules: { method: "POST", path: "/api/projects/{name}/rules", role: "admin" },
   project_remove: { method: "DELETE", path: "/api/projects/{name}", role: "admin" },
   forge_add: { method: "POST", path: "/api/forges", role: "admin" },
   forge_list: { method: "GET", path: "/api/forges", role: "viewer" },

@@ -96,6 +96,7 @@ describe("comparing", () => {
           children: [],
           runs: [],
           inbox: [],
+          said: [],
         }),
         task_diff_file: () => ({
           file: file("src/a.ts"),

@@ -1,15 +1,15 @@
-// Telling the agent something: sending, interrupting, and what of it has not
-// been heard yet.
+// Telling the agent something: sending, interrupting, taking back.
 
 import type { Client } from "$/api/client";
-import type { Task, TaskId } from "$/api/generated/proto";
+import type { Said, TaskId } from "$/api/generated/proto";
 import { Doing } from "$/state/doing.svelte";
 import { Draft } from "$/state/draft.svelte";
-import { Said } from "./said.svelte";
 
-export class Composing extends Doing<"send" | "interrupt"> {
+/** When the agent is to hear it. */
+export type When = "after_turn" | "now" | "interrupting";
+
+export class Composing extends Doing<"send" | "interrupt" | "unsay"> {
   readonly draft: Draft;
-  readonly said: Said;
 
   constructor(
     readonly client: Client,
@@ -17,27 +17,33 @@ export class Composing extends Doing<"send" | "interrupt"> {
   ) {
     super();
     this.draft = new Draft(`say/${task}`);
-    this.said = new Said(task);
   }
 
   /**
-   * Says what is typed; `last` is how far the run's conversation was. It is
-   * queued before the turn is interrupted, so that a hub that vanishes between
-   * the two loses neither.
+   * Says what is typed. It is queued before the turn is interrupted, so that a
+   * hub that vanishes between the two loses neither.
    */
-  async send(task: Task, last: number, interrupt: boolean): Promise<boolean> {
+  async send(when: When): Promise<boolean> {
     const text = this.draft.text;
     if (text.trim() === "") return false;
     return this.run("send", async () => {
-      await this.client.call("task_say", { task: this.task, text });
-      this.said.add({ text, at: Date.now(), run: task.run, after: last });
+      await this.client.call("task_say", { task: this.task, text, ...(when === "now" && { now: true }) });
       this.draft.clear();
-      if (interrupt) await this.client.call("task_interrupt", { task: this.task });
+      if (when === "interrupting") await this.client.call("task_interrupt", { task: this.task });
     });
   }
 
   interrupt(): Promise<boolean> {
     return this.run("interrupt", () => this.client.call("task_interrupt", { task: this.task }));
+  }
+
+  /** Takes back what waits; to be changed, it is put where it can be typed at. */
+  async takeBack(said: Said, change: boolean): Promise<boolean> {
+    const back = await this.run("unsay", () =>
+      this.client.call("task_unsay", { task: this.task, word: said.word }),
+    );
+    if (back && change) this.again(said.text);
+    return back;
   }
 
   /** An earlier message, to be changed and said again. What was typed stays below it. */

@@ -2,13 +2,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { fault } from "$/api/errors";
 import { Client } from "$/api/client";
 import { Live } from "$/api/live";
-import type { JournalEvent, JournalRecord, Task } from "$/api/generated/proto";
+import type { JournalEvent, JournalRecord, Run, RunnerSeen, Task } from "$/api/generated/proto";
 import type { Connection, FrameEvents } from "$/host/host";
-import type { Entry } from "$/parts/conversation/entries.svelte";
 import { Composing } from "./composing.svelte";
 import { Feed } from "./feed.svelte";
-import { Said } from "./said.svelte";
-import { deliveryOf } from "./standing";
+import { deliveryOf, hears, waitsFor } from "./standing";
 import { atEnd, downwards, grown, MOST, shifted, STEP, upwards } from "./window";
 
 const text = (seq: number): JournalRecord => ({
@@ -144,7 +142,6 @@ describe("the entries that exist", () => {
 });
 
 const task = (fields: object) => ({ run: "r1", ...fields }) as unknown as Task;
-const turn = (key: number, prompt: string): Entry => ({ kind: "turn", key, at: key, turn: 1, prompt });
 
 describe("saying something", () => {
   beforeEach(() => localStorage.clear());
@@ -154,18 +151,17 @@ describe("saying something", () => {
     hub.refuses = 1;
     const composing = new Composing(hub.client, "t");
     composing.draft.text = "also the tests";
-    expect(await composing.send(task({}), 9, false)).toBe(false);
+    expect(await composing.send("after_turn")).toBe(false);
     expect([composing.lost, new Composing(hub.client, "t").draft.text]).toEqual([true, "also the tests"]);
-    expect(await composing.send(task({}), 9, false)).toBe(true);
+    expect(await composing.send("after_turn")).toBe(true);
     expect([composing.draft.text, composing.problem]).toEqual(["", null]);
-    expect(composing.said.waiting.map((one) => one.text)).toEqual(["also the tests"]);
   });
 
   it("queues before it interrupts, so that neither can be lost", async () => {
     const hub = new Hub();
     const composing = new Composing(hub.client, "t");
     composing.draft.text = "stop, other way";
-    await composing.send(task({}), 9, true);
+    await composing.send("interrupting");
     expect(hub.asked).toEqual(["say", "interrupt"]);
   });
 
@@ -173,19 +169,55 @@ describe("saying something", () => {
     const hub = new Hub();
     const composing = new Composing(hub.client, "t");
     composing.draft.text = "  \n";
-    expect([await composing.send(task({}), 0, false), hub.asked.length]).toEqual([false, 0]);
+    expect([await composing.send("after_turn"), hub.asked.length]).toEqual([false, 0]);
   });
 
-  it("waits until a later turn begins with it, across reloads and runs", () => {
-    const said = new Said("t");
-    said.add({ text: "more", at: Date.now(), run: "r1", after: 9 });
-    const again = new Said("t");
-    again.heard("r1", [turn(5, "more"), turn(12, "other")]);
-    expect(again.waiting.length).toBe(1);
-    again.heard("r1", [turn(12, "more")]);
-    expect([again.waiting.length, new Said("t").waiting.length]).toEqual([0, 0]);
-    said.heard("r2", [turn(2, "Go on.\n\nmore")]);
-    expect(said.waiting).toEqual([]);
+  it("says whether it is to be heard at once", async () => {
+    const hub = new Hub();
+    const composing = new Composing(hub.client, "t");
+    composing.draft.text = "left, not right";
+    await composing.send("now");
+    composing.draft.text = "later";
+    await composing.send("after_turn");
+    expect(hub.sent.map((body) => JSON.parse(body) as unknown)).toEqual([
+      { text: "left, not right", now: true },
+      { text: "later" },
+    ]);
+  });
+
+  it("takes back what waits, and puts it where it can be changed", async () => {
+    const hub = new Hub();
+    const composing = new Composing(hub.client, "t");
+    const said = { word: "o1", text: "also the tests", at: 1, now: false, waits: "turn" } as const;
+    expect(await composing.takeBack(said, false)).toBe(true);
+    expect(composing.draft.text).toBe("");
+    expect(await composing.takeBack(said, true)).toBe(true);
+    expect([hub.asked, composing.draft.text]).toEqual([["unsay", "unsay"], "also the tests"]);
+    hub.refuses = 1;
+    composing.draft.clear();
+    expect(await composing.takeBack(said, true)).toBe(false);
+    expect(composing.draft.text).toBe("");
+  });
+
+  it("knows from the runner whether the agent hears in mid-turn", () => {
+    const runner = (steer: boolean) =>
+      ({
+        id: "m1",
+        about: { agents: [{ name: "claude", abilities: { steer } }] },
+      }) as unknown as RunnerSeen;
+    const runs = [{ id: "r1", runner: "m1" }] as unknown as Run[];
+    const claude = task({ agent: "claude" });
+    expect(hears(claude, runs, [runner(true)])).toBe(true);
+    expect(hears(claude, runs, [runner(false)])).toBe(false);
+    expect(hears(task({ agent: "gemini" }), runs, [runner(true)])).toBe(false);
+    expect(hears(claude, [], [runner(true)])).toBe(false);
+  });
+
+  it("says what a message waits for", () => {
+    const said = { word: "o1", text: "x", at: 1, now: false, waits: "turn" } as const;
+    expect(waitsFor(said)).toBe("Queued for the end of the turn");
+    expect(waitsFor({ ...said, now: true })).toBe("On its way");
+    expect(waitsFor({ ...said, waits: "run" })).toBe("Not heard yet: the next run is told");
   });
 
   it("puts an earlier message above what is typed, once", () => {

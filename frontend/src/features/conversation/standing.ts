@@ -1,6 +1,6 @@
 // What becomes of a message where the task stands now.
 
-import type { Task } from "$/api/generated/proto";
+import type { Run, RunnerSeen, Said, Task } from "$/api/generated/proto";
 import { ENDED } from "$/parts/task-state";
 
 export interface Delivery {
@@ -42,4 +42,18 @@ export function deliveryOf(task: Task): Delivery {
       return { verb: "Queue", hint, canInterrupt: agent };
     }
   }
+}
+
+/** Whether the agent at work hears what is said in the middle of its turn. */
+export function hears(task: Task, runs: readonly Run[], runners: readonly RunnerSeen[]): boolean {
+  const run = runs.find(({ id }) => id === task.run);
+  const about = runners.find(({ id }) => id === run?.runner)?.about;
+  const agent = about?.agents.find(({ name }) => name === task.agent);
+  return agent?.abilities?.steer ?? false;
+}
+
+/** Where something that was said is by now. */
+export function waitsFor(said: Said): string {
+  if (said.waits === "run") return "Not heard yet: the next run is told";
+  return said.now ? "On its way" : "Queued for the end of the turn";
 }

@@ -66,6 +66,30 @@ describe("the inbox", () => {
     await waitFor(() => expect(hub.of("inbox_answer")[0]).toMatchObject({ for_run: true }));
   });
 
+  it("allows for the project by the rule that was chosen, and refuses for ever", async () => {
+    const item = permission("p1", {
+      asked_at: NOON,
+      deadline: null,
+      ask: {
+        kind: "permission",
+        tool: "Bash",
+        input: { command: "cargo test --all" },
+        summary: "cargo test --all",
+        commands: ["cargo test --all"],
+      },
+    });
+    const hub = hubWith([item]);
+    await hub.open("/?item=p1");
+    render(Inbox);
+    await fireEvent.click(await screen.findByRole("button", { name: "Always or never…" }));
+    await fireEvent.click(screen.getByRole("radio", { name: /beginning with/ }));
+    await fireEvent.click(screen.getByRole("button", { name: "Allow for this project" }));
+    const rule = { decision: "allow", tool: "Bash", command: "cargo test *" };
+    await waitFor(() =>
+      expect(hub.of("inbox_answer")[0]).toMatchObject({ answer: "allow", for_project: true, rule }),
+    );
+  });
+
   it("says by whom an item was answered elsewhere, and keeps what was typed", async () => {
     const first = asked("a3", NOON);
     const hub = hubWith([first]);

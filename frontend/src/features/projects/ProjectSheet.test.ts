@@ -64,4 +64,19 @@ describe("the settings of a project", () => {
     expect(await screen.findByText("A whole number, or nothing.")).toBeTruthy();
     expect(fake.of("project_add")).toEqual([]);
   });
+
+  it("keep permission rules, with what they name and nothing else", async () => {
+    const fake = await open("permissions");
+    await fireEvent.click(screen.getByRole("button", { name: "Add a rule" }));
+    await fireEvent.change(screen.getByLabelText("Decision of rule 1"), { target: { value: "never" } });
+    await fireEvent.input(screen.getByLabelText("Command of rule 1"), { target: { value: "git push*" } });
+    await fireEvent.click(screen.getByRole("button", { name: "Add a rule" }));
+    await fireEvent.input(screen.getByLabelText("Path of rule 2"), { target: { value: "../x" } });
+    await save();
+    expect(await screen.findByText(/no `\.\.`/)).toBeTruthy();
+    await fireEvent.click(screen.getByRole("button", { name: "Remove rule 2" }));
+    await save();
+    const rule = { decision: "never", tool: null, command: "git push*", path: null };
+    await waitFor(() => expect(fake.of("project_add")[0]).toMatchObject({ permissions: { rules: [rule] } }));
+  });
 });

@@ -4,6 +4,8 @@ import type {
   ChildBounds,
   NetworkPolicy,
   NetworkPreset,
+  PermissionDecision,
+  PermissionRule,
   Problem,
   Project,
   SecretUse,
@@ -19,6 +21,14 @@ export interface SecretFields {
   path: string;
   /** Permissions in octal; empty: the run's user alone. */
   mode: string;
+}
+
+/** A permission rule as typed; empty: it does not matter. */
+export interface RuleFields {
+  decision: PermissionDecision;
+  tool: string;
+  command: string;
+  path: string;
 }
 
 export interface ProjectFields {
@@ -44,6 +54,7 @@ export interface ProjectFields {
   childDepth: string;
   /** In US dollars; empty: no bound of their own. */
   childBudget: string;
+  rules: RuleFields[];
 }
 
 /** What the hub gives a project that says nothing of its network. */
@@ -87,6 +98,12 @@ export function fieldsOf(project: Project | null): ProjectFields {
     childTasks: project?.children?.tasks ? String(project.children.tasks) : "",
     childDepth: project?.children?.depth ? String(project.children.depth) : "",
     childBudget: dollarsOf(project?.children?.budget_micros ?? null),
+    rules: (project?.permissions.rules ?? []).map(({ decision, tool, command, path }) => ({
+      decision,
+      tool: tool ?? "",
+      command: command ?? "",
+      path: path ?? "",
+    })),
   };
 }
 
@@ -104,9 +121,9 @@ export function secretFields({ name, delivery }: SecretUse): SecretFields {
 export function projectOf(fields: ProjectFields, before: Project | null = null): Project {
   const { gate, presets } = fields;
   return {
-    permissions: { rules: [] },
     remote_control: false,
     ...before,
+    permissions: { rules: fields.rules.filter(saysSomething).map(ruleOf) },
     name: fields.name.trim(),
     repo: fields.repo.trim(),
     forge: fields.forge || null,
@@ -173,6 +190,19 @@ function useOf({ name, how, variable, path, mode }: SecretFields): SecretUse {
   }
 }
 
+function saysSomething({ tool, command, path }: RuleFields): boolean {
+  return [tool, command, path].some((text) => text.trim() !== "");
+}
+
+function ruleOf({ decision, tool, command, path }: RuleFields): PermissionRule {
+  return {
+    decision,
+    tool: tool.trim() || null,
+    command: command.trim() || null,
+    path: path.trim() || null,
+  };
+}
+
 function linesOf(text: string): string[] {
   return filled(text.split("\n"));
 }
@@ -181,7 +211,7 @@ function filled(lines: readonly string[]): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-export type Part = "general" | "network" | "walls" | "secrets";
+export type Part = "general" | "network" | "permissions" | "walls" | "secrets";
 
 /** What keeps it from being saved, by where it stands: `limits.pids`, `secrets.0`. */
 export function problemsOf(fields: ProjectFields): Map<string, string> {
@@ -193,6 +223,11 @@ export function problemsOf(fields: ProjectFields): Map<string, string> {
     }
   }
   for (const [place, problem] of childProblems(fields)) problems.set(place, problem);
+  fields.rules.forEach(({ path }, at) => {
+    if (path.split("/").includes("..")) {
+      problems.set(`rules.${at}`, "A path below the tree, or an absolute one: no `..`.");
+    }
+  });
   const names = new Set<string>();
   fields.secrets.forEach((secret, at) => {
     const problem = names.has(secret.name) ? "It is in the list already." : secretProblem(secret);
@@ -219,6 +254,7 @@ function secretProblem({ name, how, variable, path, mode }: SecretFields): strin
 export function partOf(place: string): Part {
   if (place.startsWith("limits.")) return "walls";
   if (place.startsWith("secrets.")) return "secrets";
+  if (place.startsWith("rules.")) return "permissions";
   return place.startsWith("allow.") || place.startsWith("deny.") ? "network" : "general";
 }
 

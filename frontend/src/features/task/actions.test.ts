@@ -17,10 +17,18 @@ const failed = (code: string) => ({ state: "failed", problem: { code, message: "
 describe("what can be done to a task", () => {
   const rows: [what: string, fields: object, expected: string[]][] = [
     ["queued", { state: "queued", attempts: 0 }, ["reassign", "stop"]],
-    ["cloning: nobody to interrupt yet", { state: "working", phase: "cloning" }, ["reassign", "stop"]],
-    ["at work", { state: "working", phase: "agent_running" }, ["interrupt", "reassign", "stop"]],
-    ["waits within a turn", { state: "needs_you", need: "permission" }, ["interrupt", "reassign", "stop"]],
-    ["interrupted already", { state: "needs_you", need: "interrupted" }, ["reassign", "stop"]],
+    [
+      "cloning: nobody to interrupt yet",
+      { state: "working", phase: "cloning" },
+      ["reassign", "stop", "kill"],
+    ],
+    ["at work", { state: "working", phase: "agent_running" }, ["interrupt", "reassign", "stop", "kill"]],
+    [
+      "waits within a turn",
+      { state: "needs_you", need: "permission" },
+      ["interrupt", "reassign", "stop", "kill"],
+    ],
+    ["interrupted already", { state: "needs_you", need: "interrupted" }, ["reassign", "stop", "kill"]],
     ["held for a look", { state: "ready" }, ["publish", "reassign", "stop"]],
     ["one of several, held", { state: "ready", group: "g" }, ["keep", "reassign", "stop"]],
     ["in review", { state: "in_review", pull_request: {} }, ["resume", "pull_request", "stop"]],
@@ -47,7 +55,7 @@ describe("what can be done to a task", () => {
       actionsOf(task(fields), as("admin"))
         .filter((action) => action.confirm !== null)
         .map((action) => action.name);
-    expect(asks({ state: "working", phase: "agent_running" })).toEqual(["stop"]);
+    expect(asks({ state: "working", phase: "agent_running" })).toEqual(["stop", "kill"]);
     expect(asks({ state: "ready" })).toEqual(["publish", "stop"]);
     expect(asks({ state: "no_change" })).toEqual([]);
     expect(asks({ state: "published", diff: { files: 1, added: 1, removed: 0 } })).toEqual(["retry"]);

@@ -5,7 +5,16 @@ import type { Role, Task } from "$/api/generated/proto";
 import { ENDED } from "$/parts/task-state";
 
 export type ActionName =
-  "publish" | "keep" | "resume" | "retry" | "interrupt" | "reassign" | "pull_request" | "dismiss" | "stop";
+  | "publish"
+  | "keep"
+  | "resume"
+  | "retry"
+  | "interrupt"
+  | "reassign"
+  | "pull_request"
+  | "dismiss"
+  | "stop"
+  | "kill";
 
 export interface Action {
   name: ActionName;
@@ -29,6 +38,7 @@ const KEYS: Record<ActionName, string> = {
   pull_request: "Shift+O",
   dismiss: "Shift+D",
   stop: "Shift+X",
+  kill: "Shift+Q",
 };
 
 /** Failures after which going on makes more sense than starting over. */
@@ -66,6 +76,7 @@ function possible(task: Task): Action[] {
   if (task.pull_request) actions.push(plain("pull_request", "Open pull request", "viewer"));
   if (over && !task.dismissed) actions.push(plain("dismiss", "Dismiss", "operator"));
   if (!over) actions.push(stop(task));
+  if (task.state === "working" || task.state === "needs_you") actions.push(kill());
   return actions;
 }
 
@@ -132,6 +143,18 @@ function stop(task: Task): Action {
         ? "It has not begun; it is taken out of the queue."
         : "The agent is ended and nothing more is published. Its work so far is rescued first.",
       verb: "Stop the task",
+    },
+  };
+}
+
+function kill(): Action {
+  return {
+    ...plain("kill", "Kill", "operator"),
+    danger: true,
+    confirm: {
+      title: "Kill this task's agent?",
+      text: "It is ended at once and not asked to end, also where it is being stopped and takes its time. Its work so far is rescued, nothing is published.",
+      verb: "Kill it",
     },
   };
 }

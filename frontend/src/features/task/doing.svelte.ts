@@ -40,6 +40,8 @@ export class Doing {
           return client.call("task_dismiss", { task });
         case "stop":
           return client.call("task_stop", { task, keep_children: this.keepChildren });
+        case "kill":
+          return client.call("task_kill", { task });
       }
     });
   }

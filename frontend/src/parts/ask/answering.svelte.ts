@@ -8,7 +8,7 @@ import { Doing } from "$/state/doing.svelte";
 import { Draft } from "$/state/draft.svelte";
 
 /** Which part of the card is open. */
-export type Opened = "nothing" | "deny" | "edit";
+export type Opened = "nothing" | "deny" | "edit" | "more";
 
 export class Answering extends Doing<"answer"> {
   /** The hub has it; the item closes when the run has heard it. */

@@ -6,6 +6,7 @@ import type { Question } from "$/api/generated/proto";
 import { answering, Answering, forget } from "./answering.svelte";
 import { answersOf, choose, readChoices, write } from "./choices";
 import { editable, edited } from "./edited-input";
+import { beginningOf, coverages, type PermissionAsk } from "./rules";
 import { editLines, toolShape } from "./tool-shape";
 
 function question(text: string, multiple: boolean): Question {
@@ -146,5 +147,37 @@ describe("an answer", () => {
     const before = answering({ id: "x" });
     forget("x");
     expect(answering({ id: "x" })).not.toBe(before);
+  });
+});
+
+describe("what an answer covers", () => {
+  const asked = (fields: Partial<PermissionAsk>): PermissionAsk => ({
+    kind: "permission",
+    tool: "Bash",
+    input: {},
+    summary: "",
+    ...fields,
+  });
+  const rules = (fields: Partial<PermissionAsk>) => coverages(asked(fields)).map(({ rule }) => rule);
+
+  it("goes from exactly this to every use of the tool", () => {
+    expect(rules({ commands: ["rm -r build/*"] })).toEqual([
+      { tool: "Bash", command: "rm -r build/\\*" },
+      { tool: "Bash", command: "rm *" },
+      { tool: "Bash" },
+    ]);
+    expect(rules({ tool: "Write", paths: ["src/a/b.rs"] })).toEqual([
+      { tool: "Write", path: "src/a/b.rs" },
+      { tool: "Write", path: "src/a/**" },
+      { tool: "Write" },
+    ]);
+  });
+
+  it("offers no beginning of what is not one plain command", () => {
+    expect(beginningOf("git push --force")).toBe("git push");
+    expect(beginningOf("cargo +nightly test")).toBe("cargo");
+    for (const line of ["cd x && make", "echo $(x)", "a > b", "X=1 make", ""]) {
+      expect(beginningOf(line), line).toBeNull();
+    }
   });
 });

@@ -2,6 +2,7 @@
 
 import type { Answer, Ask, Decider, InboxItem, OnTimeout } from "$/api/generated/proto";
 import { money } from "$/parts/words";
+import { ruleWords } from "./rules";
 
 export type NetworkAsk = Extract<Ask, { kind: "network" }>;
 
@@ -98,11 +99,14 @@ export function answerWords(ask: Ask | null, answer: Answer): string {
       if (ask?.kind === "plan") return "Approved";
       if (ask?.kind === "budget") return "Allowed as much again";
       if (answer.for_project) return "Allowed for this project";
+      if (answer.for_run && answer.rule) return `Allowed for this run: ${ruleWords(answer.rule)}`;
       if (answer.for_run) return "Allowed for this run";
       return answer.input === null ? "Allowed once" : "Edited and allowed";
     case "deny":
       if (ask?.kind === "budget") return "Ended there";
       return ask?.kind === "plan" ? "Sent back" : "Denied";
+    case "never":
+      return "Denied, and never in this project";
     case "choose":
       return "Answered";
     case "say":
@@ -116,6 +120,7 @@ export function answerWords(ask: Ask | null, answer: Answer): string {
 export function answerDetail(answer: Answer): string {
   switch (answer.answer) {
     case "deny":
+    case "never":
       return answer.reason;
     case "say":
       return answer.text;
@@ -134,7 +139,7 @@ export function deciderWords(decider: Decider): string {
     case "timeout":
       return "because nobody answered in time";
     case "policy":
-      return "by the task's mode or an earlier answer";
+      return "by the project's rules, the task's mode or an earlier answer";
   }
 }
 

@@ -28,6 +28,12 @@ export interface TurnEntry extends Common {
   readonly prompt: string;
 }
 
+/** The agent was told something in the middle of a turn. */
+export interface SteeredEntry extends Common {
+  readonly kind: "steered";
+  readonly text: string;
+}
+
 export interface TextEntry extends Common {
   readonly kind: "text";
   readonly text: string;
@@ -155,6 +161,7 @@ export interface RawEntry extends Common {
 
 export type Entry =
   | TurnEntry
+  | SteeredEntry
   | TextEntry
   | ThinkingEntry
   | ToolEntry

@@ -120,6 +120,8 @@ export class ConversationFold {
     switch (event.type) {
       case "turn_started":
         return this.#turnStarted(key, at, event);
+      case "steered":
+        return this.#put({ kind: "steered", key, at, text: event.text });
       case "text":
       case "thinking":
         return this.#spoken(key, at, event);

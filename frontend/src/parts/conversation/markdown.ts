@@ -22,6 +22,8 @@ function paragraph(entry: Entry): string {
   switch (entry.kind) {
     case "turn":
       return `## Turn ${entry.turn}\n\n${quoted(entry.prompt)}`;
+    case "steered":
+      return quoted(entry.text);
     case "text":
       return entry.text.trim();
     case "tool":

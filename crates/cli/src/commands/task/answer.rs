@@ -1,13 +1,14 @@
 //! `pilot task answer`.
 
 use super::find;
-use crate::args::{AnswerWords, Globals, TaskAnswer, TaskName};
+use crate::args::{AnswerWords, Globals, RuleWords, TaskAnswer, TaskName};
 use crate::commands::Done;
 use crate::commands::inbox::what;
 use crate::output;
 use pilot_client::Client;
 use pilot_proto::console::{AnswerItem, InboxAnswer, InboxList, InboxQuery};
 use pilot_proto::inbox::Ask;
+use pilot_proto::permission::PermissionDecision;
 use pilot_proto::{Answer, Code, InboxItem, Problem};
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ pub(crate) async fn run(
     arguments: TaskAnswer,
 ) -> anyhow::Result<Done> {
     let item = item(hub, &arguments.task).await?;
-    let answer = answer(arguments.answer, &item)?;
+    let answer = answer(arguments.answer, arguments.rule, &item)?;
     let item = hub.call::<InboxAnswer>(AnswerItem { item: item.id, answer }).await?;
     output::show(globals, &item, || format!("answered: {}", what(&item)))?;
     Ok(Done::Well)
@@ -63,12 +64,27 @@ async fn item(hub: &Client, name: &str) -> anyhow::Result<InboxItem> {
     }
 }
 
-fn answer(words: AnswerWords, item: &InboxItem) -> anyhow::Result<Answer> {
+fn answer(words: AnswerWords, rule: RuleWords, item: &InboxItem) -> anyhow::Result<Answer> {
+    let for_more = words.allow_for_run || words.allow_for_project || words.never.is_some();
+    let decision = match words.never {
+        Some(_) => PermissionDecision::Never,
+        None => PermissionDecision::Allow,
+    };
+    let rule = rule.rule(decision);
+    if rule.is_some() && !for_more {
+        let message = "`--tool`, `--command` and `--path` say what an answer covers besides";
+        let hint = "they go with --allow-for-run, --allow-for-project or --never";
+        return Err(Problem::new(Code::Invalid, message).hint(hint).into());
+    }
+    if let Some(reason) = words.never {
+        return Ok(Answer::Never { reason, rule });
+    }
     if words.allow || words.allow_for_run || words.allow_for_project {
         return Ok(Answer::Allow {
             input: None,
             for_run: words.allow_for_run,
             for_project: words.allow_for_project,
+            rule,
         });
     }
     if let Some(reason) = words.deny {

@@ -5,7 +5,7 @@ use crate::commands::Done;
 use crate::commands::inbox::what;
 use crate::output;
 use pilot_client::Client;
-use pilot_proto::console::{OneTask, TaskDetail, TaskList, TaskQuery, TaskShow};
+use pilot_proto::console::{OneTask, SaidWaits, TaskDetail, TaskList, TaskQuery, TaskShow};
 use pilot_proto::run::Usage;
 use pilot_proto::task::ChildSeen;
 use pilot_proto::{Outcome, Task, TaskId, TaskState};
@@ -101,6 +101,17 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     }
     for reservation in &task.reservations {
         add("mind", reservation.clone());
+    }
+    for said in &detail.said {
+        let waits = match (said.waits, said.now) {
+            (SaidWaits::Turn, true) => "on its way to the agent",
+            (SaidWaits::Turn, false) => "waits for the end of the turn",
+            (SaidWaits::Run | SaidWaits::Unknown, _) => "waits for the next run",
+        };
+        add(
+            "said",
+            format!("{}\n{waits}; pilot task unsay {} {}", said.text, task.id.short(), said.word),
+        );
     }
     for item in &detail.inbox {
         if item.answered.is_none() {

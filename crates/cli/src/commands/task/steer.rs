@@ -4,8 +4,10 @@ use super::{find, told};
 use crate::args::{Globals, TaskName, TaskReassign, Whom};
 use crate::commands::{Done, runner};
 use pilot_client::Client;
-use pilot_proto::Task;
-use pilot_proto::console::{Command, OneTask, Reassign, TaskReassign as Reassigned};
+use pilot_proto::console::{
+    Command, OneTask, Reassign, TaskReassign as Reassigned, TaskShow, TaskUnsay, Unsay,
+};
+use pilot_proto::{Code, Problem, Task};
 
 /// A command that needs to know the task and nothing else.
 pub(crate) async fn one<C>(globals: &Globals, hub: &Client, task: &TaskName) -> anyhow::Result<Done>
@@ -28,4 +30,26 @@ pub(crate) async fn reassign(
         None => None,
     };
     told(globals, &hub.call::<Reassigned>(Reassign { task, runner, agent, model }).await?)
+}
+
+/// Takes back what was said last, or what is named.
+pub(crate) async fn unsay(
+    globals: &Globals,
+    hub: &Client,
+    name: &TaskName,
+    word: Option<String>,
+) -> anyhow::Result<Done> {
+    let task = find(hub, name).await?;
+    let word = match word {
+        Some(word) => word,
+        None => {
+            let said = hub.call::<TaskShow>(OneTask { task }).await?.said;
+            let last = said.into_iter().next_back().ok_or_else(|| {
+                Problem::new(Code::Precondition, "nothing waits to be told to the agent")
+                    .hint(format!("`pilot task show {}` lists what does", task.short()))
+            })?;
+            last.word
+        }
+    };
+    told(globals, &hub.call::<TaskUnsay>(Unsay { task, word }).await?)
 }

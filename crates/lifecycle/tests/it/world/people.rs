@@ -90,7 +90,11 @@ impl World {
         let (task, over) = (machine.task().id, rests(&machine.task().state));
         let ready = machine.task().state == TaskState::Ready;
         let event = match self.dice.below(100) {
-            0..12 => TaskEvent::StopWanted,
+            0..9 => TaskEvent::StopWanted,
+            9..12 => {
+                self.sights.see("killed");
+                TaskEvent::KillWanted
+            }
             _ if ready && self.dice.chance(500) => return self.let_go(task),
             12..40 => self.an_answer(task),
             40..52 => TaskEvent::InterruptWanted,
@@ -114,7 +118,7 @@ impl World {
     fn say(&mut self, task: TaskId) -> TaskEvent<'static> {
         let text = format!("also {}", self.id());
         self.said.push((task, text.clone()));
-        TaskEvent::Say { text }
+        if self.dice.chance(400) { TaskEvent::Steer { text } } else { TaskEvent::Say { text } }
     }
 
     fn somebody_else(&mut self) -> Assignment {
@@ -149,7 +153,7 @@ impl World {
         };
         let answer = match self.dice.below(5) {
             0 => Answer::ALLOW,
-            1 => Answer::Allow { input: None, for_run: true, for_project: false },
+            1 => Answer::Allow { input: None, for_run: true, for_project: false, rule: None },
             2 => Answer::Deny { reason: "no".into() },
             3 => Answer::Say { text: "that one".into() },
             _ => Answer::End,

@@ -141,6 +141,19 @@ impl World {
                 }
             }
             RunEffect::StopAgent => self.agent_will(machine, run, epoch, 10_000, exited(None)),
+            RunEffect::KillAgent => self.agent_will(machine, run, epoch, 500, exited(None)),
+            RunEffect::SteerAgent { order, .. } => {
+                let hears = self.dice.chance(700);
+                self.sights.see(if hears { "heard in mid-turn" } else { "deaf in mid-turn" });
+                let event = if hears {
+                    RunEvent::AgentSteered { order }
+                } else {
+                    RunEvent::AgentDeaf { order }
+                };
+                self.agent_will(machine, run, epoch, 2_000, event);
+            }
+            // Asked by nobody in this world.
+            RunEffect::Rule { .. } => {}
             // Its walls are not part of this world.
             RunEffect::AllowHost { .. }
             | RunEffect::AllowRules { .. }
@@ -287,6 +300,9 @@ impl World {
             | RunEffect::ChildIs(_)
             | RunEffect::EndAgent
             | RunEffect::StopAgent
+            | RunEffect::KillAgent
+            | RunEffect::SteerAgent { .. }
+            | RunEffect::Rule { .. }
             | RunEffect::Done => return,
         };
         self.shim_hears(machine, run, epoch, report);
@@ -437,6 +453,8 @@ fn an_ask(roll: u64) -> Ask {
             tool: format!("tool {}", roll % 2),
             input: serde_json::Value::Null,
             summary: String::new(),
+            commands: vec![format!("make {}", roll % 3)],
+            paths: Vec::new(),
         },
         1 => Ask::Plan { plan: "do it".into() },
         _ => Ask::Question {
