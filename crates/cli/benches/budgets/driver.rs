@@ -88,5 +88,6 @@ fn start() -> Start {
         program: "claude".into(),
         provider: None,
         attachments: Vec::new(),
+        tools: None,
     }
 }

@@ -42,7 +42,7 @@ fn a_wish_is_looked_at_once_and_answered_as_often_as_it_comes() {
     let mut desk = Desk::at_work(true);
     let effects = desk.hear(&wanted("a"));
     let filed = TaskEffect::FileChild { run: run(1), token: "a".into(), child: child() };
-    assert_eq!(effects, [filed.clone()]);
+    assert_eq!(effects, [filed]);
     let decided = TaskEvent::ChildDecided { run: run(1), token: "a".into(), decided: Ok(id()) };
     let answer = Act::Child { token: "a".into(), task: Some(id()), problem: None };
     assert_eq!(acts(&desk.tell(decided)), [&answer]);
