@@ -306,6 +306,12 @@ pub(crate) enum Forge {
     },
     /// List forges
     List,
+    /// Say what the settings of a project's repository should be, so that an
+    /// agent can do no harm there
+    Harden {
+        /// The project
+        project: String,
+    },
     /// Remove a forge that no project uses, and its token
     Remove {
         /// Its name

@@ -2,6 +2,7 @@
 //! without knowing the hub's state is checked here, the rest in the core.
 
 mod access;
+mod advice;
 mod credentials;
 mod issues;
 mod prices;

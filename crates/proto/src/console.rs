@@ -24,8 +24,8 @@ pub use reads::{
 };
 pub use runners::{NewJoinCode, NewJoinCodeMade, OneRunner, RunnerSeen};
 pub use setup::{
-    CredentialKeep, HubInfo, Named, NewForge, NewProvider, NewSignInCode, NewSignInCodeMade,
-    Nothing, Preference, PreferenceKey, SignIn,
+    AdviceWeight, CredentialKeep, HubInfo, Named, NewForge, NewProvider, NewSignInCode,
+    NewSignInCodeMade, Nothing, Preference, PreferenceKey, SettingAdvice, SignIn,
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
@@ -197,6 +197,8 @@ command_table! {
     ProjectRules("project_rules", Post, "/api/projects/{name}/rules", Admin): AddRules => Project;
     /// Removes a project that has no task under way.
     ProjectRemove("project_remove", Delete, "/api/projects/{name}", Admin): Named => Nothing;
+    /// Says what the settings of a project's repository at its forge should be.
+    ProjectAdvice("project_advice", Get, "/api/projects/{name}/advice", Operator): Named => Vec<SettingAdvice>;
     /// Adds or changes a forge; its token is checked first.
     ForgeAdd("forge_add", Post, "/api/forges", Admin): NewForge => Forge;
     /// Lists forges.

@@ -3,7 +3,9 @@
 use super::{Done, connect, secret_from_stdin};
 use crate::args::{Forge, ForgeKind, Globals};
 use crate::output;
-use pilot_proto::console::{ForgeAdd, ForgeList, ForgeRemove, Named, NewForge, Nothing};
+use pilot_proto::console::{
+    ForgeAdd, ForgeList, ForgeRemove, Named, NewForge, Nothing, ProjectAdvice,
+};
 
 pub(crate) fn run(globals: &Globals, command: Forge) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
@@ -17,6 +19,20 @@ pub(crate) fn run(globals: &Globals, command: Forge) -> anyhow::Result<Done> {
             Forge::Remove { name } => {
                 let gone = hub.call::<ForgeRemove>(Named { name: name.clone() }).await?;
                 output::show(globals, &gone, || format!("forge `{name}` and its token are gone"))
+            }
+            Forge::Harden { project } => {
+                let advice = hub.call::<ProjectAdvice>(Named { name: project }).await?;
+                output::table(
+                    globals,
+                    &advice,
+                    &["WEIGHT", "SETTING", "FOUND", "CHANGE", "PAGE"],
+                    "nothing to say",
+                    |one| {
+                        let page = one.page.clone().unwrap_or_default();
+                        let (found, mend) = (one.found.clone(), one.mend.clone());
+                        vec![output::word(&one.weight), one.name.clone(), found, mend, page]
+                    },
+                )
             }
             Forge::List => {
                 let forges = hub.call::<ForgeList>(Nothing {}).await?;

@@ -4,15 +4,16 @@ use crate::house::{House, eventually, new_task, project, soon};
 use crate::runner::FakeRunner;
 use pilot_client::Told;
 use pilot_proto::console::{
-    ForgeAdd, ForgeList, FromConsole, IssueLinks, IssueLookUp, NewForge, NewProvider, NewTask,
-    Nothing, ProjectAdd, ProviderAdd, Say, TaskNew, TaskSay, ToConsole,
+    AdviceWeight, ForgeAdd, ForgeList, FromConsole, IssueLinks, IssueLookUp, Named, NewForge,
+    NewProvider, NewTask, Nothing, ProjectAdd, ProjectAdvice, ProviderAdd, Say, TaskNew, TaskSay,
+    ToConsole,
 };
 use pilot_proto::run::Outcome;
 use pilot_proto::task::ChecksState;
 use pilot_proto::{
     Code, Event, ForgeKind, Problem, ProviderKind, RunSpec, Secret, Task, TaskId, TaskState,
 };
-use pilot_testkit::forge::{CheckSaid, GiteaDouble};
+use pilot_testkit::forge::{CheckSaid, ForgeDouble, GiteaDouble};
 use std::time::Duration;
 
 const SITE: &str = "alice/site";
@@ -327,4 +328,27 @@ async fn links_of_issues_are_looked_up_each_by_itself() {
     let many = IssueLinks { links: vec![good; 101] };
     assert_eq!(scene.house.refused::<IssueLookUp>(many).await.code, Code::TooLarge);
     scene.house.hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forge_of_every_kind_is_added_and_says_what_to_change() {
+    let house = House::with(|_| {}).await;
+    for kind in [ForgeKind::Gitea, ForgeKind::Forgejo, ForgeKind::GitHub, ForgeKind::GitLab] {
+        let forge = ForgeDouble::start_as(kind, "/git").await;
+        forge.repository(SITE);
+        let name = kind.to_string().to_lowercase();
+        let token = Secret::new(forge.token("alice", forge.scopes()));
+        let new = NewForge { name: name.clone(), kind, url: forge.url(), token };
+        assert_eq!(house.call::<ForgeAdd>(new).await.kind, kind);
+        let mut site = project(&name, &forge.clone_url(SITE));
+        site.forge = Some(name.clone());
+        house.call::<ProjectAdd>(site).await;
+        for weight in [AdviceWeight::Needed, AdviceWeight::Fine] {
+            let advice = house.call::<ProjectAdvice>(Named { name: name.clone() }).await;
+            let protection = advice.iter().find(|one| one.name == "branch_protection");
+            assert_eq!(protection.map(|one| one.weight), Some(weight), "{kind}: {advice:?}");
+            forge.protect(SITE);
+        }
+    }
+    house.hub.stop().await;
 }

@@ -50,6 +50,39 @@ pub struct NewForge {
     pub token: Secret,
 }
 
+/// How much a piece of advice weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum AdviceWeight {
+    /// It is as it should be.
+    Fine,
+    /// It could be better.
+    Advised,
+    /// An agent could do harm.
+    Needed,
+    /// A weight this build does not know yet.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a setting of a repository at its forge should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct SettingAdvice {
+    /// One word for programs: `branch_protection`.
+    pub name: String,
+    /// How much it weighs.
+    pub weight: AdviceWeight,
+    /// What is so, in a sentence.
+    pub found: String,
+    /// What to change; empty where nothing is.
+    pub mend: String,
+    /// Page where it is changed.
+    #[serde(default)]
+    pub page: Option<String>,
+}
+
 /// A model provider to add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(optional_fields = nullable)]
