@@ -104,6 +104,11 @@ name: string,
 rules: Array<PermissionRule>, };
 
 /**
+ * How much a piece of advice weighs.
+ */
+export type AdviceWeight = "fine" | "advised" | "needed" | "unknown";
+
+/**
  * An agent found on a runner.
  */
 export type AgentFound = {
@@ -2855,6 +2860,31 @@ id: string,
 file: BlobId | null, };
 
 /**
+ * What a setting of a repository at its forge should be.
+ */
+export type SettingAdvice = {
+/**
+ * One word for programs: `branch_protection`.
+ */
+name: string,
+/**
+ * How much it weighs.
+ */
+weight: AdviceWeight,
+/**
+ * What is so, in a sentence.
+ */
+found: string,
+/**
+ * What to change; empty where nothing is.
+ */
+mend: string,
+/**
+ * Page where it is changed.
+ */
+page?: string | null, };
+
+/**
  * One side (base or workspace) of a changed file.
  */
 export type Side = {
@@ -3770,6 +3800,8 @@ export type Commands = {
   project_rules: { request: AddRules; response: Project };
   /** Removes a project that has no task under way. */
   project_remove: { request: Named; response: Nothing };
+  /** Says what the settings of a project's repository at its forge should be. */
+  project_advice: { request: Named; response: Array<SettingAdvice> };
   /** Adds or changes a forge; its token is checked first. */
   forge_add: { request: NewForge; response: Forge };
   /** Lists forges. */
@@ -3850,6 +3882,7 @@ export const ROUTES = {
   project_allow: { method: "POST", path: "/api/projects/{name}/allow", role: "admin" },
   project_rules: { method: "POST", path: "/api/projects/{name}/rules", role: "admin" },
   project_remove: { method: "DELETE", path: "/api/projects/{name}", role: "admin" },
+  project_advice: { method: "GET", path: "/api/projects/{name}/advice", role: "operator" },
   forge_add: { method: "POST", path: "/api/forges", role: "admin" },
   forge_list: { method: "GET", path: "/api/forges", role: "viewer" },
   forge_remove: { method: "DELETE", path: "/api/forges/{name}", role: "admin" },
