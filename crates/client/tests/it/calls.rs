@@ -28,7 +28,7 @@ async fn a_command_goes_out_as_its_row_says() {
     hub.will_say(Says::new(200, r#"{"hits":[]}"#));
     client.call::<TaskLogSearch>(search).await.expect("it answers");
     client.call::<ProjectRemove>(Named { name: "a/b ü?%".to_owned() }).await.expect("it answers");
-    let say = Say { task: task(), text: "go on\n".to_owned() };
+    let say = Say { task: task(), text: "go on\n".to_owned(), now: false };
     let refused = client.call::<TaskSay>(say).await.expect_err("`{}` is no task");
     assert!(matches!(refused, ClientError::NotAHub { .. }), "{refused:?}");
 
