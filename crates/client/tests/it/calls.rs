@@ -50,7 +50,7 @@ async fn a_command_goes_out_as_its_row_says() {
             (
                 "POST",
                 "/api/tasks/0190b1de-0000-7000-8000-00000000002a/say",
-                r#"{"text":"go on\n"}"#
+                r#"{"now":false,"text":"go on\n"}"#
             ),
         ]
     );
