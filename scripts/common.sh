@@ -103,13 +103,7 @@ setup_desktop() {
 # The agents that the tests drive, and the versions they are driven in: as
 # their package calls it, in a directory of their own below .tools. Facts about
 # them are in docs/ARCHITECTURE.md.
-AGENTS=(
-    claude:@anthropic-ai/claude-code@2.1.329
-    codex:@openai/codex@0.169.0
-    gemini:@google/gemini-cli@0.61.0
-    opencode:opencode-ai@1.18.33
-    pi:@mariozechner/pi-coding-agent@0.73.1
-)
+mapfile -t AGENTS < <(grep -v '^#' "$(dirname "${BASH_SOURCE[0]}")/../crates/agents/pinned.txt")
 
 # install_agent NAME PACKAGE@VERSION : the real one; a test never goes without.
 install_agent() {

@@ -2,6 +2,7 @@
 // about them differs.
 
 import type {
+  AgentFound,
   InboxItem,
   NetworkAudit,
   NetworkDecision,
@@ -64,6 +65,20 @@ export function failed(id: string, change: Partial<Task> = {}): Task {
   return task(id, { state: "failed", problem, ...change } as Partial<Task>);
 }
 
+export function agent(name: string, change: Partial<AgentFound> = {}): AgentFound {
+  return {
+    name,
+    version: null,
+    problem: null,
+    abilities: null,
+    origin: "found",
+    program: null,
+    own_login: null,
+    live: null,
+    ...change,
+  };
+}
+
 export function runner(id: string, change: Partial<RunnerSeen> = {}): RunnerSeen {
   const about = {
     name: `runner-${id}`,
@@ -72,7 +87,7 @@ export function runner(id: string, change: Partial<RunnerSeen> = {}): RunnerSeen
     workers: 4,
     draining: false,
     seal_key: null,
-    agents: [{ name: "scripted", version: "0.1.0", problem: null, abilities: null }],
+    agents: [agent("scripted", { version: "0.1.0" })],
     checks: [],
   };
   return { id, about, online: true, seen_at: NOON, revoked: false, runs: [], load: null, ...change };
@@ -102,6 +117,7 @@ export function project(name: string, change: Partial<Project> = {}): Project {
     agent: "scripted",
     setup: [],
     permissions: { rules: [] },
+    profile: null,
     remote_control: false,
     network: { gate: "enforce", presets: ["npm", "forge"], allow: [], deny: [] },
     walls: {

@@ -59,9 +59,24 @@ pub fn walls_init(arguments: &[OsString]) -> ExitCode {
     }
 }
 
+/// Whether an agent answers: what to try comes in, what came of it goes out.
+fn trial() -> ExitCode {
+    let Ok(program) = std::env::current_exe() else { return ExitCode::FAILURE };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tried = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
+        let trial = pilot_runner::shim::try_agent(program, surroundings::variables());
+        runtime.block_on(Box::pin(trial)).map_err(|error| error.to_string())
+    });
+    let told = tried.map(|json| std::io::Write::write_all(&mut std::io::stdout(), json.as_bytes()));
+    if matches!(told, Ok(Ok(()))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// One run's own process, where this program stands in for `pilot`:
-/// `[--recover] DIRECTORY`, as the runner says it.
+/// `[--recover] DIRECTORY`, or `--trial`, as the runner says it.
 pub fn shim(arguments: &[OsString]) -> ExitCode {
+    if arguments.iter().any(|argument| argument == "--trial") {
+        return trial();
+    }
     let recover = arguments.iter().any(|argument| argument == "--recover");
     let run_dir = arguments.iter().find(|argument| *argument != "--recover");
     let (Some(run_dir), Ok(program)) = (run_dir, std::env::current_exe()) else {

@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         Some("agent-terminal") => {
             ExitCode::from(pilot_agents::command::terminal::main(&words(&arguments[1..])))
         }
+        Some("agent-screen") => {
+            ExitCode::from(pilot_agents::command::terminal::quiet_main(&words(&arguments[1..])))
+        }
         Some("walls-init") => pilot_desktop::walls_init(&arguments[1..]),
         Some("shim") => pilot_desktop::shim(&arguments[1..]),
         _ => pilot_desktop::run(),

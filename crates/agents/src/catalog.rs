@@ -1,9 +1,9 @@
 //! The agents that a machine may have: the built-in list, and what its owner
 //! declares besides.
 
-use crate::driver::{Driver, Start};
+use crate::driver::{Driver, Remote, Start};
 use crate::probe::Probe;
-use crate::{acp, claude, codex, declared, pi, scripted};
+use crate::{acp, claude, codex, declared, hands_on, pi, scripted};
 use pilot_proto::runner::Abilities;
 use pilot_proto::{Code, Problem};
 use std::fmt;
@@ -34,6 +34,18 @@ pub trait Agent: Send + Sync {
     /// through: `pilot SUBCOMMAND PROGRAM ARGS…`; none: as it is.
     fn through(&self) -> Option<&'static str> {
         None
+    }
+
+    /// A driver for a run that its vendor may show and steer from afar; none
+    /// for an agent that has no such thing.
+    fn remote(&self, start: Start, remote: Remote) -> Option<Box<dyn Driver>> {
+        let _ = (start, remote);
+        None
+    }
+
+    /// False where a person does the work: nothing is started then.
+    fn has_process(&self) -> bool {
+        true
     }
 }
 
@@ -73,6 +85,7 @@ impl Catalog {
                 acp::opencode(),
                 Arc::new(pi::Agent),
                 Arc::new(scripted::Agent),
+                Arc::new(hands_on::Agent),
             ],
         }
     }

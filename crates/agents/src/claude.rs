@@ -11,13 +11,14 @@
 
 mod ask;
 mod launch;
+pub mod remote;
 mod session;
 mod tools;
 mod turn;
 
 use crate::attached::{self, Attached};
 use crate::catalog::SessionPlace;
-use crate::driver::{Driver, Launch, Ruling, Start, Step, died};
+use crate::driver::{Driver, Launch, Remote, Ruling, Start, Step, died};
 use crate::probe::Probe;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -74,6 +75,10 @@ impl crate::catalog::Agent for Agent {
 
     fn session(&self, tree: &Path, session: &str) -> Option<SessionPlace> {
         Some(session::place(tree, session))
+    }
+
+    fn remote(&self, start: Start, remote: Remote) -> Option<Box<dyn Driver>> {
+        Some(Box::new(remote::RemoteControl::new(start, remote)))
     }
 }
 

@@ -6,6 +6,7 @@
 //! and both by what the command's owner declared ([`crate::declared`]).
 
 pub(crate) mod launch;
+mod screen;
 pub mod terminal;
 
 use crate::attached;

@@ -5,7 +5,7 @@ use crate::own_tools::OwnTools;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::ProviderGrant;
-use pilot_proto::run::Usage;
+use pilot_proto::run::{RemoteControl, Usage};
 use pilot_proto::{Code, Event, Mode, Problem, RunId, Stream};
 use std::fmt;
 use std::path::PathBuf;
@@ -70,15 +70,40 @@ impl fmt::Debug for Launch {
     }
 }
 
+/// What a run needs that its vendor may show and steer from afar.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// The vendor's own login.
+    pub login: RemoteControl,
+    /// What the session is called there.
+    pub name: String,
+}
+
+/// What is run before the agent's process, with no input, to hear whether it
+/// would work.
+pub struct Preflight {
+    /// How to start it; its files are those of the agent.
+    pub launch: Launch,
+    /// What keeps the agent from working, by exit code and output; `code` none:
+    /// it was still running after a while, and was ended.
+    pub judge: fn(code: Option<i32>, said: &str) -> Option<Problem>,
+}
+
 /// A file of the private HOME.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HomeFile {
     /// Relative to the HOME; parent directories are made.
     pub path: PathBuf,
-    /// What stands in it. Never a secret.
+    /// What stands in it. No secret but the login of a [`Remote`].
     pub contents: String,
     /// Its permission bits.
     pub mode: u32,
+}
+
+impl fmt::Debug for HomeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HomeFile").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// What a driver wants done, in the order given.
@@ -143,6 +168,22 @@ pub enum Ruling {
 pub trait Driver: Send {
     /// How to start the process.
     fn launch(&self) -> Launch;
+
+    /// Variables that must not be in its environment, whoever set them; `*` at
+    /// the end of a name stands for any end.
+    fn scrubbed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// As [`crate::Agent::through`], for this run.
+    fn through(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What is to be run first, and must not refuse.
+    fn preflight(&self) -> Option<Preflight> {
+        None
+    }
 
     /// The process runs: greets it and gives it the first prompt. Called once.
     fn begin(&mut self) -> Vec<Step>;

@@ -26,13 +26,15 @@ pub mod codex;
 pub mod command;
 pub mod declared;
 pub mod driver;
+pub mod hands_on;
 mod own_tools;
 pub mod pi;
+pub mod pinned;
 pub mod probe;
 pub mod scripted;
 
 pub use attached::{Attached, is_image};
 pub use catalog::{Agent, Catalog, SessionPlace};
-pub use driver::{Driver, HomeFile, Launch, Ruling, Start, Step};
+pub use driver::{Driver, HomeFile, Launch, Preflight, Remote, Ruling, Start, Step};
 pub use own_tools::OwnTools;
 pub use probe::Probe;

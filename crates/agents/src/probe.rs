@@ -1,6 +1,6 @@
 //! What a doctor runs to see which agents a machine has, and how to read it.
 
-use pilot_proto::runner::AgentFound;
+use pilot_proto::runner::{AgentFound, AgentOrigin};
 
 /// How to look for one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,10 @@ impl Probe {
             version,
             problem,
             abilities: None,
+            origin: AgentOrigin::Unknown,
+            program: None,
+            own_login: None,
+            live: None,
         };
         let Some(program) = &self.program else {
             return found(Some(env!("CARGO_PKG_VERSION").to_owned()), None);

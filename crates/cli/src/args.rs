@@ -1,12 +1,16 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
+mod agent;
 mod inside;
 mod project;
+mod provider;
 mod task;
 pub(crate) mod vault;
 
+pub(crate) use agent::*;
 pub(crate) use inside::*;
 pub(crate) use project::*;
+pub(crate) use provider::*;
 pub(crate) use task::*;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -68,6 +72,12 @@ pub(crate) enum Command {
     /// Model providers that agents use
     #[command(subcommand)]
     Provider(Provider),
+    /// Named ways of working: agent, login, model, limits
+    #[command(subcommand)]
+    Profile(Profile),
+    /// Agents that are installed in this machine's runner, each in one version
+    #[command(subcommand)]
+    Agent(Agent),
     /// Repositories and their settings
     #[command(subcommand)]
     Project(Project),
@@ -93,7 +103,8 @@ pub(crate) enum Command {
     ///
     /// The command sees a throw-away home and an empty workspace, or the one of
     /// `--tree`, and reaches what a new project's runs may reach. What the walls
-    /// are and what was tried is said at the end, on standard error.
+    /// are and what was tried is said at the end, on standard error. With `--task`
+    /// the command runs in the walls of that task's run, on the runner's machine.
     #[command(name = "run-in-walls")]
     RunInWalls(RunInWalls),
     /// For what runs inside a run's walls: report, ask, leave files, file tasks
@@ -113,6 +124,9 @@ pub(crate) enum Command {
         run_dir: PathBuf,
         #[arg(long)]
         recover: bool,
+        /// Instead of a run: try the agent that standard input names
+        #[arg(long, conflicts_with = "recover")]
+        trial: bool,
     },
     /// The first process inside a run's walls; started by the shim
     #[command(hide = true, name = "walls-init")]
@@ -127,6 +141,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The same, and its screen stays inside; started by the shim
+    #[command(hide = true, name = "agent-screen", disable_help_flag = true)]
+    AgentScreen {
+        /// The agent's program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// A terminal around an agent that wants one; started by the shim
     #[command(hide = true, name = "agent-terminal", disable_help_flag = true)]
     AgentTerminal {
@@ -138,6 +159,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunInWalls {
+    /// In the walls of this task's run instead: its id, or the last digits of it
+    #[arg(long, value_name = "TASK", conflicts_with_all = ["tree", "allow", "gate", "kind"])]
+    pub(crate) task: Option<String>,
     /// The workspace, which the command may write to
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) tree: Option<PathBuf>,
@@ -285,7 +309,21 @@ pub(crate) enum RunnerCommand {
         runner: String,
     },
     /// Say what this machine lacks to run agents, and the mend
-    Doctor,
+    Doctor {
+        /// Start this agent with a trivial prompt and say what came of it; without a
+        /// name, every agent that is there
+        #[arg(long, value_name = "AGENT", num_args = 0..=1, default_missing_value = "")]
+        live: Option<String>,
+        /// With --live: on this runner: its name, its id, or the last digits of it
+        #[arg(long, value_name = "RUNNER", requires = "live")]
+        runner: Option<String>,
+        /// With --live: with this provider
+        #[arg(long, value_name = "NAME", requires = "live")]
+        provider: Option<String>,
+        /// With --live: with this model
+        #[arg(long, value_name = "MODEL", requires = "live")]
+        model: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -327,75 +365,6 @@ pub(crate) enum ForgeKind {
     GitHub,
     #[value(name = "gitlab")]
     GitLab,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Provider {
-    /// Add or change a model provider
-    Add {
-        /// Your name for it
-        name: String,
-        /// Which API it speaks
-        #[arg(long, value_enum)]
-        kind: ProviderKind,
-        /// Somewhere else than the vendor's own endpoint
-        #[arg(long, value_name = "URL")]
-        base_url: Option<String>,
-        /// How it is shown the key
-        #[arg(long, value_enum, default_value_t = ProviderLogin::Key)]
-        login: ProviderLogin,
-        /// How the key, an OAuth access token then, is renewed: a JSON file with
-        /// token_url, client_id and refresh_token
-        #[arg(long, value_name = "FILE")]
-        oauth: Option<PathBuf>,
-        /// Read the key from standard input; only ollama may do without one
-        #[arg(long, required_if_eq_any([("kind", "anthropic"), ("kind", "openai"), ("kind", "gemini")]))]
-        key_stdin: bool,
-    },
-    /// List model providers
-    List,
-    /// Remove a model provider and its key
-    Remove {
-        /// Its name
-        name: String,
-    },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ProviderKind {
-    Anthropic,
-    Openai,
-    Gemini,
-    /// Ollama, or any server that speaks Chat Completions
-    Ollama,
-}
-
-impl From<ProviderKind> for pilot_proto::ProviderKind {
-    fn from(kind: ProviderKind) -> Self {
-        match kind {
-            ProviderKind::Anthropic => Self::Anthropic,
-            ProviderKind::Openai => Self::OpenAi,
-            ProviderKind::Gemini => Self::Gemini,
-            ProviderKind::Ollama => Self::Ollama,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ProviderLogin {
-    /// In the header that the vendor made for keys
-    Key,
-    /// `Authorization: Bearer`: a subscription's token, or another gateway's
-    Bearer,
-}
-
-impl From<ProviderLogin> for pilot_proto::project::ProviderLogin {
-    fn from(login: ProviderLogin) -> Self {
-        match login {
-            ProviderLogin::Key => Self::Key,
-            ProviderLogin::Bearer => Self::Bearer,
-        }
-    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! What each command does, one module a noun.
 
+pub(crate) mod agent;
 pub(crate) mod connect;
 pub(crate) mod daemons;
 pub(crate) mod forge;
@@ -7,6 +8,7 @@ pub(crate) mod hub;
 pub(crate) mod inbox;
 pub(crate) mod inside;
 pub(crate) mod price;
+pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod provider;
 pub(crate) mod runner;

@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     if let Command::AgentTerminal { arguments } = &arguments.command {
         return ExitCode::from(pilot_agents::command::terminal::main(arguments));
     }
+    if let Command::AgentScreen { arguments } = &arguments.command {
+        return ExitCode::from(pilot_agents::command::terminal::quiet_main(arguments));
+    }
     if let Command::AgentApi { arguments } = &arguments.command {
         return ExitCode::from(pilot_agents::agentapi::bridge::main(arguments));
     }
@@ -47,9 +50,13 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
-        Command::Shim { run_dir, recover } => commands::daemons::shim(run_dir, recover),
+        Command::Shim { trial: true, .. } => commands::daemons::trial(),
+        Command::Shim { run_dir, recover, trial: false } => {
+            commands::daemons::shim(run_dir, recover)
+        }
         Command::AgentScripted
         | Command::AgentApi { .. }
+        | Command::AgentScreen { .. }
         | Command::AgentTerminal { .. }
         | Command::WallsInit { .. } => {
             unreachable!("it was run above")
@@ -79,6 +86,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
         }
         Command::Forge(command) => commands::forge::run(&globals, command),
         Command::Provider(command) => commands::provider::run(&globals, command),
+        Command::Profile(command) => commands::profile::run(&globals, command),
+        Command::Agent(command) => commands::agent::run(&globals, &command),
         Command::Project(command) => commands::project::run(&globals, command),
         Command::Vault(command) => commands::vault::run(&globals, command),
         Command::Secret(command) => commands::secret::run(&globals, command),

@@ -5,6 +5,7 @@
 //! project's secrets only the runner can read what leaves here.
 
 use crate::credentials::Credentials;
+use crate::logins::{Caller, Chosen};
 use pilot_forge::connect;
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
@@ -12,6 +13,7 @@ use pilot_proto::project::{GitGrant, ProviderGrant};
 use pilot_proto::run::Reviewer;
 use pilot_proto::{
     Code, Forge, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret, SecretUse,
+    Task,
 };
 use pilot_secrets::GrantError;
 use pilot_secrets::grant::seal_grant;
@@ -64,6 +66,16 @@ pub(crate) fn run_spec(
     })
 }
 
+/// Who calls a model for the task.
+pub(crate) fn caller(task: &Task) -> Caller<'_> {
+    Caller {
+        agent: &task.agent,
+        provider: task.provider.as_deref(),
+        model: task.model.as_deref(),
+        remote_control: task.remote_control,
+    }
+}
+
 /// Puts credentials into specs.
 #[derive(Debug, Clone)]
 pub(crate) struct Granter {
@@ -82,24 +94,56 @@ impl Granter {
     }
 
     /// The spec with everything the run may have but its secrets, which are
-    /// sealed before.
+    /// sealed before. What of it is not there any more was looked for then.
     pub(crate) fn complete<'a>(
         &self,
         spec: RunSpec,
+        task: &Task,
         forge: Option<&Forge>,
         providers: impl Iterator<Item = &'a Provider>,
     ) -> RunSpec {
         let git = forge.and_then(|forge| self.git(forge, &spec.repo));
-        let mut grants = in_order(&spec.agent, providers.collect())
-            .into_iter()
-            .filter_map(|provider| self.provider(provider));
+        let providers: Vec<&Provider> = providers.collect();
+        let chosen = Chosen::of(caller(task), &providers, |one| self.has_login(one));
+        let (chosen, remote_control) = match chosen {
+            Ok(Chosen::Providers(providers)) => (providers, None),
+            Ok(Chosen::FullLogin(one)) => (Vec::new(), self.credentials.full_login(&one.name)),
+            Err(problem) => {
+                tracing::warn!(task = %task.id, %problem, "a run begins without its login");
+                (Vec::new(), None)
+            }
+        };
+        let remote_control = remote_control.map(Box::new);
+        let mut grants = chosen.into_iter().filter_map(|provider| self.provider(provider));
         let provider = grants.next();
         let fallbacks: Vec<ProviderGrant> = grants.collect();
         let renewable = provider.iter().chain(&fallbacks).any(|grant| grant.oauth.is_some());
         let hub_key = renewable.then(|| self.credentials.public_key()).flatten().map(Into::into);
         // The commit's message is made of it.
         let title = self.covered(&spec.title);
-        RunSpec { title, git, provider, fallbacks, hub_key, ..spec }
+        RunSpec { title, git, provider, fallbacks, hub_key, remote_control, ..spec }
+    }
+
+    /// Whether a run could be granted a key of the provider.
+    pub(crate) fn has_login(&self, provider: &Provider) -> bool {
+        self.credentials.has_login(provider)
+    }
+
+    /// The grant of a provider that an agent is tried with; none if it would
+    /// have none.
+    ///
+    /// # Errors
+    /// What is named is not there, or does not fit the agent.
+    pub(crate) fn for_trial<'a>(
+        &self,
+        caller: Caller<'_>,
+        providers: impl Iterator<Item = &'a Provider>,
+    ) -> Result<Option<ProviderGrant>, Problem> {
+        let providers: Vec<&Provider> = providers.collect();
+        Ok(match Chosen::of(caller, &providers, |one| self.has_login(one))? {
+            Chosen::Providers(chosen) => chosen.first().and_then(|one| self.provider(one)),
+            Chosen::FullLogin(_) => None,
+        })
     }
 
     /// A secret that a run may use, for the runner with this public key.
@@ -163,62 +207,5 @@ impl Granter {
             login: provider.login,
             oauth: self.credentials.provider_oauth(&provider.name),
         })
-    }
-}
-
-/// The providers that an agent may use, the first one first. Of several of a
-/// kind the one called like the kind is first, then they go by name; an agent
-/// that speaks many tongues uses the one that is called like itself.
-fn in_order<'a>(agent: &str, mut providers: Vec<&'a Provider>) -> Vec<&'a Provider> {
-    let (kind, first) = match agent {
-        "claude" => (ProviderKind::Anthropic, "anthropic"),
-        "codex" => (ProviderKind::OpenAi, "openai"),
-        "gemini" => (ProviderKind::Gemini, "gemini"),
-        other => match providers.iter().find(|provider| provider.name == other) {
-            Some(provider) => (provider.kind, other),
-            // Other agents call no model of ours.
-            None => return Vec::new(),
-        },
-    };
-    providers.retain(|provider| provider.kind == kind);
-    providers.sort_by_key(|one| (one.name != first, one.name.clone()));
-    providers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agent_gets_the_provider_of_its_kind_and_the_others_to_fall_back_to() {
-        let provider = |name: &str, kind| Provider {
-            name: name.to_owned(),
-            kind,
-            base_url: None,
-            login: Default::default(),
-        };
-        let all = [
-            provider("anthropic", ProviderKind::Anthropic),
-            provider("another", ProviderKind::Anthropic),
-            provider("bedrock", ProviderKind::Anthropic),
-            provider("gemini", ProviderKind::Gemini),
-            provider("local", ProviderKind::Ollama),
-            provider("opencode", ProviderKind::OpenAi),
-            provider("azure", ProviderKind::OpenAi),
-        ];
-        for (agent, expected) in [
-            ("claude", &["anthropic", "another", "bedrock"][..]),
-            ("codex", &["azure", "opencode"]),
-            ("gemini", &["gemini"]),
-            ("opencode", &["opencode", "azure"]),
-            ("local", &["local"]),
-            ("scripted", &[]),
-        ] {
-            let names: Vec<_> = in_order(agent, all.iter().collect())
-                .into_iter()
-                .map(|provider| provider.name.as_str())
-                .collect();
-            assert_eq!(names, expected, "{agent}");
-        }
     }
 }

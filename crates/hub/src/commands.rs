@@ -13,7 +13,7 @@ mod secrets;
 mod tasks;
 mod vaults;
 
-pub(crate) use tasks::{check as check_task, check_attachment, check_text};
+pub(crate) use tasks::{check as check_task, check_attachment, check_limits, check_text};
 
 use pilot_proto::{Code, Problem};
 
@@ -27,7 +27,7 @@ pub(crate) fn invalid(message: impl Into<String>) -> Problem {
 }
 
 /// `[a-z0-9][a-z0-9._-]{0,63}`.
-fn check_name(field: &str, name: &str) -> Result<(), Problem> {
+pub(crate) fn check_name(field: &str, name: &str) -> Result<(), Problem> {
     let first = name.bytes().next().is_some_and(|one| matches!(one, b'a'..=b'z' | b'0'..=b'9'));
     let rest =
         name.bytes().all(|one| matches!(one, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
@@ -62,7 +62,7 @@ fn check_branch(field: &str, branch: &str) -> Result<(), Problem> {
 }
 
 /// One line without control characters, and no option.
-fn check_word(field: &str, word: &str) -> Result<(), Problem> {
+pub(crate) fn check_word(field: &str, word: &str) -> Result<(), Problem> {
     let fine = !word.is_empty()
         && word.len() <= 256
         && !word.starts_with('-')

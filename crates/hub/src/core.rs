@@ -23,6 +23,7 @@ mod journal;
 mod messages;
 mod orders;
 mod outputs;
+mod profiles;
 mod projects;
 mod quiet;
 mod runners;

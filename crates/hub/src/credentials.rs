@@ -6,7 +6,8 @@
 
 use pilot_proto::console::CredentialKeep;
 use pilot_proto::project::{OauthLogin, RenewedLogin};
-use pilot_proto::{Code, Problem, RunId, Secret};
+use pilot_proto::run::RemoteControl;
+use pilot_proto::{Code, Problem, Provider, ProviderKind, RunId, Secret};
 use pilot_secrets::{
     CredentialStore, Entries, GrantContext, Keep, NamedSecret, Opened, Redactor, RunnerKey,
     SecretsError, same_secret,
@@ -18,6 +19,8 @@ const FORGE: &str = "forge";
 const PROVIDER: &str = "provider";
 /// How a provider's key is renewed, as JSON.
 const OAUTH: &str = "provider-oauth";
+/// A full login of the vendor's own program, as JSON.
+const FULL_LOGIN: &str = "provider-login";
 const SECRET: &str = "secret";
 /// What is the hub's own.
 const HUB: &str = "hub";
@@ -97,6 +100,43 @@ impl Credentials {
                 None
             }
         }
+    }
+
+    /// Whether a run can be granted a key of the provider.
+    pub(crate) fn has_login(&self, provider: &Provider) -> bool {
+        match provider.kind {
+            ProviderKind::Ollama => true,
+            ProviderKind::Anthropic | ProviderKind::OpenAi | ProviderKind::Gemini => {
+                self.provider_key(&provider.name).is_some()
+            }
+        }
+    }
+
+    /// The full login that is kept with a provider.
+    pub(crate) fn full_login(&self, provider: &str) -> Option<RemoteControl> {
+        let kept = self.get(FULL_LOGIN, provider)?;
+        match serde_json::from_str(kept.expose()) {
+            Ok(login) => Some(login),
+            Err(_) => {
+                // Not the error: it may quote what is kept.
+                tracing::error!(provider, "its full login is kept in a damaged form");
+                None
+            }
+        }
+    }
+
+    /// None: it is forgotten.
+    pub(crate) async fn keep_full_login(
+        &self,
+        provider: &str,
+        login: Option<&RemoteControl>,
+    ) -> Result<(), Problem> {
+        let spelt = login.map(serde_json::to_string).transpose();
+        let spelt = spelt.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        if spelt.is_none() && self.get(FULL_LOGIN, provider).is_none() {
+            return Ok(());
+        }
+        self.change(FULL_LOGIN, provider, spelt.map(Secret::new)).await
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<Secret> {

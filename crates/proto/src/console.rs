@@ -22,10 +22,11 @@ pub use reads::{
     DiffQuery, FileQuery, JournalPage, JournalQuery, LogHits, LogPage, LogQuery, LogSearch,
     LogText, Moment, MomentKind, Moments, MomentsQuery,
 };
-pub use runners::{NewJoinCode, NewJoinCodeMade, OneRunner, RunnerSeen};
+pub use runners::{NewJoinCode, NewJoinCodeMade, OneRunner, RunnerSeen, TryAgent};
 pub use setup::{
-    AdviceWeight, CredentialKeep, HubInfo, Named, NewForge, NewProvider, NewSignInCode,
-    NewSignInCodeMade, Nothing, Preference, PreferenceKey, SettingAdvice, SignIn,
+    AdviceWeight, CredentialKeep, EffectiveLogin, HubInfo, LoginQuery, Named, NewForge,
+    NewFullLogin, NewProvider, NewSignInCode, NewSignInCodeMade, Nothing, Preference,
+    PreferenceKey, SettingAdvice, SignIn,
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
@@ -36,7 +37,7 @@ pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
 use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
-use crate::project::{Forge, Project, Provider};
+use crate::project::{Forge, Profile, Project, Provider};
 use crate::snapshot::{FileDiff, Snapshot};
 use crate::task::{Attachment, Task};
 use serde::de::DeserializeOwned;
@@ -158,6 +159,8 @@ command_table! {
     TaskUnsay("task_unsay", Post, "/api/tasks/{task}/unsay", Operator): Unsay => Task;
     /// Stops the agent's turn and keeps its session.
     TaskInterrupt("task_interrupt", Post, "/api/tasks/{task}/interrupt", Operator): OneTask => Task;
+    /// Says that the work is done: the run collects, commits and publishes what is there.
+    TaskDone("task_done", Post, "/api/tasks/{task}/done", Operator): OneTask => Task;
     /// Ends the task and those below it; their work is rescued, nothing is published.
     TaskStop("task_stop", Post, "/api/tasks/{task}/stop", Operator): Stop => Task;
     /// As `task_stop`, at once: the agents are killed and not asked to end.
@@ -211,6 +214,18 @@ command_table! {
     ProviderList("provider_list", Get, "/api/providers", Viewer): Nothing => Vec<Provider>;
     /// Removes a model provider and its key.
     ProviderRemove("provider_remove", Delete, "/api/providers/{name}", Admin): Named => Nothing;
+    /// Keeps a full login of Claude Code with a provider: what Remote Control needs.
+    ProviderLoginSet("provider_login_set", Post, "/api/providers/{name}/login", Admin): NewFullLogin => Provider;
+    /// Forgets a provider's full login.
+    ProviderLoginRemove("provider_login_remove", Delete, "/api/providers/{name}/login", Admin): Named => Provider;
+    /// With which login a run would call its model.
+    LoginShow("login_show", Get, "/api/login", Viewer): LoginQuery => EffectiveLogin;
+    /// Adds or changes a profile.
+    ProfileAdd("profile_add", Post, "/api/profiles", Admin): Profile => Profile;
+    /// Lists profiles.
+    ProfileList("profile_list", Get, "/api/profiles", Viewer): Nothing => Vec<Profile>;
+    /// Removes a profile that no project uses.
+    ProfileRemove("profile_remove", Delete, "/api/profiles/{name}", Admin): Named => Nothing;
     /// Keeps a secret that projects may use, or gives it a new value.
     SecretSet("secret_set", Post, "/api/secrets", Admin): NewSecret => SecretSeen;
     /// Lists secrets, without their values.
@@ -235,6 +250,9 @@ command_table! {
     RunnerRevoke("runner_revoke", Post, "/api/runners/{runner}/revoke", Admin): OneRunner => Nothing;
     /// Asks a runner to look again which agents and tools it has.
     RunnerLook("runner_look", Post, "/api/runners/{runner}/look", Operator): OneRunner => Nothing;
+    /// Has a runner start an agent in walls with a trivial prompt; what came of it is told with
+    /// the runner.
+    RunnerTry("runner_try", Post, "/api/runners/{runner}/try", Operator): TryAgent => Nothing;
     /// Makes a single-use code that signs another browser in as the caller.
     SignInCodeNew("sign_in_code_new", Post, "/api/sign-in-codes", Viewer): NewSignInCode => NewSignInCodeMade;
     /// Reads something that the caller's consoles share.

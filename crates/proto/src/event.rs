@@ -351,6 +351,12 @@ pub enum Event {
     },
     /// The agent called a model.
     ModelCalled(ModelCall),
+    /// The agent's session can be driven from afar at this address of its
+    /// vendor's.
+    RemoteControl {
+        /// `https://…`.
+        url: String,
+    },
     /// A login to a model provider was renewed: the runs to come need what it
     /// is renewed with from now on.
     LoginRenewed {

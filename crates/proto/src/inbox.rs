@@ -25,6 +25,8 @@ pub enum Need {
     Quota,
     /// Something that the run wants to reach is not allowed. The agent goes on.
     Network,
+    /// A person does the work, and says when it is done.
+    HandsOn,
     /// A person drives.
     Takeover,
     /// A need this build does not know yet.
@@ -113,6 +115,14 @@ pub enum Ask {
         /// What may be.
         budget_micros: u64,
     },
+    /// There is no agent: a person does the work in the run's workspace, and
+    /// says when it is done.
+    HandsOn {
+        /// What is to be done, as the task says it.
+        what: String,
+        /// The working tree, on the runner's machine.
+        tree: String,
+    },
     /// An ask this build does not know yet, kept as it came.
     #[serde(untagged)]
     #[ts(skip)]
@@ -135,6 +145,7 @@ impl Ask {
             Self::Interrupted => Need::Interrupted,
             Self::Network { .. } => Need::Network,
             Self::Budget { .. } => Need::Quota,
+            Self::HandsOn { .. } => Need::HandsOn,
             Self::Unknown(_) => Need::Unknown,
         }
     }
@@ -148,6 +159,7 @@ impl Ask {
             | Self::Plan { .. }
             | Self::Interrupted
             | Self::Budget { .. }
+            | Self::HandsOn { .. }
             | Self::Unknown(_) => true,
         }
     }

@@ -87,6 +87,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::RemoteControl { .. }
         | Event::LoginRenewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
@@ -107,6 +108,7 @@ fn word(need: crate::inbox::Need) -> &'static str {
         Need::Plan => "a plan to approve",
         Need::Interrupted => "interrupted, waiting for a word",
         Need::Quota => "the quota or the budget is used up",
+        Need::HandsOn => "a person does the work",
         Need::Takeover => "a person drives",
         Need::Network => "a host that is not allowed",
         Need::Unknown => "something this version does not know",

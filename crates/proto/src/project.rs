@@ -180,6 +180,10 @@ pub struct Provider {
     /// How it is shown the key.
     #[serde(default)]
     pub login: ProviderLogin,
+    /// A full login of the vendor's own program is kept with it: what Claude
+    /// Remote Control needs.
+    #[serde(default)]
+    pub full_login: bool,
 }
 
 /// What one run is granted of a provider. Travels to the runner inside the

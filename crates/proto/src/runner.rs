@@ -31,6 +31,7 @@ use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId, TaskId};
 use crate::inbox::Answer;
 use crate::permission::PermissionRule;
+use crate::project::ProviderGrant;
 use crate::run::RunSpec;
 use crate::secret::{self, Secret};
 use crate::task::ChildSeen;
@@ -126,6 +127,53 @@ pub struct AgentFound {
     /// What it can do; none from a runner that does not say yet.
     #[serde(default)]
     pub abilities: Option<Abilities>,
+    /// Where its program came from.
+    #[serde(default)]
+    pub origin: AgentOrigin,
+    /// Its program on the runner's disk.
+    #[serde(default)]
+    pub program: Option<String>,
+    /// A login of its own on that machine, by the file that holds it. Runs do
+    /// not use it: they have a HOME of their own.
+    #[serde(default)]
+    pub own_login: Option<String>,
+    /// What came of the last [`ToRunner::Try`].
+    #[serde(default)]
+    pub live: Option<LiveCheck>,
+}
+
+/// Where an agent's program came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentOrigin {
+    /// It is a part of the runner.
+    BuiltIn,
+    /// We installed it, in the version that was asked for.
+    Pinned,
+    /// It was found on the machine, in whatever version.
+    Found,
+    /// It is not there, or nobody says.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// What came of starting an agent with a trivial prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LiveCheck {
+    /// When it was over, by the runner's clock.
+    pub at: Timestamp,
+    /// With which provider; none: the agent had none.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Milliseconds that it took.
+    pub took_ms: u64,
+    /// What the agent said.
+    #[serde(default)]
+    pub answer: String,
+    /// What went wrong; none: it answered.
+    #[serde(default)]
+    pub problem: Option<Problem>,
 }
 
 /// What can be done with an agent. Decides what a console offers, and what a
@@ -419,6 +467,18 @@ pub enum ToRunner {
     /// Look again which agents and tools are there, and say so with
     /// [`ToHub::About`]. Not repeated.
     Look,
+    /// Start this agent in walls with a trivial prompt, and say with
+    /// [`ToHub::About`] what came of it. Not repeated.
+    Try {
+        /// Which.
+        agent: String,
+        /// With which model; none: its default.
+        #[serde(default)]
+        model: Option<String>,
+        /// Login for the model.
+        #[serde(default)]
+        provider: Option<Box<ProviderGrant>>,
+    },
     /// A blob is durable. Bulk connection.
     BlobStored {
         /// Which.
@@ -460,6 +520,9 @@ pub enum Act {
         /// Who said it.
         who: String,
     },
+    /// A person says that the work is done: the agent is let go, and what is
+    /// there is collected and published.
+    Done,
     /// End the run: the agent is stopped, work is rescued, nothing is published.
     Stop,
     /// The push may go ahead; the token is still the current one.

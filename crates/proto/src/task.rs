@@ -416,6 +416,9 @@ pub struct Task {
     /// Remote Control).
     #[serde(default)]
     pub remote_control: bool,
+    /// Where the session at work is driven from afar.
+    #[serde(default)]
+    pub remote_link: Option<String>,
 }
 
 #[cfg(test)]
@@ -483,6 +486,7 @@ mod tests {
                 parent: Some(TaskId(id)),
                 review: Some(ReviewPass { agent: "codex".into(), model: None, rounds: 2 }),
                 remote_control: true,
+                remote_link: Some("https://claude.ai/code/session_1".into()),
             };
             let text = serde_json::to_string(&task).expect("serialises");
             let back: Task = serde_json::from_str(&text).expect("nothing is spelt twice");

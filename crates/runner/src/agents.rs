@@ -1,8 +1,9 @@
 //! Which agents this machine has, and where their programs are.
 
+use crate::installed;
 use pilot_agents::probe::ProbeResult;
 use pilot_agents::{Agent, Catalog, declared};
-use pilot_proto::runner::AgentFound;
+use pilot_proto::runner::{AgentFound, AgentOrigin};
 use pilot_proto::{Code, Problem};
 use pilot_sandbox::{Environment, Exit, Launch};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub struct Programs {
     pub path: OsString,
     /// What is wrong with the file of declared agents; then there are none.
     pub declared: Result<(), Problem>,
+    /// Where those are that we installed, at this moment: whoever holds this
+    /// goes on with them when others are installed.
+    own: BTreeMap<String, PathBuf>,
 }
 
 impl Programs {
@@ -38,7 +42,12 @@ impl Programs {
             Ok(catalog) => (catalog, Ok(())),
             Err(problem) => (catalog, Err(problem)),
         };
-        Self { catalog, data: data.to_path_buf(), path: straight(path), declared }
+        let own = catalog.names().filter_map(|name| {
+            let bin = data.join("agents").join(name).join("bin");
+            Some((name.to_owned(), bin.canonicalize().ok()?))
+        });
+        let own = own.collect();
+        Self { catalog, data: data.to_path_buf(), path: straight(path), declared, own }
     }
 
     /// The agent called `name`. If there is none because of the file of
@@ -64,7 +73,8 @@ impl Programs {
     }
 
     fn own(&self, agent: &str) -> PathBuf {
-        self.data.join("agents").join(agent).join("bin")
+        let resolved = self.own.get(agent).cloned();
+        resolved.unwrap_or_else(|| self.data.join("agents").join(agent).join("bin"))
     }
 }
 
@@ -124,7 +134,11 @@ impl Doctor {
         let mut found = Vec::new();
         for agent in programs.catalog.agents() {
             let looked = self.look_at(agent, programs, environment).await;
-            found.push(AgentFound { abilities: Some(agent.abilities()), ..looked });
+            found.push(AgentFound {
+                abilities: Some(agent.abilities()),
+                own_login: own_login(agent.name(), environment),
+                ..origin(agent, programs, looked)
+            });
         }
         found
     }
@@ -167,11 +181,55 @@ impl Doctor {
     }
 }
 
+/// Where its program is, and how it came there.
+fn origin(agent: &dyn Agent, programs: &Programs, found: AgentFound) -> AgentFound {
+    let probe = agent.probe();
+    let Some(program) = &probe.program else {
+        return AgentFound { origin: AgentOrigin::BuiltIn, ..found };
+    };
+    let path = programs.find(&probe.agent, program);
+    let ours = path.as_ref().is_some_and(|path| path.starts_with(programs.own(&probe.agent)))
+        && installed::is_ours(&programs.data, &probe.agent);
+    let origin = match &path {
+        Some(_) if ours => AgentOrigin::Pinned,
+        Some(_) => AgentOrigin::Found,
+        None => AgentOrigin::Unknown,
+    };
+    let program = path.map(|path| path.to_string_lossy().into_owned());
+    AgentFound { origin, program, ..found }
+}
+
+/// Files of the machine's own user that hold a login of an agent.
+const LOGINS: &[(&str, &str)] = &[
+    ("claude", ".claude/.credentials.json"),
+    ("codex", ".codex/auth.json"),
+    ("gemini", ".gemini/oauth_creds.json"),
+    ("opencode", ".local/share/opencode/auth.json"),
+    ("pi", ".pi/agent/auth.json"),
+];
+
+/// Such a file, if there is one. It is not read.
+fn own_login(agent: &str, environment: &BTreeMap<String, String>) -> Option<String> {
+    let (_, file) = LOGINS.iter().find(|(name, _)| *name == agent)?;
+    let path = Path::new(environment.get("HOME")?).join(file);
+    path.is_file().then(|| format!("~/{file}"))
+}
+
 /// Runs a program and returns what it printed.
 pub(crate) async fn ask<A: AsRef<OsStr>>(
     program: &Path,
     args: &[A],
     env: Environment,
+) -> Result<String, String> {
+    ask_within(program, args, env, PROBE_DEADLINE).await
+}
+
+/// The same of one that takes its time.
+pub(crate) async fn ask_within<A: AsRef<OsStr>>(
+    program: &Path,
+    args: &[A],
+    env: Environment,
+    deadline: Duration,
 ) -> Result<String, String> {
     let launch = Launch {
         program: program.into(),
@@ -186,7 +244,7 @@ pub(crate) async fn ask<A: AsRef<OsStr>>(
         let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
         (process.wait().await, stdout, stderr)
     };
-    match tokio::time::timeout(PROBE_DEADLINE, all).await {
+    match tokio::time::timeout(deadline, all).await {
         // Some keep their standard output for a protocol, even to say this.
         Ok((Ok(Exit::Code(0)), stdout, stderr)) if stdout.trim().is_empty() => Ok(stderr),
         Ok((Ok(Exit::Code(0)), stdout, _)) => Ok(stdout),
@@ -195,7 +253,7 @@ pub(crate) async fn ask<A: AsRef<OsStr>>(
             Err(words.lines().next().unwrap_or("it failed and said nothing").to_owned())
         }
         Ok((Err(error), _, _)) => Err(error.to_string()),
-        Err(_) => Err(format!("it did not answer within {} s", PROBE_DEADLINE.as_secs())),
+        Err(_) => Err(format!("it did not answer within {} s", deadline.as_secs())),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What this machine lacks to be a runner, with the mend. Needs no hub.
 
 use crate::agents::{Doctor, Programs};
-use pilot_proto::runner::ToolCheck;
+use pilot_proto::runner::{AgentOrigin, ToolCheck};
 use pilot_sandbox::Environment;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -44,10 +44,26 @@ pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec
                 Some((found, mend)) => Finding::bad(&what, found, mend.trim_matches('`')),
                 None => Finding::bad(&what, problem, "install it again"),
             },
-            (None, version) => Finding::good(&what, version.unwrap_or_default()),
+            (None, version) => {
+                let words = [version.unwrap_or_default(), came_from(&agent.origin).to_owned()];
+                let login = agent.own_login.map(|file| {
+                    format!("a login in {file}, which runs do not use: they get the hub's")
+                });
+                let words = words.into_iter().filter(|word| !word.is_empty()).chain(login);
+                Finding::good(&what, words.collect::<Vec<_>>().join("; "))
+            }
         });
     }
     findings
+}
+
+fn came_from(origin: &AgentOrigin) -> &'static str {
+    match origin {
+        AgentOrigin::BuiltIn => "built in",
+        AgentOrigin::Pinned => "pinned",
+        AgentOrigin::Found => "found on the PATH",
+        AgentOrigin::Unknown => "",
+    }
 }
 
 /// Everything but the agents, as a hub is told of it.

@@ -6,7 +6,7 @@
 
 use crate::run_dir::RunDir;
 use pilot_proto::runner::Act;
-use pilot_proto::{Cursor, OrderId};
+use pilot_proto::{Cursor, OrderId, Problem};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
@@ -36,6 +36,19 @@ pub enum ToShim {
     },
     /// The lease is lost: rescue, clean, end.
     Fenced,
+    /// Run this in the run's walls. The connection is the command's from then
+    /// on: `Input` goes in, `GuestSaid` comes out, and `GuestGone` is its end.
+    Guest {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+    /// For the command's standard input.
+    Input {
+        /// As they come.
+        bytes: Vec<u8>,
+    },
+    /// There is no more of it.
+    InputEnds,
     /// Whether somebody reads the journal as it grows. Until this is said on a
     /// connection somebody does.
     Watched {
@@ -57,6 +70,32 @@ pub enum FromShim {
         /// It is `Finished`; the shim is about to end.
         finished: bool,
     },
+    /// The command of a [`ToShim::Guest`] said something.
+    GuestSaid {
+        /// Where.
+        stream: GuestStream,
+        /// As they come.
+        bytes: Vec<u8>,
+    },
+    /// It has ended, or could not begin.
+    GuestGone {
+        /// Its exit code, 128 and the number of a signal; none if it did not begin.
+        #[serde(default)]
+        code: Option<i32>,
+        /// Why it did not begin.
+        #[serde(default)]
+        problem: Option<Problem>,
+    },
+}
+
+/// A stream of a person's command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuestStream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Error,
 }
 
 /// Listens on the run's socket. A socket that a dead shim left is replaced:

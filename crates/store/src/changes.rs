@@ -28,6 +28,8 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
         Change::RemoveProject { name } => remove_named(db, "project", name).await,
         Change::RemoveForge { name } => remove_named(db, "forge", name).await,
         Change::RemoveProvider { name } => remove_named(db, "provider", name).await,
+        Change::PutProfile(profile) => put_named(db, "profile", &profile.name, profile).await,
+        Change::RemoveProfile { name } => remove_named(db, "profile", name).await,
         Change::PutRunner(runner) => put_runner(db, runner).await,
         Change::PutJoinCode { hash, expires_at } => {
             let sql = "INSERT INTO join_codes (hash, expires_at) VALUES ($1, $2)";

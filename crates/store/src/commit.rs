@@ -2,6 +2,7 @@
 
 use crate::journal::end::JournalEnd;
 use pilot_proto::console::ReviewNoteSent;
+use pilot_proto::project::Profile;
 use pilot_proto::runner::{About, Act};
 use pilot_proto::{
     Cursor, Forge, InboxItem, OrderId, Project, Provider, Record, Run, RunId, RunSpec, RunnerId,
@@ -89,6 +90,13 @@ pub enum Change {
     PutProvider(Provider),
     /// No such model provider any more.
     RemoveProvider {
+        /// Its name.
+        name: String,
+    },
+    /// A profile.
+    PutProfile(Profile),
+    /// No such profile any more.
+    RemoveProfile {
         /// Its name.
         name: String,
     },

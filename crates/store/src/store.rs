@@ -13,6 +13,7 @@ use crate::log::{self, Search};
 use crate::schema;
 use crate::snapshot::{self, ChangeSize, Folds};
 use pilot_proto::console::{InboxQuery, LogHits, LogText, ReviewNoteSent, TaskQuery};
+use pilot_proto::project::Profile;
 use pilot_proto::{
     BlobId, Cursor, Forge, GroupId, InboxId, InboxItem, Project, Provider, Record, Run, RunId,
     RunSpec, RunnerId, Snapshot, Task, TaskId,
@@ -179,6 +180,11 @@ impl Store {
     /// Model providers by name.
     pub async fn providers(&self) -> Result<Vec<Provider>, StoreError> {
         documents::named(self.readers(), "provider").await
+    }
+
+    /// Profiles by name.
+    pub async fn profiles(&self) -> Result<Vec<Profile>, StoreError> {
+        documents::named(self.readers(), "profile").await
     }
 
     /// Runners, in the order they joined.

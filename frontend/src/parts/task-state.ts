@@ -77,6 +77,7 @@ export const NEED_WORDS: Record<Need, string> = {
   interrupted: "Interrupted",
   quota: "Out of quota",
   network: "Host refused",
+  hands_on: "Work for you",
   takeover: "Take over",
   unknown: "Needs you",
 };

@@ -5,7 +5,7 @@
 import { Client } from "$/api/client";
 import { asProblem, fault } from "$/api/errors";
 import { Live, type LinkEvents } from "$/api/live";
-import type { Forge, HubInfo, Problem, Project, Provider, Role } from "$/api/generated/proto";
+import type { Forge, HubInfo, Problem, Profile, Project, Provider, Role } from "$/api/generated/proto";
 import type { Host } from "$/host/host";
 import { Everything } from "./everything.svelte";
 
@@ -24,6 +24,7 @@ export class Session implements LinkEvents {
   projects = $state.raw<Project[]>([]);
   forges = $state.raw<Forge[]>([]);
   providers = $state.raw<Provider[]>([]);
+  profiles = $state.raw<Profile[]>([]);
   /** How far the hub is ahead of this console; 0 when it keeps up. */
   behindBy = $state(0);
 
@@ -65,16 +66,19 @@ export class Session implements LinkEvents {
 
   /** Reads again what the hub does not tell by itself. */
   async refresh(): Promise<void> {
-    const [info, projects, forges, providers] = await Promise.all([
+    const [info, projects, forges, providers, profiles] = await Promise.all([
       this.client.call("hub_status", {}),
       this.client.call("project_list", {}),
       this.client.call("forge_list", {}),
       this.client.call("provider_list", {}),
+      // A hub that is older than profiles has none.
+      this.client.call("profile_list", {}).catch((): Profile[] => []),
     ]);
     this.info = info;
     this.projects = projects;
     this.forges = forges;
     this.providers = providers;
+    this.profiles = profiles;
   }
 
   up(): void {

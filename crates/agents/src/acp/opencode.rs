@@ -43,7 +43,9 @@ pub(super) fn profile() -> Profile {
         },
         habits: Habits {
             login: None,
-            provider: Some("Add one that is called `opencode` with `pilot provider add`."),
+            provider: Some(
+                "Name one with `--provider`, or add one that is called `opencode` with `pilot provider add`.",
+            ),
             mode: |mode| {
                 Some(match mode {
                     Mode::Auto | Mode::Ask => "build",

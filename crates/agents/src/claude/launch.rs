@@ -5,7 +5,7 @@ use crate::driver::{HomeFile, Launch, Start};
 use crate::own_tools::OwnTools;
 use pilot_proto::project::ProviderLogin;
 use pilot_proto::{Mode, ProviderKind};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Tools that would break a run: a worktree moves the work out of the tree
@@ -58,7 +58,7 @@ fn args(start: &Start) -> Vec<String> {
     args
 }
 
-fn permission_mode(mode: Mode) -> &'static str {
+pub(super) fn permission_mode(mode: Mode) -> &'static str {
     match mode {
         Mode::Auto => "bypassPermissions",
         Mode::Ask => "default",
@@ -108,10 +108,7 @@ fn environment(start: &Start) -> Vec<(String, String)> {
 
 /// Answers to the dialogs of a first start, which nobody could click on.
 fn files(tree: &Path) -> Vec<HomeFile> {
-    let state = json!({
-        "hasCompletedOnboarding": true,
-        "projects": {tree.to_string_lossy(): {"hasTrustDialogAccepted": true}},
-    });
+    let state = state(tree);
     let settings = json!({"skipDangerousModePermissionPrompt": true});
     [(".claude.json", state), ("settings.json", settings)]
         .map(|(name, contents)| HomeFile {
@@ -120,4 +117,12 @@ fn files(tree: &Path) -> Vec<HomeFile> {
             mode: 0o600,
         })
         .into()
+}
+
+/// What it remembers of a first start.
+pub(super) fn state(tree: &Path) -> Value {
+    json!({
+        "hasCompletedOnboarding": true,
+        "projects": {tree.to_string_lossy(): {"hasTrustDialogAccepted": true}},
+    })
 }

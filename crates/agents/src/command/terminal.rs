@@ -10,6 +10,7 @@
 //! doing: the terminal starts without echo and without carriage returns, so
 //! that the log of a plain program is the same as over a pipe.
 
+use super::screen::Screen;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -23,6 +24,13 @@ use std::process::{Child, Command, ExitStatus};
 
 /// The hidden subcommand of `pilot` that is this program.
 pub const SUBCOMMAND: &str = "agent-terminal";
+
+/// The hidden subcommand that keeps the screen to itself: on the standard output
+/// are only lines of JSON, `{"screen":{"link":"https://…"}}` for the address of a
+/// session on claude.ai that the screen shows, and `{"screen":{"moves":true}}`
+/// now and then while it changes. What the screen showed last is told when the
+/// command fails.
+pub const QUIET_SUBCOMMAND: &str = "agent-screen";
 
 /// The argument behind it for its second time.
 const INSIDE: &str = "--inside";
@@ -40,15 +48,30 @@ const CTRL_D: &[u8] = &[4];
 /// What a shell says of a command that cannot be started.
 const NOT_STARTED: u8 = 127;
 
+/// The program of [`QUIET_SUBCOMMAND`]; otherwise as [`main`].
+pub fn quiet_main(args: &[String]) -> u8 {
+    let mut screen = Screen::new(io::stdout());
+    let result = relay(args, &mut screen);
+    if !matches!(result, Ok(0)) {
+        // Whoever reads it may be gone: then the exit code has to do.
+        drop(screen.tell_last());
+    }
+    told(result, args)
+}
+
 /// The program; `args` are those after the subcommand: the command and its
 /// arguments. Returns the exit code: the command's, 128 and the signal's number
 /// if one ended it, or 127 if it could not be started.
 pub fn main(args: &[String]) -> u8 {
     let result = match args {
         [inside, program, args @ ..] if inside == INSIDE => become_command(program, args),
-        [_, ..] => relay(args),
+        [_, ..] => relay(args, &mut io::stdout().lock()),
         [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "which command?")),
     };
+    told(result, args)
+}
+
+fn told(result: io::Result<u8>, args: &[String]) -> u8 {
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -72,7 +95,10 @@ fn become_command(program: &str, args: &[String]) -> io::Result<u8> {
     Err(command(program).args(args).exec())
 }
 
-fn relay(args: &[String]) -> io::Result<u8> {
+fn relay(args: &[String], out: &mut dyn Write) -> io::Result<u8> {
+    if args.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "which command?"));
+    }
     let (ours, theirs) = open()?;
     let mut child = start(args, &theirs)?;
     // Or we would hold it open ourselves.
@@ -80,7 +106,7 @@ fn relay(args: &[String]) -> io::Result<u8> {
     let keys = File::from(ours.try_clone()?);
     // A read cannot be given up: it ends with the input, or with this process.
     std::thread::spawn(move || type_in(io::stdin(), keys));
-    let status = show(File::from(ours), &mut child)?;
+    let status = show(File::from(ours), &mut child, out)?;
     Ok(code(status))
 }
 
@@ -123,8 +149,7 @@ fn type_in(mut from: impl Read, mut keys: File) {
 }
 
 /// Passes on what the command shows, until it has ended.
-fn show(mut screen: File, child: &mut Child) -> io::Result<ExitStatus> {
-    let mut out = io::stdout().lock();
+fn show(mut screen: File, child: &mut Child, out: &mut dyn Write) -> io::Result<ExitStatus> {
     let mut buffer = [0; 16 * 1024];
     loop {
         if wait_for_output(&screen)? {

@@ -27,8 +27,9 @@ const ROWS: &[Row] = &[
 
 fn table() -> String {
     let catalog = Catalog::built_in();
-    let agents: Vec<_> =
-        catalog.agents().map(|agent| (agent.name().to_owned(), agent.abilities())).collect();
+    // Of a person nobody keeps a table.
+    let agents = catalog.agents().filter(|agent| agent.has_process());
+    let agents: Vec<_> = agents.map(|agent| (agent.name().to_owned(), agent.abilities())).collect();
     let mut table = String::from("| |");
     for (name, _) in &agents {
         write!(table, " {name} |").expect("a string takes it");

@@ -484,6 +484,14 @@ async fn a_session_killed_in_its_turn_is_resumed_elsewhere_by_its_file() {
     assert_eq!(second.usage.input_tokens, 200, "only this turn's tokens: {:?}", second.usage);
     let text = std::fs::read_to_string(&restored).expect("readable");
     assert!(text.contains("second, in the same conversation"), "it goes on in the same file");
+    play.kill();
+
+    // The session's provider is not there any more: it must not be named.
+    let alone = Start { provider: None, ..self::start(&there, "go on", Mode::Auto, &model) };
+    let mut play = Play::of("codex", Start { resume: Some(session), ..alone }).await;
+    let opened = |play: &Play| play.transcript.iter().any(|line| line.contains("turn/started"));
+    play.until(opened).await;
+    play.kill();
 }
 
 /// The file whose name contains `named`, at whatever depth.

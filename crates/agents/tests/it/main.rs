@@ -5,6 +5,7 @@ mod abilities;
 mod acp_transcripts;
 mod agentapi;
 mod claude_cli;
+mod claude_remote;
 mod codex_cli;
 mod codex_transcripts;
 mod command_agent;

@@ -89,5 +89,6 @@ fn start() -> Start {
         provider: None,
         attachments: Vec::new(),
         tools: None,
+        ruled: false,
     }
 }

@@ -26,6 +26,12 @@ pub(crate) enum Project {
         /// Command line to run in the fresh clone before the agent; repeatable
         #[arg(long, value_name = "CMD")]
         setup: Vec<String>,
+        /// Profile of tasks that name none, or `none`
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+        /// Claude Remote Control for tasks that say nothing else: yes, or no
+        #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+        remote_control: Option<bool>,
     },
     /// List projects
     List,

@@ -53,6 +53,8 @@ pub(crate) enum Task {
     },
     /// Stop the agent's turn and keep its session
     Interrupt(TaskName),
+    /// Say that the work is done: what is there is collected and published
+    Done(TaskName),
     /// End a task and those below it; their work is rescued, nothing is published
     Stop {
         #[command(flatten)]
@@ -112,9 +114,18 @@ pub(crate) struct TaskNew {
     /// Model; without it, the agent's default
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// How much the agent may do by itself
-    #[arg(long, value_enum, default_value_t = ModeName::Auto)]
-    pub(crate) mode: ModeName,
+    /// Profile: what it says counts where nothing else is said; without it, the project's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Model provider, whose login it uses; without it, the first that fits
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Let the session be driven from claude.ai (Claude Remote Control): yes, or no
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) remote_control: Option<bool>,
+    /// How much the agent may do by itself; without it, the profile's, or auto
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<ModeName>,
     /// What happens when nobody answers in time
     #[arg(long, value_enum, default_value_t = OnTimeoutName::Proceed)]
     pub(crate) on_timeout: OnTimeoutName,

@@ -1,6 +1,5 @@
 //! Which hub a console talks to: the one named, otherwise the one on this machine.
 
-use super::Done;
 use crate::args::Globals;
 use crate::output::NoHub;
 use anyhow::Context;
@@ -10,10 +9,10 @@ use pilot_secrets::Keychain;
 use std::path::{Path, PathBuf};
 
 /// Runs a command against the hub, on a runtime of its own.
-pub(crate) fn with_hub(
+pub(crate) fn with_hub<T>(
     globals: &Globals,
-    command: impl AsyncFnOnce(&Client) -> anyhow::Result<Done>,
-) -> anyhow::Result<Done> {
+    command: impl AsyncFnOnce(&Client) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let endpoint = endpoint(globals)?;
     runtime()?.block_on(async {
         let client = Client::new(&endpoint)?;

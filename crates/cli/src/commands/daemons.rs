@@ -167,6 +167,15 @@ pub(crate) fn shim(run_dir: PathBuf, recover: bool) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
+/// Whether an agent answers: what to try comes in, what came of it goes out.
+pub(crate) fn trial() -> anyhow::Result<Done> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let trial = pilot_runner::shim::try_agent(program, variables());
+    let json = connect::runtime()?.block_on(Box::pin(trial))?;
+    output::line(&json)?;
+    Ok(Done::Well)
+}
+
 /// Starts a runner; one that belongs to no hub yet joins the hub of this
 /// machine, whose owner we are.
 async fn start_runner(globals: &Globals, options: RunnerOptions) -> anyhow::Result<Running> {
@@ -208,7 +217,7 @@ fn options(
     })
 }
 
-fn machine_name() -> String {
+pub(crate) fn machine_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

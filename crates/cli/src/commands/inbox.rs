@@ -53,6 +53,12 @@ pub(crate) fn what(item: &InboxItem) -> String {
             let process = process.as_ref().map(|one| format!(" ({one})")).unwrap_or_default();
             format!("may it reach {host}:{port}{process}: {because}")
         }
+        Ask::HandsOn { what, .. } => {
+            format!(
+                "do it by hand, then `pilot task done`: {}",
+                what.lines().next().unwrap_or_default()
+            )
+        }
         Ask::Budget { spent_micros, budget_micros } => format!(
             "{} of {} are spent: as much again?",
             output::dollars(*spent_micros),

@@ -16,7 +16,7 @@ use pilot_proto::{Code, Problem};
 pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| {
         match command {
-            Project::Add { name, repo, forge, base, agent, setup } => {
+            Project::Add { name, repo, forge, base, agent, setup, profile, remote_control } => {
                 let repo = absolute(repo)?;
                 let known = hub.call::<ProjectList>(Nothing {}).await?;
                 let known = known.into_iter().find(|project| project.name == name);
@@ -42,6 +42,13 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                         remote_control: false,
                     },
                 };
+                let profile = match profile.as_deref() {
+                    Some("none") => None,
+                    Some(name) => Some(name.to_owned()),
+                    None => project.profile.clone(),
+                };
+                let remote_control = remote_control.unwrap_or(project.remote_control);
+                let project = pilot_proto::Project { profile, remote_control, ..project };
                 let project = keep(hub, project).await?;
                 output::show(globals, &project, || {
                     format!("project `{}` is {}", project.name, project.repo)

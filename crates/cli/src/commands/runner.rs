@@ -1,5 +1,7 @@
 //! `pilot runner list|join-code|revoke|doctor`: looking after runners.
 
+mod live;
+
 use super::{Done, connect, daemons};
 use crate::args::{Globals, RunnerCommand};
 use crate::output;
@@ -11,7 +13,11 @@ use pilot_proto::{Code, Problem, RunnerId};
 
 pub(crate) fn run(globals: &Globals, command: &RunnerCommand) -> anyhow::Result<Done> {
     match command {
-        RunnerCommand::Doctor => daemons::doctor(globals),
+        RunnerCommand::Doctor { live: None, .. } => daemons::doctor(globals),
+        RunnerCommand::Doctor { live: Some(agent), runner, provider, model } => {
+            let wanted = live::Wanted { agent, runner, provider, model };
+            connect::with_hub(globals, async |hub| live::run(globals, hub, &wanted).await)
+        }
         RunnerCommand::JoinCode { valid_secs } => connect::with_hub(globals, async |hub| {
             let new = NewJoinCode { valid_secs: Some(*valid_secs) };
             let made = hub.call::<JoinCodeNew>(new).await?;

@@ -17,8 +17,8 @@ use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
 use pilot_proto::console::{
-    Resume, Say, Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskKill, TaskList, TaskPublish,
-    TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
+    Resume, Say, Stop, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill, TaskList,
+    TaskPublish, TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
 use std::path::PathBuf;
@@ -51,6 +51,7 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
             told(globals, &hub.call::<TaskResume>(Resume { task, text }).await?)
         }
         Task::Interrupt(task) => steer::one::<TaskInterrupt>(globals, hub, &task).await,
+        Task::Done(task) => steer::one::<TaskDone>(globals, hub, &task).await,
         Task::Stop { task, kill: true, .. } => steer::one::<TaskKill>(globals, hub, &task).await,
         Task::Stop { task, keep_children, kill: false } => {
             let task = find(hub, &task).await?;

@@ -95,6 +95,9 @@ fn check(project: &Project) -> Result<(), Problem> {
     if let Some(step) = project.setup.iter().find(bad_step) {
         return Err(invalid(format!("`setup`: `{}` is not a command line.", shown(step))));
     }
+    if let Some(profile) = &project.profile {
+        check_name("profile", profile)?;
+    }
     check_network(&project.network)?;
     check_walls(&project.walls)?;
     check_children(&project.children)?;

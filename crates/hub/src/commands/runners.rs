@@ -9,6 +9,7 @@ use crate::links::code_hash;
 use pilot_link::join_code;
 use pilot_proto::console::{
     JoinCodeNew, NewJoinCode, NewJoinCodeMade, Nothing, OneRunner, RunnerLook, RunnerRevoke,
+    RunnerTry, TryAgent,
 };
 use pilot_proto::runner::JoinCode;
 use pilot_proto::{Code, Problem, Secret};
@@ -42,6 +43,13 @@ impl Answers<JoinCodeNew> for Parts {
 impl Answers<RunnerLook> for Parts {
     async fn answer(&self, _who: &Principal, one: OneRunner) -> Result<Nothing, Problem> {
         self.core.look(one.runner).await?;
+        Ok(Nothing {})
+    }
+}
+
+impl Answers<RunnerTry> for Parts {
+    async fn answer(&self, _who: &Principal, wanted: TryAgent) -> Result<Nothing, Problem> {
+        self.core.try_agent(wanted).await?;
         Ok(Nothing {})
     }
 }

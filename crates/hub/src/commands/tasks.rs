@@ -1,6 +1,6 @@
 //! Filing and steering tasks, and answering what they ask.
 
-use super::{MAX_LINE, check_branch, check_word, invalid, shown};
+use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
 use crate::core::Steer;
 use crate::dispatch::Answers;
 use crate::gate::Principal;
@@ -8,10 +8,10 @@ use crate::hub::Parts;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
     AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Role, Say,
-    Stop, TaskDismiss, TaskInterrupt, TaskKeep, TaskKill, TaskNew, TaskNewMany, TaskPublish,
-    TaskReassign, TaskResume, TaskRetry, TaskSay, TaskStop, TaskUnsay, Unsay,
+    Stop, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill, TaskNew, TaskNewMany,
+    TaskPublish, TaskReassign, TaskResume, TaskRetry, TaskSay, TaskStop, TaskUnsay, Unsay,
 };
-use pilot_proto::task::Attachment;
+use pilot_proto::task::{Attachment, Limits};
 use pilot_proto::{Answer, Code, InboxItem, Problem, Task};
 
 /// Tasks filed at once.
@@ -73,6 +73,12 @@ impl Answers<TaskKill> for Parts {
 impl Answers<TaskInterrupt> for Parts {
     async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
         self.core.steer(one.task, Steer::Interrupt).await
+    }
+}
+
+impl Answers<TaskDone> for Parts {
+    async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
+        self.core.steer(one.task, Steer::Done).await
     }
 }
 
@@ -190,10 +196,20 @@ pub(crate) fn check(new: &NewTask) -> Result<(), Problem> {
     for (at, one) in new.attachments.iter().enumerate() {
         check_attachment(one, &new.attachments[..at])?;
     }
-    if new.limits.agent_secs == 0 || new.limits.setup_secs == 0 {
+    if let Some(provider) = &new.provider {
+        check_name("provider", provider)?;
+    }
+    if let Some(profile) = &new.profile {
+        check_name("profile", profile)?;
+    }
+    new.limits.as_ref().map_or(Ok(()), check_limits)
+}
+
+pub(crate) fn check_limits(limits: &Limits) -> Result<(), Problem> {
+    if limits.agent_secs == 0 || limits.setup_secs == 0 {
         return Err(invalid("`limits`: `agent_secs` and `setup_secs` are to be at least 1."));
     }
-    if new.limits.budget_micros == Some(0) {
+    if limits.budget_micros == Some(0) {
         return Err(invalid("`limits`: a `budget_micros` of 0 lets no model be called.")
             .hint("Leave it out for no limit."));
     }

@@ -322,7 +322,9 @@ impl Core {
         spec: &RunSpec,
         fetched: &BTreeMap<String, Secret>,
     ) {
-        match self.sealed(runner, spec, fetched) {
+        let slot = self.board.tasks.get(&task);
+        let login = slot.map_or(Ok(()), |slot| self.check_login(slot.machine.task()));
+        match login.and_then(|()| self.sealed(runner, spec, fetched)) {
             Ok(secrets) => {
                 turn.outputs.push(Output::Assign { runner, run: spec.run, secrets });
             }

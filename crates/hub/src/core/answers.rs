@@ -78,6 +78,7 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         | Act::Interrupt
         | Act::Steer { .. }
         | Act::Unsay { .. }
+        | Act::Done
         | Act::Stop
         | Act::Kill
         | Act::PermitPush { .. }
@@ -164,6 +165,11 @@ fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
             matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
             "a budget that is used up",
             "Allow as much again, or deny it: then the run ends.",
+        ),
+        Ask::HandsOn { .. } => (
+            matches!(answer, Answer::End),
+            "work that a person does",
+            "Do it in the run's workspace, then say that it is done: `pilot task done`.",
         ),
         Ask::Unknown(_) => (true, "", ""),
     };

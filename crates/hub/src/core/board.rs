@@ -5,6 +5,7 @@ use crate::options::HubOptions;
 use crate::settings::{self, Secrets};
 use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
 use pilot_proto::console::{InboxQuery, Prices};
+use pilot_proto::project::Profile;
 use pilot_proto::task::ChildSeen;
 use pilot_proto::{
     Forge, InboxId, InboxItem, Project, Provider, Run, RunId, RunnerId, Task, TaskId, TaskState,
@@ -34,6 +35,7 @@ pub(crate) struct Board {
     pub(crate) projects: BTreeMap<String, Project>,
     pub(crate) forges: BTreeMap<String, Forge>,
     pub(crate) providers: BTreeMap<String, Provider>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
     /// What is known of secrets; their values are where credentials are.
     pub(crate) secrets: Secrets,
     pub(crate) prices: Prices,
@@ -158,6 +160,7 @@ impl Board {
             projects: by_key(store.projects().await?, |project| project.name.clone()),
             forges: by_key(store.forges().await?, |forge| forge.name.clone()),
             providers: by_key(store.providers().await?, |provider| provider.name.clone()),
+            profiles: by_key(store.profiles().await?, |profile| profile.name.clone()),
             secrets: settings::secrets(store).await?,
             prices: settings::prices(store).await?,
         };

@@ -75,12 +75,11 @@ impl Core {
 
     pub(crate) fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
         let project = self.project(&new.project)?;
-        let agent = new.agent.clone().unwrap_or_else(|| project.agent.clone());
-        self.check_agent(&agent)?;
+        let filled = self.filled(new, project)?;
         if let Some(runner) = new.runner {
             self.check_runner(runner)?;
         }
-        if new.prompt.trim().is_empty() && agent != "scripted" {
+        if new.prompt.trim().is_empty() && filled.agent != "scripted" {
             return Err(Problem::new(Code::Invalid, "`prompt` is empty.")
                 .hint("Say what the agent is to do."));
         }
@@ -93,11 +92,11 @@ impl Core {
             prompt: new.prompt.clone(),
             project: new.project.clone(),
             base: new.base.clone(),
-            agent,
-            model: new.model.clone(),
-            mode: new.mode,
+            agent: filled.agent,
+            model: filled.model,
+            mode: filled.mode,
             on_timeout: new.on_timeout,
-            limits: new.limits.clone(),
+            limits: filled.limits,
             issue: new.issue,
             state: TaskState::Queued,
             since: now,
@@ -117,11 +116,12 @@ impl Core {
             group: new.group,
             batch: None,
             dismissed: false,
-            profile: new.profile.clone(),
-            provider: new.provider.clone(),
+            profile: filled.profile,
+            provider: filled.provider,
             parent: None,
             review: new.review.clone().or_else(|| project.review.clone()),
-            remote_control: new.remote_control.unwrap_or(project.remote_control),
+            remote_control: filled.remote_control,
+            remote_link: None,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! The way to the core for everybody else.
 
 use super::messages::{Granted, News, Steer, Want, Wish};
-use pilot_proto::console::{NewBatch, NewTask, Prices};
+use pilot_proto::console::{NewBatch, NewTask, Prices, TryAgent};
 use pilot_proto::permission::PermissionRule;
+use pilot_proto::project::Profile;
 use pilot_proto::{
     Answer, Code, Forge, InboxId, InboxItem, Problem, Project, Provider, RunnerId, SecretOrigin,
     SecretSeen, Task, TaskId, Timestamp,
@@ -156,6 +157,18 @@ impl CoreHandle {
 
     pub(crate) async fn look(&self, runner: RunnerId) -> Result<(), Problem> {
         self.done(Want::Look(runner)).await
+    }
+
+    pub(crate) async fn try_agent(&self, wanted: TryAgent) -> Result<(), Problem> {
+        self.done(Want::Try(wanted)).await
+    }
+
+    pub(crate) async fn put_profile(&self, profile: Profile) -> Result<(), Problem> {
+        self.done(Want::PutProfile(Box::new(profile))).await
+    }
+
+    pub(crate) async fn remove_profile(&self, name: String) -> Result<(), Problem> {
+        self.done(Want::RemoveProfile(name)).await
     }
 
     pub(crate) async fn remove_forge(&self, name: String) -> Result<(), Problem> {

@@ -3,8 +3,9 @@
 use crate::links::Outlet;
 use crate::vaults::Fetched;
 use pilot_lifecycle::Assignment;
-use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote};
+use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote, TryAgent};
 use pilot_proto::permission::PermissionRule;
+use pilot_proto::project::Profile;
 use pilot_proto::runner::{About, Held, Load};
 use pilot_proto::task::PullRequest;
 use pilot_proto::{
@@ -72,6 +73,10 @@ pub(crate) enum Want {
     RemoveProvider(String),
     /// A provider added or changed; its key is in the credential file already.
     PutProvider(Provider),
+    /// A profile added or changed.
+    PutProfile(Box<Profile>),
+    /// A profile removed.
+    RemoveProfile(String),
     /// A secret known; its value, if it is ours, is kept already.
     PutSecret {
         /// Its name.
@@ -115,6 +120,8 @@ pub(crate) enum Want {
     Revoke(RunnerId),
     /// A runner asked to look at its machine again.
     Look(RunnerId),
+    /// A runner asked whether an agent of it answers.
+    Try(TryAgent),
 }
 
 /// What may be done with a task.
@@ -128,6 +135,8 @@ pub(crate) enum Steer {
     Unsay(String),
     /// Stop its turn.
     Interrupt,
+    /// Take the work as done.
+    Done,
     /// End the task, and those below it if they are not to go on.
     Stop {
         /// They go on.

@@ -108,7 +108,8 @@ impl Core {
         };
         let forge = project.forge.as_ref().and_then(|name| self.board.forges.get(name));
         let providers = self.board.providers.values();
-        let spec = self.reach.granter.complete(spec, forge, providers);
+        let task = slot.machine.task();
+        let spec = self.reach.granter.complete(spec, task, forge, providers);
         let spec = Box::new(RunSpec { secrets, ..spec });
         self.send(runner, ToRunner::Assign { spec });
     }

@@ -14,6 +14,7 @@ impl Core {
     ) -> Result<Granted, Problem> {
         self.check_agent(&project.agent)?;
         self.check_secrets(&project.secrets)?;
+        project.profile.as_deref().map_or(Ok(()), |name| self.profile(name).map(drop))?;
         if let Some(forge) = &project.forge
             && !self.board.forges.contains_key(forge)
         {
@@ -90,9 +91,19 @@ impl Core {
         turn: &mut Turn,
         name: &str,
     ) -> Result<Granted, Problem> {
-        if self.board.providers.remove(name).is_none() {
+        if !self.board.providers.contains_key(name) {
             return Err(Problem::new(Code::NotFound, format!("There is no provider `{name}`.")));
         }
+        let users = self.board.profiles.values();
+        let users = users.filter(|profile| profile.provider.as_deref() == Some(name));
+        let users: Vec<_> = users.map(|profile| format!("`{}`", profile.name)).collect();
+        if !users.is_empty() {
+            let message =
+                format!("The provider `{name}` is used by the profiles {}.", users.join(", "));
+            return Err(Problem::new(Code::Precondition, message)
+                .hint("Remove those profiles, or give them another provider."));
+        }
+        self.board.providers.remove(name);
         turn.changes.push(Change::RemoveProvider { name: name.to_owned() });
         Ok(Granted::Done)
     }

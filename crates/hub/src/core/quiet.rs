@@ -191,6 +191,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Rescued { .. }
         | Event::Cleaned { .. }
         | Event::Walls(_)
+        | Event::RemoteControl { .. }
         | Event::Finished(_)
         | Event::Unknown(_) => false,
     })

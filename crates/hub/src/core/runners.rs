@@ -5,8 +5,9 @@ use super::messages::{Connected, Granted, LinkEnd, News, PullRequestNews};
 use super::turn::{Output, Turn};
 use crate::clock;
 use crate::live::Changed;
+use crate::logins::Caller;
 use pilot_lifecycle::{QueueEvent, TaskEvent};
-use pilot_proto::console::RunnerSeen;
+use pilot_proto::console::{RunnerSeen, TryAgent};
 use pilot_proto::runner::{About, Held, Known, Load, Refusal, ToRunner, Verdict};
 use pilot_proto::{Code, Cursor, Problem, RunId, RunnerId, TaskId, Timestamp};
 use pilot_store::{Change, StoreError};
@@ -23,6 +24,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 const LOAD_EVERY: Duration = Duration::from_secs(5);
 /// First version of the wire with `look`.
 const LOOKS_SINCE: u32 = 2;
+/// First version of the wire with `try`.
+const TRIES_SINCE: u32 = 4;
 
 impl Core {
     pub(crate) async fn hear(&mut self, turn: &mut Turn, news: &News) -> Result<(), StoreError> {
@@ -234,6 +237,44 @@ impl Core {
                 Ok(Granted::Done)
             }
         }
+    }
+
+    /// Has a runner start an agent; what comes of it comes as `About`.
+    pub(crate) fn try_agent(
+        &mut self,
+        turn: &mut Turn,
+        wanted: &TryAgent,
+    ) -> Result<Granted, Problem> {
+        let runner = wanted.runner;
+        let Some(enrolled) = self.board.runners.get(&runner) else {
+            return Err(Problem::new(Code::NotFound, format!("There is no runner `{runner}`.")));
+        };
+        let name = &enrolled.name;
+        let Some(end) = self.links.get(&runner).filter(|_| !enrolled.revoked) else {
+            let message = format!("The runner `{name}` is not connected.");
+            return Err(Problem::new(Code::Precondition, message));
+        };
+        if end.version < TRIES_SINCE {
+            let message = format!("The runner `{name}` is of an older build, which tries nothing.");
+            return Err(
+                Problem::new(Code::Precondition, message).hint("Bring it to this hub's version.")
+            );
+        }
+        if !end.about.agents.iter().any(|agent| agent.name == wanted.agent) {
+            let message = format!("`agent`: the runner `{name}` has no agent `{}`.", wanted.agent);
+            return Err(Problem::new(Code::NotFound, message));
+        }
+        let caller = Caller {
+            agent: &wanted.agent,
+            provider: wanted.provider.as_deref(),
+            model: wanted.model.as_deref(),
+            remote_control: false,
+        };
+        let providers = self.board.providers.values();
+        let provider = self.reach.granter.for_trial(caller, providers)?.map(Box::new);
+        let (agent, model) = (wanted.agent.clone(), wanted.model.clone());
+        turn.send(runner, ToRunner::Try { agent, model, provider });
+        Ok(Granted::Done)
     }
 
     fn taken(&mut self, turn: &mut Turn, runner: RunnerId, run: RunId, fence: u64) {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Agents that some build of the runner can have. Others are taken only if a
 /// runner has said that it has them: a task for an agent that nobody has would
 /// wait for ever.
-const AGENTS: [&str; 6] = ["claude", "codex", "gemini", "opencode", "pi", "scripted"];
+const AGENTS: [&str; 7] = ["claude", "codex", "gemini", "hands-on", "opencode", "pi", "scripted"];
 
 pub(crate) type Played = Result<Result<Granted, Problem>, StoreError>;
 
@@ -32,6 +32,8 @@ impl Core {
             Want::PutProvider(provider) => self.put_provider(turn, provider),
             Want::RemoveForge(name) => self.remove_forge(turn, name),
             Want::RemoveProvider(name) => self.remove_provider(turn, name),
+            Want::PutProfile(profile) => self.put_profile(turn, profile),
+            Want::RemoveProfile(name) => self.remove_profile(turn, name),
             Want::PutSecret { name, origin } => self.put_secret(turn, name, origin),
             Want::RemoveSecret(name) => self.remove_secret(turn, name),
             Want::PutPrices(prices) => self.put_prices(turn, prices),
@@ -45,6 +47,7 @@ impl Core {
             Want::Enrol { hash, runner } => Ok(self.enrol(turn, hash, runner)),
             Want::Revoke(runner) => self.revoke(turn, *runner),
             Want::Look(runner) => self.look(turn, *runner),
+            Want::Try(wanted) => self.try_agent(turn, wanted),
         };
         turn.outputs.push(Output::Answer(wish.reply.clone(), answer));
         Ok(())
@@ -92,6 +95,7 @@ impl Core {
                 Err(problem) => return Ok(Err(problem)),
             },
             Steer::Interrupt => TaskEvent::InterruptWanted,
+            Steer::Done => TaskEvent::DoneWanted,
             Steer::Stop { .. } => TaskEvent::StopWanted,
             Steer::Kill => TaskEvent::KillWanted,
             Steer::Retry => TaskEvent::RetryWanted,
@@ -126,6 +130,7 @@ impl Core {
             }
             Steer::Unsay(_)
             | Steer::Interrupt
+            | Steer::Done
             | Steer::Stop { .. }
             | Steer::Kill
             | Steer::Publish
@@ -217,6 +222,7 @@ fn spoken(act: &Act) -> Option<(&str, bool)> {
         | Act::Interrupt
         | Act::Answer { .. }
         | Act::Stop
+        | Act::Done
         | Act::Kill
         | Act::PermitPush { .. }
         | Act::Allow { .. }

@@ -193,6 +193,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::RemoteControl { .. }
         | Event::LoginRenewed { .. }
         | Event::Unknown(_) => None,
     }
@@ -231,6 +232,7 @@ fn need_words(need: Need) -> &'static str {
         Need::Interrupted => "Interrupted",
         Need::Quota => "The quota or the budget is used up",
         Need::Network => "A host that is not allowed",
+        Need::HandsOn => "Work for a person",
         Need::Takeover => "A person drives",
         Need::Unknown => "A person was needed",
     }

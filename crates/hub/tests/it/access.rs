@@ -214,9 +214,9 @@ async fn a_run_is_told_its_walls_its_network_and_what_may_be_spent() {
     house.call::<ProjectAdd>(strict).await;
     let mut runner = FakeRunner::connected(&house, 1).await;
     let mut new = new_task("p", "say hello");
-    new.limits.budget_micros = Some(0);
+    new.limits.get_or_insert_default().budget_micros = Some(0);
     assert_eq!(house.refused::<TaskNew>(new.clone()).await.code, Code::Invalid);
-    new.limits.budget_micros = Some(2_500_000);
+    new.limits.get_or_insert_default().budget_micros = Some(2_500_000);
     let task = house.call::<TaskNew>(new).await.id;
     let spec = runner.take().await;
     assert_eq!((&spec.network, spec.walls), (&network, walls));

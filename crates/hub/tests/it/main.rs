@@ -14,6 +14,7 @@ mod live;
 mod parts;
 mod people;
 mod permissions;
+mod profiles;
 mod publishing;
 mod queue;
 mod reads;

@@ -238,6 +238,10 @@ async fn keys_go_to_the_runs_that_need_them_and_to_no_disk() {
         version: None,
         problem: None,
         abilities: None,
+        origin: Default::default(),
+        program: None,
+        own_login: None,
+        live: None,
     });
     runner.connect().await;
     let agent = Some("claude".to_owned());

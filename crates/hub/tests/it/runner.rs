@@ -61,6 +61,10 @@ impl FakeRunner {
             version: None,
             problem: None,
             abilities: None,
+            origin: Default::default(),
+            program: None,
+            own_login: None,
+            live: None,
         };
         let about = About {
             name: "fake".to_owned(),

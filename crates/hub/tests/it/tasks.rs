@@ -79,7 +79,7 @@ async fn a_task_that_makes_no_sense_is_refused_with_the_field() {
         (new(&|new| new.agent = agent("clyde")), Code::Invalid, "clyde"),
         (new(&|new| new.base = agent("--upload-pack=x")), Code::Invalid, "`base`"),
         (new(&|new| new.model = agent("two words")), Code::Invalid, "`model`"),
-        (new(&|new| new.limits.agent_secs = 0), Code::Invalid, "`limits`"),
+        (new(&|new| new.limits.get_or_insert_default().agent_secs = 0), Code::Invalid, "`limits`"),
     ] {
         let problem = house.refused::<TaskNew>(task).await;
         assert_eq!(problem.code, code, "{problem}");

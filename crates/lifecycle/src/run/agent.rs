@@ -210,6 +210,7 @@ impl RunMachine {
             | Event::Retrying { .. }
             | Event::Snapshot(_)
             | Event::Artifact { .. }
+            | Event::RemoteControl { .. }
             | Event::Unknown(_) => {
                 self.agent_alive(now);
                 self.journal(event);
@@ -274,6 +275,25 @@ impl RunMachine {
     pub(super) fn end_agent(&mut self, now: Timestamp) {
         self.agent.stage = Stage::Ending { until: now.after(END_AGENT) };
         self.out.push(RunEffect::EndAgent);
+    }
+
+    /// A person has called the work done: it is taken as it is.
+    pub(super) fn let_agent_go(&mut self, now: Timestamp) {
+        self.withdraw_all(now);
+        self.agent.pause_clock(now);
+        if std::mem::take(&mut self.agent.in_turn) {
+            self.journal(Event::TurnEnded {
+                turn: self.agent.turn,
+                end: TurnEnd::Completed,
+                usage: Usage::default(),
+                denials: 0,
+                summary: String::new(),
+                problem: None,
+            });
+        }
+        self.agent.last_end = Some(TurnEnd::Completed);
+        self.agent.last_problem = None;
+        self.end_agent(now);
     }
 
     pub(super) fn stop_agent(&mut self, now: Timestamp) {

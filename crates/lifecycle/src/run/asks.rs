@@ -59,6 +59,8 @@ impl RunMachine {
     pub(super) fn put_ask(&mut self, now: Timestamp, key: Option<String>, ask: Ask) {
         let deadline = match self.spec.on_timeout {
             OnTimeout::Pause => None,
+            // Half of a person's work is nothing to go on with.
+            OnTimeout::Proceed if matches!(ask, Ask::HandsOn { .. }) => None,
             OnTimeout::Proceed | OnTimeout::Cancel => {
                 Some(now.after(Duration::from_secs(self.spec.limits.answer_secs)))
             }
@@ -239,5 +241,6 @@ fn fits(ask: &Ask, answer: &Answer) -> bool {
             Answer::Allow { .. } | Answer::Never { .. } | Answer::End => false,
         },
         Ask::Interrupted => matches!(answer, Answer::Say { .. } | Answer::End),
+        Ask::HandsOn { .. } => matches!(answer, Answer::End),
     }
 }

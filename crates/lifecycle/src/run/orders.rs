@@ -26,6 +26,7 @@ impl RunMachine {
                 let done = self.person_answers(now, item, answer, who);
                 self.order_done(order, done.err());
             }
+            Act::Done => self.done(now, order),
             Act::Stop => self.stop(now, order),
             Act::Kill => self.kill(now, order),
             Act::PermitPush { fence } => self.permit(now, order, fence),
@@ -130,6 +131,17 @@ impl RunMachine {
         self.agent.interrupting = true;
         self.out.push(RunEffect::InterruptAgent);
         Ok(())
+    }
+
+    /// A person says that the work is done, whatever the agent thinks of it.
+    fn done(&mut self, now: Timestamp, order: OrderId) {
+        let working = self.doing == Doing::Agent && self.agent.stage == Stage::Working;
+        if !working || self.ending.is_some() {
+            let problem = Problem::new(Code::Precondition, "Nobody is at work in this run.");
+            return self.order_done(order, Some(problem));
+        }
+        self.order_done(order, None);
+        self.let_agent_go(now);
     }
 
     fn stop(&mut self, now: Timestamp, order: OrderId) {

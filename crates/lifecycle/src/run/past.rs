@@ -76,6 +76,7 @@ impl Past {
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
+            | Event::RemoteControl { .. }
             | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }

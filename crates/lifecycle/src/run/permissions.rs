@@ -37,6 +37,7 @@ impl<'a> Use<'a> {
             | Ask::Interrupted
             | Ask::Network { .. }
             | Ask::Budget { .. }
+            | Ask::HandsOn { .. }
             | Ask::Unknown(_) => None,
         }
     }

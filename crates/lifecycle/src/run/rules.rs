@@ -35,6 +35,7 @@ impl RunMachine {
             | Ask::Interrupted
             | Ask::Network { .. }
             | Ask::Budget { .. }
+            | Ask::HandsOn { .. }
             | Ask::Unknown(_) => return Rule::Ask,
         }
         let Some(what) = Use::of(ask) else { return Rule::Ask };
@@ -167,7 +168,7 @@ impl RunMachine {
             Ask::Plan { .. } => Answer::ALLOW,
             Ask::Network { .. } => deny("Nobody allowed it in time."),
             Ask::Budget { .. } => deny("Nobody raised the budget in time."),
-            Ask::Interrupted => Answer::End,
+            Ask::Interrupted | Ask::HandsOn { .. } => Answer::End,
         }
     }
 

@@ -88,6 +88,7 @@ impl TaskMachine {
             | Event::Network(_)
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
+            | Event::RemoteControl { .. }
             | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }
@@ -140,6 +141,7 @@ impl TaskMachine {
                 self.remember_words(summary);
                 self.push_wanted(now, run, *fence, push);
             }
+            Event::RemoteControl { url } => self.task.remote_link = Some(url.clone()),
             Event::Finished(outcome) => self.conclude(now, outcome),
             Event::Output { .. }
             | Event::SessionStarted { .. }
@@ -269,6 +271,7 @@ impl TaskMachine {
             Act::Interrupt
             | Act::Unsay { .. }
             | Act::Answer { .. }
+            | Act::Done
             | Act::Stop
             | Act::Kill
             | Act::PermitPush { .. }
@@ -324,6 +327,7 @@ fn by_itself(ask: &Ask, answer: &Answer) -> String {
         }
         Ask::Network { host, port, .. } => format!("`{host}:{port}` was not allowed in time."),
         Ask::Budget { .. } => "The budget for models was used up and nobody raised it.".into(),
+        Ask::HandsOn { .. } => "Nobody did it in time.".into(),
         Ask::Unknown(_) => "Nobody answered the agent in time; it was refused.".into(),
     }
 }

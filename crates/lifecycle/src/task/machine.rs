@@ -221,6 +221,7 @@ impl TaskMachine {
             TaskEvent::UnsayOrder { order } => self.order(Act::Unsay { order }),
             TaskEvent::UnsayNext { at } => self.unsay_next(at),
             TaskEvent::InterruptWanted => self.interrupt(),
+            TaskEvent::DoneWanted => self.done(),
             TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
             TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),
             TaskEvent::PullRequestSeen { pull_request } => self.seen(pull_request),
@@ -251,6 +252,10 @@ impl TaskMachine {
     }
 
     pub(super) fn become_state(&mut self, now: Timestamp, state: TaskState, reason: &str) {
+        let at_work = matches!(state, TaskState::Working { .. } | TaskState::NeedsYou { .. });
+        if !at_work && self.task.remote_link.is_some() {
+            self.task.remote_link = None;
+        }
         if self.task.state != state {
             self.task.state = state;
             self.task.since = now;

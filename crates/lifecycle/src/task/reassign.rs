@@ -110,6 +110,10 @@ impl TaskMachine {
         if let Some(agent) = to.agent.filter(|agent| *agent != self.task.agent) {
             self.task.agent = agent;
             self.task.model = None;
+            // They were chosen for the agent.
+            self.task.profile = None;
+            self.task.provider = None;
+            self.task.remote_control = false;
             // No agent goes on with another one's session.
             self.memory.agent_since = self.task.attempts;
             self.memory.resume = None;

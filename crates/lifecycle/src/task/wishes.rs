@@ -174,6 +174,24 @@ impl TaskMachine {
         }
     }
 
+    /// What is there is taken as it is.
+    pub(super) fn done(&mut self) {
+        match self.task.state {
+            TaskState::Working { .. } | TaskState::NeedsYou { .. } => self.order(Act::Done),
+            TaskState::Ready => self.refuse("The work is done and held: publish it."),
+            TaskState::Queued
+            | TaskState::Leased { .. }
+            | TaskState::Publishing
+            | TaskState::InReview { .. }
+            | TaskState::Merged { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => self.refuse("Nobody is at work on the task."),
+        }
+    }
+
     pub(super) fn answer(&mut self, item: InboxId, answer: Answer, who: String) {
         if self.memory.items.iter().any(|open| open.id == item) {
             self.order(Act::Answer { item, answer, who });

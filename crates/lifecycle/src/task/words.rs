@@ -123,6 +123,8 @@ pub enum TaskEvent<'a> {
     },
     /// A person wants the turn stopped and the session kept.
     InterruptWanted,
+    /// A person says that the work is done.
+    DoneWanted,
     /// A person answers an inbox item.
     Answer {
         /// Which.

@@ -36,6 +36,10 @@ fn about(workers: u32, agents: &[(&str, bool)]) -> About {
         version: None,
         problem: (!works).then(|| "not logged in".into()),
         abilities: None,
+        origin: Default::default(),
+        program: None,
+        own_login: None,
+        live: None,
     };
     About {
         name: "r".into(),

@@ -1057,3 +1057,68 @@ fn a_kill_does_not_ask_the_agent_also_where_a_stop_takes_its_time() {
     stage.tell(RunEvent::Collected { commit: None });
     assert_eq!(stage.clean_up(true), Outcome::Cancelled, "its work is rescued all the same");
 }
+
+fn hands_on() -> Ask {
+    Ask::HandsOn { what: "tidy up".into(), tree: "/w/tree".into() }
+}
+
+#[test]
+fn work_by_hand_waits_for_its_person_without_a_deadline_unless_the_task_cancels() {
+    let mut stage = Stage::with_agent(&RunSpec { mode: Mode::Auto, ..spec() });
+    stage.ask("done", hands_on());
+    let asked = |stage: &Stage| {
+        stage.journal.iter().rev().find_map(|event| match event {
+            Event::Asked { deadline, .. } => Some(*deadline),
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&stage), Some(None), "half of a person's work is nothing to go on with");
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer);
+    let cancels = RunSpec { on_timeout: OnTimeout::Cancel, ..spec() };
+    let mut stage = Stage::with_agent(&cancels);
+    stage.ask("done", hands_on());
+    assert!(asked(&stage).flatten().is_some(), "the task has a deadline of its own");
+}
+
+#[test]
+fn what_a_person_calls_done_is_collected_and_published() {
+    let mut stage = Stage::with_agent(&spec());
+    let item = stage.ask("done", hands_on());
+    let effects = stage.order(Act::Done);
+    assert_eq!(effects, [RunEffect::EndAgent]);
+    assert!(stage.journal.contains(&Event::Withdrawn { item }));
+    let ended = |event: &&Event| matches!(event, Event::TurnEnded { end: TurnEnd::Completed, .. });
+    assert_eq!(stage.journal.iter().filter(ended).count(), 1, "{:#?}", stage.journal);
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+    stage.tell(RunEvent::Collected { commit: Some("c1".into()) });
+    assert!(stage.journal.iter().any(|event| matches!(event, Event::PushWanted { .. })));
+
+    let again = stage.order(Act::Done);
+    assert!(again.is_empty());
+    let refused = Event::OrderDone {
+        order: OrderId(Uuid::from_u128(2)),
+        problem: Some(Problem::new(Code::Precondition, "Nobody is at work in this run.")),
+    };
+    assert!(stage.journal.contains(&refused), "{:#?}", stage.journal);
+}
+
+#[test]
+fn the_inbox_can_say_that_it_is_done_as_well() {
+    let mut stage = Stage::with_agent(&spec());
+    let item = stage.ask("done", hands_on());
+    stage.answer(item, Answer::ALLOW);
+    assert_eq!(stage.machine.phase(), Phase::AwaitingAnswer, "that is no answer to it");
+    let effects = stage.answer(item, Answer::End);
+    assert!(matches!(effects.as_slice(), [RunEffect::AnswerAgent { .. }]), "{effects:?}");
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), [RunEffect::EndAgent]);
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+}
+
+#[test]
+fn an_agent_in_its_turn_is_let_go_when_a_person_calls_it_done() {
+    let mut stage = Stage::with_agent(&spec());
+    assert_eq!(stage.order(Act::Done), [RunEffect::EndAgent]);
+    // Its own word comes late, and the first decided.
+    assert!(stage.end_turn(TurnEnd::Interrupted, 0).is_empty());
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+}

@@ -70,6 +70,7 @@ pub(crate) fn filed() -> Task {
         parent: None,
         review: None,
         remote_control: false,
+        remote_link: None,
     }
 }
 

@@ -34,6 +34,22 @@ pub struct OneRunner {
     pub runner: RunnerId,
 }
 
+/// Whether an agent of a runner answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct TryAgent {
+    /// Which runner.
+    pub runner: RunnerId,
+    /// Which agent.
+    pub agent: String,
+    /// With which provider; none: the first that fits.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// With which model; none: the agent's default.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
 /// A runner as a console sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct RunnerSeen {

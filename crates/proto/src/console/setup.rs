@@ -1,6 +1,7 @@
 //! Who is asking, and what a hub is set up with.
 
 use super::Role;
+use crate::code::Problem;
 use crate::project::{ForgeKind, OauthLogin, ProviderKind, ProviderLogin};
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
@@ -105,6 +106,62 @@ pub struct NewProvider {
     /// How the key, which is an OAuth access token then, is renewed.
     #[serde(default)]
     pub oauth: Option<OauthLogin>,
+}
+
+/// A full login of Claude Code, to be kept with a provider of kind
+/// `anthropic`. If there is no such provider, one without a key is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NewFullLogin {
+    /// Name of the provider.
+    pub name: String,
+    /// The text of `~/.claude/.credentials.json`.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub credentials: Secret,
+    /// The text of `~/.claude.json`, or its `oauthAccount` alone.
+    #[serde(with = "secret::in_clear")]
+    #[ts(as = "String")]
+    pub account: Secret,
+}
+
+/// With which login would a run call its model? What is not said is as it
+/// would be for a new task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields = nullable)]
+pub struct LoginQuery {
+    /// Of which project.
+    pub project: Option<String>,
+    /// With which profile; none: the project's.
+    pub profile: Option<String>,
+    /// By which agent.
+    pub agent: Option<String>,
+    /// With which provider.
+    pub provider: Option<String>,
+    /// With Claude Remote Control; none: as profile and project say.
+    pub remote_control: Option<bool>,
+}
+
+/// The login that a run would have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct EffectiveLogin {
+    /// Which agent.
+    pub agent: String,
+    /// Which profile, if one was taken.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Name of the provider; none: the agent calls no model through the hub.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Providers that are asked when that one fails.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
+    /// One sentence: `provider X, API key, from the keychain`.
+    pub words: String,
+    /// What would keep a task from being filed, or its run from beginning.
+    #[serde(default)]
+    pub problem: Option<Problem>,
 }
 
 /// Where a hub keeps tokens and keys.

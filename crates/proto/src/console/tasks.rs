@@ -32,15 +32,15 @@ pub struct NewTask {
     /// None: the agent's default.
     #[serde(default)]
     pub model: Option<String>,
-    /// How much the agent may do by itself.
+    /// How much the agent may do by itself; none: as the profile says.
     #[serde(default)]
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     /// What happens when nobody answers.
     #[serde(default)]
     pub on_timeout: OnTimeout,
-    /// Bounds of each run.
+    /// Bounds of each run; none: as the profile says.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: Option<Limits>,
     /// Issue that the pull request closes.
     #[serde(default)]
     pub issue: Option<u64>,

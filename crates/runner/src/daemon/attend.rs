@@ -139,6 +139,8 @@ async fn talk(
                             return Ok(());
                         }
                     }
+                    // To a person's command, which speaks on a connection of its own.
+                    Ok(FromShim::GuestSaid { .. } | FromShim::GuestGone { .. }) => {}
                     Err(error) => tracing::warn!(%run, %error, "the shim said something odd"),
                 }
                 line.clear();
@@ -159,5 +161,7 @@ fn remember(said: &mut Vec<ToShim>, message: ToShim) {
         ToShim::Order { .. } | ToShim::Fenced => said.push(message),
         // Stale at once; said anew on every connection.
         ToShim::Contact { .. } | ToShim::Watched { .. } => {}
+        // A person's, on a connection of its own.
+        ToShim::Guest { .. } | ToShim::Input { .. } | ToShim::InputEnds => {}
     }
 }

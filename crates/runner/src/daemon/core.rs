@@ -17,7 +17,7 @@ use crate::load::LoadMeter;
 use crate::run_dir::seal_key_file;
 use crate::run_dir::wipe::wipe;
 use pilot_link::{Greeting, Outbox};
-use pilot_proto::runner::{BulkHead, HEARTBEAT_SECS, MAX_BATCH, Role, ToHub};
+use pilot_proto::runner::{BulkHead, HEARTBEAT_SECS, LiveCheck, MAX_BATCH, Role, ToHub};
 use pilot_proto::{Problem, RunId, Timestamp};
 use pilot_secrets::RunnerKey;
 use std::collections::{BTreeMap, VecDeque};
@@ -56,6 +56,11 @@ pub(super) struct Daemon {
     pub(super) doctor: Doctor,
     /// Somebody looks again at what the machine has.
     pub(super) looking: bool,
+    /// An agent is being tried; its result comes here.
+    pub(super) trying: bool,
+    pub(super) tried: mpsc::Sender<(String, LiveCheck)>,
+    /// What came of it, by agent; until we end.
+    pub(super) live: BTreeMap<String, LiveCheck>,
     pub(super) looked: mpsc::Sender<Looked>,
     enrolment: Enrolment,
     load: LoadMeter,
@@ -74,6 +79,7 @@ struct Inboxes {
     started: mpsc::Receiver<Started>,
     carried: mpsc::Receiver<Carried>,
     looked: mpsc::Receiver<Looked>,
+    tried: mpsc::Receiver<(String, LiveCheck)>,
 }
 
 /// Without it a run whose project has secrets is refused, and others go on.
@@ -97,6 +103,7 @@ impl Daemon {
         let (jobs, from_jobs) = mpsc::channel(256);
         let (carried, from_carried) = mpsc::channel(16);
         let (looked, from_looked) = mpsc::channel(1);
+        let (tried, from_tried) = mpsc::channel(1);
         tasks.spawn(bulk::carry(enrolment.clone(), from_jobs, carried));
         let mut daemon = Self {
             clock: SteadyClock::start(),
@@ -116,6 +123,9 @@ impl Daemon {
             doctor: Doctor::default(),
             looking: false,
             looked,
+            trying: false,
+            tried,
+            live: BTreeMap::new(),
             load: LoadMeter::new(&options.data),
             readers: watch::channel(Readers::Nobody).0,
             heard: Inboxes {
@@ -123,6 +133,7 @@ impl Daemon {
                 started: from_started,
                 carried: from_carried,
                 looked: from_looked,
+                tried: from_tried,
             },
             shipped: None,
             next_beat: Timestamp::default(),
@@ -185,6 +196,7 @@ impl Daemon {
             Some(started) = self.heard.started.recv() => self.started(started),
             Some(carried) = self.heard.carried.recv() => self.carried(carried),
             Some(looked) = self.heard.looked.recv() => self.has_looked(looked),
+            Some((agent, live)) = self.heard.tried.recv() => self.has_tried(agent, live),
             Some(permit) = reserve(room) => {
                 if let Some(batch) = self.next_batch() {
                     permit.send(batch);

@@ -33,6 +33,7 @@ impl Daemon {
             }
             ToRunner::Verdict { run, verdict } => self.verdict(run, verdict),
             ToRunner::Look => self.look_again(),
+            ToRunner::Try { agent, model, provider } => self.try_agent(agent, model, provider),
             ToRunner::Watched { runs } => self.watched(runs),
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }

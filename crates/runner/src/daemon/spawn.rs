@@ -2,12 +2,15 @@
 
 use super::ShimCommand;
 use crate::run_dir::RunDir;
+use crate::shim::AgentTrial;
 use pilot_proto::RunSpec;
+use pilot_proto::runner::LiveCheck;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
@@ -66,4 +69,39 @@ fn spawn(
     let mut shim = tokio::process::Command::from(shim);
     shim.kill_on_drop(false);
     shim.spawn()
+}
+
+/// Has a process of its own try an agent, and reads what came of it.
+pub(super) async fn try_agent(
+    command: &ShimCommand,
+    environment: &BTreeMap<String, String>,
+    trial: &AgentTrial,
+) -> io::Result<LiveCheck> {
+    let mut child = trial_process(command, environment)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&serde_json::to_vec(trial)?).await?;
+    }
+    let output = tokio::time::timeout(TRIAL, child.wait_with_output()).await;
+    let output = output.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let last = String::from_utf8_lossy(&output.stderr);
+        let last = last.lines().last().unwrap_or("it said nothing").to_owned();
+        io::Error::other(last)
+    })
+}
+
+/// Behind the trial's own patience, with its walls raised and lowered.
+const TRIAL: Duration = Duration::from_secs(300);
+
+#[expect(clippy::disallowed_methods, reason = "the file that owns starting shims")]
+fn trial_process(
+    command: &ShimCommand,
+    environment: &BTreeMap<String, String>,
+) -> io::Result<Child> {
+    let mut trial = std::process::Command::new(&command.program);
+    trial.args(&command.args).arg("--trial").arg("/").env_clear().envs(environment);
+    trial.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut trial = tokio::process::Command::from(trial);
+    trial.kill_on_drop(true);
+    trial.spawn()
 }

@@ -276,6 +276,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::NetworkEnded(_)
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
+        | Event::RemoteControl { .. }
         | Event::LoginRenewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }

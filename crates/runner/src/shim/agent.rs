@@ -2,16 +2,17 @@
 
 use super::attachments;
 use super::output::{OutputFold, ProtocolLines};
+use super::preflight::Asking;
 use super::pump::{Piece, pump};
 use super::steps::disk;
 use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
 use crate::run_dir::beneath;
-use pilot_agents::{Driver, HomeFile, Launch as Commanded, OwnTools, Start};
+use pilot_agents::{Driver, HomeFile, Launch as Commanded, OwnTools, Remote, Start};
 use pilot_lifecycle::permissions;
 use pilot_proto::event::Stream;
 use pilot_proto::{Code, Event, Problem};
-use pilot_sandbox::{Agent, Exit, Launch};
+use pilot_sandbox::{Agent, Environment, Exit, Launch};
 use pilot_secrets::Redactor;
 use std::io;
 use std::path::Path;
@@ -43,6 +44,8 @@ const TAIL: usize = 8 * 1024;
 /// An agent that is to be started inside.
 pub(super) struct Starting {
     pub(super) launch: Launch,
+    /// What is to be asked first.
+    asking: Option<Asking>,
     /// What it is told, as soon as it runs.
     input: mpsc::Receiver<String>,
 }
@@ -61,6 +64,7 @@ pub(super) struct AgentProcess {
     err: Option<OutputFold>,
     lines: ProtocolLines,
     tail: Vec<u8>,
+    by_hand: bool,
 }
 
 impl AgentProcess {
@@ -71,7 +75,8 @@ impl AgentProcess {
         prompt: String,
     ) -> Result<(Self, Starting), Problem> {
         let driver = driver(workspace, walls, prompt)?;
-        let launch = through(workspace, driver.launch())?;
+        let subcommand = driver.through();
+        let launch = through(workspace, driver.launch(), subcommand)?;
         for file in &launch.files {
             write_home_file(&workspace.dir.home(), file).map_err(|error| {
                 disk(Code::WorkspaceFailed, "The agent's configuration cannot be written", &error)
@@ -80,14 +85,21 @@ impl AgentProcess {
         restore_session(workspace).map_err(|error| {
             disk(Code::WorkspaceFailed, "The earlier session cannot be restored", &error)
         })?;
-        let mut env = walls.environment();
-        env.extend(launch.env);
-        let launch = Launch {
-            program: launch.program.into(),
-            args: launch.args.into_iter().map(Into::into).collect(),
-            env,
-            cwd: workspace.dir.tree(),
+        let inside = |launch: Commanded| {
+            let mut env = scrubbed(walls.environment(), driver.scrubbed());
+            env.extend(launch.env);
+            Launch {
+                program: launch.program.into(),
+                args: launch.args.into_iter().map(Into::into).collect(),
+                env,
+                cwd: workspace.dir.tree(),
+            }
         };
+        let asking = driver.preflight().map(|preflight| {
+            let launch = inside(preflight.launch.clone());
+            Asking::new(&preflight, launch)
+        });
+        let launch = inside(launch);
         let (stdin, input) = mpsc::channel(UNREAD);
         let process = Self {
             driver,
@@ -99,8 +111,29 @@ impl AgentProcess {
             err: Some(OutputFold::new(&workspace.redactor)),
             lines: ProtocolLines::default(),
             tail: Vec::new(),
+            by_hand: false,
         };
-        Ok((process, Starting { launch, input }))
+        Ok((process, Starting { launch, asking, input }))
+    }
+
+    /// A person does the work: nothing is started, and nothing will be heard.
+    pub(super) fn by_hand(
+        workspace: &Workspace,
+        walls: &Standing,
+        prompt: String,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            driver: driver(workspace, walls, prompt)?,
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            exit: None,
+            stdin: None,
+            out: None,
+            err: None,
+            lines: ProtocolLines::default(),
+            tail: Vec::new(),
+            by_hand: true,
+        })
     }
 
     /// Writes to the agent's standard input.
@@ -163,6 +196,11 @@ impl AgentProcess {
         }
     }
 
+    /// There never was a process.
+    pub(super) fn is_by_hand(&self) -> bool {
+        self.by_hand
+    }
+
     /// The process is gone and all it said was heard.
     pub(super) fn is_over(&self) -> bool {
         self.exit.is_some() && self.out.is_none() && self.err.is_none()
@@ -198,7 +236,10 @@ pub(super) type Started = Result<(Agent, mpsc::Receiver<String>), Problem>;
 
 /// Starts it.
 pub(super) async fn start(walls: SharedWalls, starting: Starting) -> Started {
-    let Starting { launch, input } = starting;
+    let Starting { launch, asking, input } = starting;
+    if let Some(asking) = asking {
+        asking.pass(&walls).await?;
+    }
     let agent = walls.spawn(&launch).await.map_err(|error| error.problem())?;
     Ok((agent, input))
 }
@@ -239,12 +280,39 @@ fn driver(
             disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
         })?,
     };
-    Ok(agent.driver(start))
+    let Some(login) = &spec.remote_control else { return Ok(agent.driver(start)) };
+    let remote = Remote { login: (**login).clone(), name: format!("Pilothouse: {}", spec.title) };
+    agent.remote(start, remote).ok_or_else(|| {
+        let message = format!("`{}` has no remote control.", spec.agent);
+        Problem::new(Code::Invalid, message).hint("File the task without it.")
+    })
+}
+
+/// Without the variables of these names; a `*` at the end stands for any end.
+fn scrubbed(mut env: Environment, names: &[&str]) -> Environment {
+    let is_named = |variable: &str| {
+        names.iter().any(|name| match name.strip_suffix('*') {
+            Some(begin) => variable.starts_with(begin),
+            None => variable == *name,
+        })
+    };
+    let set = env.iter().filter_map(|(name, _)| name.to_str().map(str::to_owned));
+    let doomed: Vec<String> = set.filter(|name| is_named(name)).collect();
+    for name in doomed {
+        // An empty value is none.
+        env.set(name, "");
+    }
+    env
 }
 
 /// With the subcommand of ours in front that the agent's program needs.
-fn through(workspace: &Workspace, launch: Commanded) -> Result<Commanded, Problem> {
-    let Some(subcommand) = workspace.programs.agent(&workspace.spec.agent)?.through() else {
+fn through(
+    workspace: &Workspace,
+    launch: Commanded,
+    of_run: Option<&'static str>,
+) -> Result<Commanded, Problem> {
+    let of_agent = workspace.programs.agent(&workspace.spec.agent)?.through();
+    let Some(subcommand) = of_run.or(of_agent) else {
         return Ok(launch);
     };
     let program = launch.program.to_string_lossy().into_owned();

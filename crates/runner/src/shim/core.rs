@@ -148,7 +148,10 @@ impl Shim {
         while !self.done {
             let wait = self.wakes_at().since(self.clock.now());
             tokio::select! {
-                Some(message) = from_daemon.recv() => self.daemon_says(message),
+                Some(said) = from_daemon.recv() => match said {
+                    doorway::Said::Daemon(message) => self.daemon_says(message),
+                    doorway::Said::Guest(guest) => self.let_in(guest),
+                },
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => self.work_done(done),
                     Err(error) => tracing::error!(%error, "a task of the shim failed"),
@@ -244,7 +247,10 @@ impl Shim {
             ToShim::Order { order, act } => self.tell(RunEvent::Order { order, act }),
             ToShim::Fenced => self.tell(RunEvent::Fenced),
             // The doorway's.
-            ToShim::Watched { .. } => {}
+            ToShim::Watched { .. }
+            | ToShim::Guest { .. }
+            | ToShim::Input { .. }
+            | ToShim::InputEnds => {}
             ToShim::Contact { age_ms } => {
                 let lease = Duration::from_secs(self.workspace.spec.lease_secs);
                 let left = lease.saturating_sub(Duration::from_millis(age_ms));

@@ -1,5 +1,6 @@
 //! The shim's end of the run's socket.
 
+use super::guest::{self, Feed, Guest};
 use super::log::End;
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim, check_peer};
 use std::io;
@@ -14,12 +15,20 @@ use tokio::task::JoinSet;
 /// times. A console that begins to read misses so much for so long.
 const UNWATCHED: Duration = Duration::from_millis(200);
 
+/// What the shim hears at its door.
+pub(super) enum Said {
+    /// From its daemon.
+    Daemon(ToShim),
+    /// A person's command wants in.
+    Guest(Guest),
+}
+
 /// Lets daemons in, tells them how far the journal is, and hands on what they
 /// say. Ends only with its owner.
 pub(super) async fn serve(
     listener: UnixListener,
     end: watch::Receiver<End>,
-    said: mpsc::Sender<ToShim>,
+    said: mpsc::Sender<Said>,
 ) {
     let mut guests = JoinSet::new();
     loop {
@@ -42,7 +51,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn host(stream: UnixStream, end: watch::Receiver<End>, said: mpsc::Sender<ToShim>) {
+async fn host(stream: UnixStream, end: watch::Receiver<End>, said: mpsc::Sender<Said>) {
     if let Err(error) = talk(stream, end, said).await {
         tracing::debug!(%error, "a daemon hung up");
     }
@@ -51,30 +60,47 @@ async fn host(stream: UnixStream, end: watch::Receiver<End>, said: mpsc::Sender<
 async fn talk(
     stream: UnixStream,
     mut end: watch::Receiver<End>,
-    said: mpsc::Sender<ToShim>,
+    said: mpsc::Sender<Said>,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
     let mut line = Vec::new();
     let (mut told, mut watched) = (None, true);
+    let (mut feed, mut guest_says) = (None::<Feed>, None);
     loop {
+        let is_free = feed.as_ref().is_none_or(Feed::is_free);
         tokio::select! {
-            word = word(&mut end, told, watched) => {
+            Some(message) = hear_guest(&mut guest_says) => {
+                writer.write_all(&shim_socket::line(&message)?).await?;
+                if matches!(message, FromShim::GuestGone { .. }) {
+                    return Ok(());
+                }
+            }
+            () = give(&mut feed), if !is_free => {}
+            word = word(&mut end, told, watched), if guest_says.is_none() => {
                 let Some(now) = word else { return Ok(()) };
                 told = Some(now);
                 let at = FromShim::At { end: now.cursor, finished: now.finished };
                 writer.write_all(&shim_socket::line(&at)?).await?;
             }
             // Keeps what it read in `line` when it is cancelled.
-            read = reader.read_until(b'\n', &mut line) => {
+            read = reader.read_until(b'\n', &mut line), if is_free => {
                 if read? == 0 {
                     return Ok(());
                 }
                 reader.set_limit(MAX_LINE as u64);
                 match serde_json::from_slice(&line) {
                     Ok(ToShim::Watched { on }) => watched = on,
+                    Ok(ToShim::Guest { command }) if feed.is_none() => {
+                        let (guest, input, told) = guest::invite(command);
+                        (feed, guest_says) = (Some(input), Some(told));
+                        if said.send(Said::Guest(guest)).await.is_err() {
+                            return Ok(());
+                        }
+                    }
                     Ok(message) => {
-                        if said.send(message).await.is_err() {
+                        let for_guest = feed.as_mut().is_some_and(|feed| feed.hear(&message));
+                        if !for_guest && said.send(Said::Daemon(message)).await.is_err() {
                             return Ok(());
                         }
                     }
@@ -83,6 +109,22 @@ async fn talk(
                 line.clear();
             }
         }
+    }
+}
+
+/// What the person's command says; never anything where there is none.
+async fn hear_guest(told: &mut Option<mpsc::Receiver<FromShim>>) -> Option<FromShim> {
+    match told {
+        Some(told) => told.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives the person's command what was said to it.
+async fn give(feed: &mut Option<Feed>) {
+    match feed {
+        Some(feed) => feed.give().await,
+        None => std::future::pending().await,
     }
 }
 

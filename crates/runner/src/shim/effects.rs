@@ -6,12 +6,14 @@ use super::gates::Said;
 use super::rescue;
 use super::setup;
 use super::steps::{self, Report};
+use super::walls::SharedWalls;
 use crate::ledger::Resource;
 use pilot_agents::Step as DriverStep;
 use pilot_egress::gate::{Denied, News};
 use pilot_egress::model;
 use pilot_lifecycle::{Ruling, RunEffect, RunEvent, Step};
 use pilot_proto::{Code, Event, OrderId, Problem};
+use pilot_sandbox::Exit;
 use tokio_util::sync::CancellationToken;
 
 impl Shim {
@@ -162,11 +164,35 @@ impl Shim {
             let problem = no_walls();
             return self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
         };
+        let agent = self.workspace.programs.agent(&self.workspace.spec.agent);
+        if agent.is_ok_and(|agent| !agent.has_process()) {
+            return self.start_by_hand(&walls, prompt);
+        }
         match AgentProcess::prepare(&self.workspace, &walls, prompt) {
             Ok((process, starting)) => {
                 self.agent = Some(process);
                 self.work.spawn(async move {
                     Done::AgentStarted(Box::new(agent::start(walls, starting).await))
+                });
+                self.with_driver(|agent| agent.driver.begin());
+            }
+            Err(problem) => {
+                self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
+            }
+        }
+    }
+
+    /// Only a person is asked.
+    fn start_by_hand(&mut self, walls: &SharedWalls, prompt: String) {
+        match AgentProcess::by_hand(&self.workspace, walls, prompt) {
+            Ok(process) => {
+                let (stop, walls) = (process.stop.clone(), walls.clone());
+                self.agent = Some(process);
+                self.work.spawn(async move {
+                    stop.cancelled().await;
+                    // What a person left running there would go on with the tree.
+                    walls.empty().await;
+                    Done::AgentGone(Exit::Code(0))
                 });
                 self.with_driver(|agent| agent.driver.begin());
             }
@@ -264,6 +290,9 @@ impl Shim {
                 DriverStep::CloseInput => {
                     if let Some(agent) = &mut self.agent {
                         agent.close_input();
+                        if agent.is_by_hand() {
+                            agent.stop.cancel();
+                        }
                     }
                 }
                 DriverStep::Event(event) => self.agent_says(event),

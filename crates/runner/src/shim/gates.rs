@@ -5,6 +5,7 @@ use super::desk::{self, AtTheDoor, Counter, Talk};
 use super::workspace::Workspace;
 use crate::clock::SteadyClock;
 use crate::run_dir::beneath;
+use pilot_agents::claude::remote;
 use pilot_egress::gate::{Arrival, Doors, Gate, News, Options};
 use pilot_egress::model::{self, Gateway, Patience, Settings};
 use pilot_egress::outside::System;
@@ -330,12 +331,16 @@ async fn accept_models(
 /// the namespace has no other way out; then it lets everything through that
 /// the machine itself reaches.
 fn network_policy(workspace: &Workspace) -> NetworkPolicy {
-    let wished = &workspace.spec.network;
+    let mut wished = workspace.spec.network.clone();
+    if workspace.spec.remote_control.is_some() {
+        // The agent calls its vendor by itself, in this run and in no other.
+        wished.allow.extend(remote::HOSTS.iter().map(|host| (*host).to_owned()));
+    }
     if wished.gate != GateMode::Off {
-        return wished.clone();
+        return wished;
     }
     let everything = ["0.0.0.0/0", "[::]/0"].map(str::to_owned);
-    NetworkPolicy { allow: everything.into(), deny: Vec::new(), ..wished.clone() }
+    NetworkPolicy { allow: everything.into(), deny: Vec::new(), ..wished }
 }
 
 /// The host of the project's own repository.

@@ -198,9 +198,14 @@ where
 }
 
 fn spec(trial: &Trial) -> RunSpec {
+    spec_of(trial.id, trial.network.clone(), trial.walls)
+}
+
+/// Of a run that has no repository and whose work goes nowhere.
+pub(super) fn spec_of(id: RunId, network: NetworkPolicy, walls: WallsWish) -> RunSpec {
     RunSpec {
-        run: trial.id,
-        task: TaskId(trial.id.0),
+        run: id,
+        task: TaskId(id.0),
         attempt: 1,
         fence: 1,
         lease_secs: 1,
@@ -222,8 +227,8 @@ fn spec(trial: &Trial) -> RunSpec {
         git: None,
         provider: None,
         fallbacks: Vec::new(),
-        network: trial.network.clone(),
-        walls: trial.walls,
+        network,
+        walls,
         secrets: Vec::new(),
         prices: Vec::new(),
         spent_micros: 0,

@@ -277,6 +277,18 @@ impl Standing {
         }
     }
 
+    /// Ends whatever runs inside, where the walls can tell it from us.
+    pub(super) async fn empty(&self) {
+        if self.walls.init().is_none() {
+            return;
+        }
+        match self.walls.clear().await {
+            Ok(0) => {}
+            Ok(left) => tracing::error!(left, "processes of the run cannot be killed"),
+            Err(error) => tracing::error!(%error, "the walls do not answer"),
+        }
+    }
+
     /// Whether orphans of the run end up with us.
     pub(super) fn leaves_orphans(&self) -> bool {
         self.walls.init().is_none()

@@ -224,5 +224,20 @@ fn secrets_of(spec: &RunSpec) -> Vec<NamedSecret> {
     let oauth = providers.clone().filter_map(|grant| grant.oauth.as_ref());
     let provider = providers.map(|grant| named("provider", &grant.key));
     let oauth = oauth.map(|oauth| named("provider", &oauth.refresh_token));
-    git.chain(provider).chain(oauth).filter(|secret| !secret.value.is_empty()).collect()
+    let remote = spec.remote_control.iter().flat_map(|remote| tokens_of(&remote.credentials));
+    let remote = remote.map(|value| NamedSecret { name: "claude login".to_owned(), value });
+    git.chain(provider)
+        .chain(oauth)
+        .chain(remote)
+        .filter(|secret| !secret.value.is_empty())
+        .collect()
+}
+
+/// The tokens in a login's file; none of what is no JSON, which no agent can use.
+fn tokens_of(credentials: &Secret) -> Vec<Secret> {
+    let login: serde_json::Value =
+        serde_json::from_str(credentials.expose()).unwrap_or(serde_json::Value::Null);
+    let login = &login["claudeAiOauth"];
+    let token = |name: &str| login[name].as_str().map(Secret::new);
+    ["accessToken", "refreshToken"].into_iter().filter_map(token).collect()
 }

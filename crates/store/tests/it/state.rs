@@ -8,7 +8,7 @@ use pilot_proto::console::{InboxQuery, ReviewNote, ReviewNoteSent, TaskQuery};
 use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
 use pilot_proto::network::NetworkPolicy;
 use pilot_proto::project::{
-    Forge, ForgeKind, GitGrant, Project, Provider, ProviderKind, ProviderLogin,
+    Forge, ForgeKind, GitGrant, Profile, Project, Provider, ProviderKind, ProviderLogin,
 };
 use pilot_proto::runner::{About, Act};
 use pilot_proto::task::{Limits, Mode, OnTimeout};
@@ -267,6 +267,16 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         kind: ProviderKind::Anthropic,
         base_url: None,
         login: ProviderLogin::Bearer,
+        full_login: true,
+    };
+    let profile = |name: &str| Profile {
+        name: name.into(),
+        agent: "claude".into(),
+        provider: Some("home".into()),
+        model: None,
+        mode: Some(Mode::Plan),
+        limits: Some(Limits::default()),
+        remote_control: true,
     };
     let changes = [
         Change::PutProject(project("zoo")),
@@ -275,6 +285,8 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         Change::PutProject(Project { agent: "claude".into(), ..project("zoo") }),
         Change::PutForge(forge.clone()),
         Change::PutProvider(provider.clone()),
+        Change::PutProfile(profile("zeal")),
+        Change::PutProfile(profile("care")),
     ];
     change(&store, changes).await.expect("commits");
     let zoo = Project { agent: "claude".into(), ..project("zoo") };
@@ -282,6 +294,9 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
     assert_eq!(projects, [project("a-b"), project("aa"), zoo.clone()], "by name, as last put");
     assert_eq!(store.forges().await.expect("reads"), [forge], "a forge is not a project");
     assert_eq!(store.providers().await.expect("reads"), [provider], "nor is a provider");
+    assert_eq!(store.profiles().await.expect("reads"), [profile("care"), profile("zeal")]);
+    change(&store, [Change::RemoveProfile { name: "care".into() }]).await.expect("commits");
+    assert_eq!(store.profiles().await.expect("reads"), [profile("zeal")], "it is gone");
     change(&store, [Change::RemoveProject { name: "aa".into() }]).await.expect("commits");
     assert_eq!(store.projects().await.expect("reads"), [project("a-b"), zoo], "it is gone");
 }

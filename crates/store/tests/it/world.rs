@@ -156,6 +156,7 @@ pub(crate) fn task(number: u128) -> Task {
         parent: None,
         review: None,
         remote_control: false,
+        remote_link: None,
     }
 }
 

@@ -127,7 +127,29 @@ problem: string | null,
 /**
  * What it can do; none from a runner that does not say yet.
  */
-abilities: Abilities | null, };
+abilities: Abilities | null,
+/**
+ * Where its program came from.
+ */
+origin: AgentOrigin,
+/**
+ * Its program on the runner's disk.
+ */
+program: string | null,
+/**
+ * A login of its own on that machine, by the file that holds it. Runs do
+ * not use it: they have a HOME of their own.
+ */
+own_login: string | null,
+/**
+ * What came of the last [`ToRunner::Try`].
+ */
+live: LiveCheck | null, };
+
+/**
+ * Where an agent's program came from.
+ */
+export type AgentOrigin = "built_in" | "pinned" | "found" | "unknown";
 
 /**
  * Hosts to add to a project's policy.
@@ -324,7 +346,15 @@ spent_micros: number,
 /**
  * What may be.
  */
-budget_micros: number, };
+budget_micros: number, } | { "kind": "hands_on",
+/**
+ * What is to be done, as the task says it.
+ */
+what: string,
+/**
+ * The working tree, on the runner's machine.
+ */
+tree: string, };
 
 /**
  * A file that an agent is given with a task.
@@ -658,6 +688,35 @@ removed: number, };
  * Through which door of the gate something was tried.
  */
 export type Door = "connect" | "http" | "tls" | "tcp" | "dns" | "git" | "unknown";
+
+/**
+ * The login that a run would have.
+ */
+export type EffectiveLogin = {
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * Which profile, if one was taken.
+ */
+profile?: string | null,
+/**
+ * Name of the provider; none: the agent calls no model through the hub.
+ */
+provider?: string | null,
+/**
+ * Providers that are asked when that one fails.
+ */
+fallbacks: Array<string>,
+/**
+ * One sentence: `provider X, API key, from the keychain`.
+ */
+words: string,
+/**
+ * What would keep a task from being filed, or its run from beginning.
+ */
+problem?: Problem | null, };
 
 /**
  * One file, side by side.
@@ -1164,7 +1223,11 @@ signal: number | null, } | { "type": "snapshot" } & SnapshotDelta | { "type": "w
 /**
  * So many decisions were not written down.
  */
-decisions: number, } | { "type": "model_called" } & ModelCall | { "type": "login_renewed",
+decisions: number, } | { "type": "model_called" } & ModelCall | { "type": "remote_control",
+/**
+ * `https://…`.
+ */
+url: string, } | { "type": "login_renewed",
 /**
  * Name of the provider.
  */
@@ -1357,6 +1420,31 @@ quota_secs: number,
 budget_micros: number | null, };
 
 /**
+ * What came of starting an agent with a trivial prompt.
+ */
+export type LiveCheck = {
+/**
+ * When it was over, by the runner's clock.
+ */
+at: Timestamp,
+/**
+ * With which provider; none: the agent had none.
+ */
+provider: string | null,
+/**
+ * Milliseconds that it took.
+ */
+took_ms: number,
+/**
+ * What the agent said.
+ */
+answer: string,
+/**
+ * What went wrong; none: it answered.
+ */
+problem: Problem | null, };
+
+/**
  * How busy a machine is.
  */
 export type Load = {
@@ -1516,6 +1604,32 @@ stream: Stream,
 text: string, };
 
 /**
+ * With which login would a run call its model? What is not said is as it
+ * would be for a new task.
+ */
+export type LoginQuery = {
+/**
+ * Of which project.
+ */
+project?: string | null,
+/**
+ * With which profile; none: the project's.
+ */
+profile?: string | null,
+/**
+ * By which agent.
+ */
+agent?: string | null,
+/**
+ * With which provider.
+ */
+provider?: string | null,
+/**
+ * With Claude Remote Control; none: as profile and project say.
+ */
+remote_control?: boolean | null, };
+
+/**
  * How much an agent may do by itself.
  */
 export type Mode = "auto" | "ask" | "plan";
@@ -1663,7 +1777,7 @@ name: string, };
 /**
  * Why a person is needed, in one word.
  */
-export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "network" | "takeover" | "unknown";
+export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "network" | "hands_on" | "takeover" | "unknown";
 
 /**
  * What a run tried to reach.
@@ -1910,6 +2024,24 @@ url: string,
 token: string, };
 
 /**
+ * A full login of Claude Code, to be kept with a provider of kind
+ * `anthropic`. If there is no such provider, one without a key is made.
+ */
+export type NewFullLogin = {
+/**
+ * Name of the provider.
+ */
+name: string,
+/**
+ * The text of `~/.claude/.credentials.json`.
+ */
+credentials: string,
+/**
+ * The text of `~/.claude.json`, or its `oauthAccount` alone.
+ */
+account: string, };
+
+/**
  * How long a join code lives.
  */
 export type NewJoinCode = {
@@ -2028,17 +2160,17 @@ agent?: string | null,
  */
 model?: string | null,
 /**
- * How much the agent may do by itself.
+ * How much the agent may do by itself; none: as the profile says.
  */
-mode: Mode,
+mode?: Mode | null,
 /**
  * What happens when nobody answers.
  */
 on_timeout: OnTimeout,
 /**
- * Bounds of each run.
+ * Bounds of each run; none: as the profile says.
  */
-limits: Limits,
+limits?: Limits | null,
 /**
  * Issue that the pull request closes.
  */
@@ -2322,6 +2454,41 @@ message: string,
 hint?: string, };
 
 /**
+ * A named way of working: which agent, with whose login, how far. Its name is
+ * its id.
+ */
+export type Profile = {
+/**
+ * `[a-z0-9][a-z0-9._-]{0,63}`.
+ */
+name: string,
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * Name of the model provider, which holds the account; none: the first
+ * that fits the agent.
+ */
+provider?: string | null,
+/**
+ * Which model; none: the agent's default.
+ */
+model?: string | null,
+/**
+ * How much the agent may do by itself; none: the product's default.
+ */
+mode?: Mode | null,
+/**
+ * Bounds of each run; none: the product's.
+ */
+limits?: Limits | null,
+/**
+ * Claude Remote Control.
+ */
+remote_control: boolean, };
+
+/**
  * A repository plus its settings. Named by a person; the name is its id.
  */
 export type Project = {
@@ -2401,7 +2568,12 @@ base_url: string | null,
 /**
  * How it is shown the key.
  */
-login: ProviderLogin, };
+login: ProviderLogin,
+/**
+ * A full login of the vendor's own program is kept with it: what Claude
+ * Remote Control needs.
+ */
+full_login: boolean, };
 
 /**
  * The model APIs an agent can be pointed at.
@@ -3142,7 +3314,11 @@ review: ReviewPass | null,
  * The agent's vendor may show and steer its session from afar (Claude
  * Remote Control).
  */
-remote_control: boolean, } & ({ "state": "queued" } | { "state": "leased",
+remote_control: boolean,
+/**
+ * Where the session at work is driven from afar.
+ */
+remote_link: string | null, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */
@@ -3342,7 +3518,11 @@ review: ReviewPass | null,
  * The agent's vendor may show and steer its session from afar (Claude
  * Remote Control).
  */
-remote_control: boolean, } & ({ "state": "queued" } | { "state": "leased",
+remote_control: boolean,
+/**
+ * Where the session at work is driven from afar.
+ */
+remote_link: string | null, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */
@@ -3562,6 +3742,27 @@ problem: string | null,
 mend: string, };
 
 /**
+ * Whether an agent of a runner answers.
+ */
+export type TryAgent = {
+/**
+ * Which runner.
+ */
+runner: RunnerId,
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * With which provider; none: the first that fits.
+ */
+provider?: string | null,
+/**
+ * With which model; none: the agent's default.
+ */
+model?: string | null, };
+
+/**
  * Why a turn ended.
  */
 export type TurnEnd = "completed" | "interrupted" | "error" | "exited" | "unknown";
@@ -3762,6 +3963,8 @@ export type Commands = {
   task_unsay: { request: Unsay; response: Task };
   /** Stops the agent's turn and keeps its session. */
   task_interrupt: { request: OneTask; response: Task };
+  /** Says that the work is done: the run collects, commits and publishes what is there. */
+  task_done: { request: OneTask; response: Task };
   /** Ends the task and those below it; their work is rescued, nothing is published. */
   task_stop: { request: Stop; response: Task };
   /** As `task_stop`, at once: the agents are killed and not asked to end. */
@@ -3814,6 +4017,18 @@ export type Commands = {
   provider_list: { request: Nothing; response: Array<Provider> };
   /** Removes a model provider and its key. */
   provider_remove: { request: Named; response: Nothing };
+  /** Keeps a full login of Claude Code with a provider: what Remote Control needs. */
+  provider_login_set: { request: NewFullLogin; response: Provider };
+  /** Forgets a provider's full login. */
+  provider_login_remove: { request: Named; response: Provider };
+  /** With which login a run would call its model. */
+  login_show: { request: LoginQuery; response: EffectiveLogin };
+  /** Adds or changes a profile. */
+  profile_add: { request: Profile; response: Profile };
+  /** Lists profiles. */
+  profile_list: { request: Nothing; response: Array<Profile> };
+  /** Removes a profile that no project uses. */
+  profile_remove: { request: Named; response: Nothing };
   /** Keeps a secret that projects may use, or gives it a new value. */
   secret_set: { request: NewSecret; response: SecretSeen };
   /** Lists secrets, without their values. */
@@ -3838,6 +4053,8 @@ export type Commands = {
   runner_revoke: { request: OneRunner; response: Nothing };
   /** Asks a runner to look again which agents and tools it has. */
   runner_look: { request: OneRunner; response: Nothing };
+  /** Has a runner start an agent in walls with a trivial prompt; what came of it is told with the runner. */
+  runner_try: { request: TryAgent; response: Nothing };
   /** Makes a single-use code that signs another browser in as the caller. */
   sign_in_code_new: { request: NewSignInCode; response: NewSignInCodeMade };
   /** Reads something that the caller's consoles share. */
@@ -3863,6 +4080,7 @@ export const ROUTES = {
   task_say: { method: "POST", path: "/api/tasks/{task}/say", role: "operator" },
   task_unsay: { method: "POST", path: "/api/tasks/{task}/unsay", role: "operator" },
   task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
+  task_done: { method: "POST", path: "/api/tasks/{task}/done", role: "operator" },
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
   task_kill: { method: "POST", path: "/api/tasks/{task}/kill", role: "operator" },
   task_retry: { method: "POST", path: "/api/tasks/{task}/retry", role: "operator" },
@@ -3889,6 +4107,12 @@ export const ROUTES = {
   provider_add: { method: "POST", path: "/api/providers", role: "admin" },
   provider_list: { method: "GET", path: "/api/providers", role: "viewer" },
   provider_remove: { method: "DELETE", path: "/api/providers/{name}", role: "admin" },
+  provider_login_set: { method: "POST", path: "/api/providers/{name}/login", role: "admin" },
+  provider_login_remove: { method: "DELETE", path: "/api/providers/{name}/login", role: "admin" },
+  login_show: { method: "GET", path: "/api/login", role: "viewer" },
+  profile_add: { method: "POST", path: "/api/profiles", role: "admin" },
+  profile_list: { method: "GET", path: "/api/profiles", role: "viewer" },
+  profile_remove: { method: "DELETE", path: "/api/profiles/{name}", role: "admin" },
   secret_set: { method: "POST", path: "/api/secrets", role: "admin" },
   secret_list: { method: "GET", path: "/api/secrets", role: "viewer" },
   secret_remove: { method: "DELETE", path: "/api/secrets/{name}", role: "admin" },
@@ -3901,6 +4125,7 @@ export const ROUTES = {
   runner_list: { method: "GET", path: "/api/runners", role: "viewer" },
   runner_revoke: { method: "POST", path: "/api/runners/{runner}/revoke", role: "admin" },
   runner_look: { method: "POST", path: "/api/runners/{runner}/look", role: "operator" },
+  runner_try: { method: "POST", path: "/api/runners/{runner}/try", role: "operator" },
   sign_in_code_new: { method: "POST", path: "/api/sign-in-codes", role: "viewer" },
   preference_get: { method: "GET", path: "/api/preferences", role: "viewer" },
   preference_set: { method: "POST", path: "/api/preferences", role: "viewer" },

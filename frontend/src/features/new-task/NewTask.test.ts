@@ -1,8 +1,8 @@
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/svelte";
 import { afterEach, describe, expect, it } from "vitest";
-import type { NewTask as Wanted, NewTasks } from "$/api/generated/proto";
+import type { NewTask as Wanted, NewTasks, Profile } from "$/api/generated/proto";
 import { route } from "$/state/route.svelte";
-import { project, runner, task } from "../../../tests/builders";
+import { agent, project, runner, task } from "../../../tests/builders";
 import { FakeHub } from "../../../tests/fake-hub";
 import { agentLabel, knownAgents } from "./agents";
 import { fileProblem, freeName } from "./attachments.svelte";
@@ -41,6 +41,47 @@ describe("a new task", () => {
     await fireEvent.click(await screen.findByRole("button", { name: /File the demo task/ }));
     await waitFor(() => expect(route.place.path[0]).toBe("tasks"));
     expect(fake.of("task_new")[0]).toMatchObject({ project: "demo", prompt: "", mode: "auto" });
+  });
+
+  it("takes what is not said from a profile, and tells the login before the start", async () => {
+    const careful: Profile = {
+      name: "careful",
+      agent: "claude",
+      provider: "team",
+      model: null,
+      mode: "plan",
+      limits: null,
+      remote_control: false,
+    };
+    const fake = new FakeHub(
+      { runners: [runner("a")] },
+      {
+        task_new: made,
+        profile_list: () => [careful],
+        project_list: () => [project("site", { profile: "careful" })],
+        login_show: ({ project: of }) => ({
+          agent: "claude",
+          profile: "careful",
+          provider: "team",
+          fallbacks: [],
+          words: `provider team of ${of}, API key, from the keychain`,
+          problem: null,
+        }),
+      },
+    );
+    await fake.open("/new");
+    render(NewTask);
+    await screen.findByText("Effective login: provider team of site, API key, from the keychain");
+    expect(screen.getByRole<HTMLInputElement>("radio", { name: /plan/i }).checked).toBe(true);
+    await fireEvent.input(prompt(), { target: { value: "Do it" } });
+    await fireEvent.click(screen.getByRole("button", { name: "File, and write another" }));
+    await waitFor(() => expect(fake.of("task_new")).toHaveLength(1));
+    expect(fake.of("task_new")[0]).toMatchObject({ profile: null, agent: null, mode: null, limits: null });
+    await fireEvent.click(screen.getByRole("radio", { name: /ask/i }));
+    await fireEvent.input(prompt(), { target: { value: "Do more" } });
+    await fireEvent.click(screen.getByRole("button", { name: /File task/ }));
+    await waitFor(() => expect(fake.of("task_new")).toHaveLength(2));
+    expect(fake.of("task_new")[1]).toMatchObject({ profile: null, mode: "ask", limits: null });
   });
 
   it("keeps its id when the answer was lost, and its text when the hub is gone", async () => {
@@ -157,13 +198,13 @@ describe("paste many", () => {
 
 describe("what goes into a task", () => {
   it("agents: those a runner can start come first, with what keeps the others", () => {
-    const broken = { name: "codex", version: null, problem: "Not logged in.", abilities: null };
+    const broken = agent("codex", { problem: "Not logged in." });
     const base = runner("a");
     const here = { ...base, about: { ...base.about, agents: [...base.about.agents, broken] } };
     const away = runner("b", { online: false });
     away.about = {
       ...away.about,
-      agents: [{ name: "claude", version: "2", problem: null, abilities: null }],
+      agents: [agent("claude", { version: "2" })],
     };
     const known = knownAgents([here, away], [], []);
     expect(known.map(agentLabel)).toEqual([

@@ -1,7 +1,7 @@
 // The form of one task, or of several tries at it. It is kept while it is
 // written, and makes the tasks with ids of its own choice.
 
-import type { Attachment, Limits, Mode, NewTask, OnTimeout } from "$/api/generated/proto";
+import type { Attachment, Limits, Mode, NewTask, OnTimeout, Profile } from "$/api/generated/proto";
 import { BUDGET_PROBLEM, readBudget } from "$/parts/budget";
 import { Draft } from "$/state/draft.svelte";
 import { taskId } from "./ids";
@@ -19,6 +19,14 @@ export interface Options {
   project: string;
   title: string;
   doers: Doer[];
+  /** Empty: the project's. */
+  profile: string;
+  /** Empty: the profile's, or the first that fits. */
+  provider: string;
+  /** Empty: as profile and project say. */
+  remote_control: "" | "yes" | "no";
+  /** Mode or limits as a person chose them here: they count over a profile's. */
+  said: { mode: boolean; limits: boolean };
   mode: Mode;
   on_timeout: OnTimeout;
   limits: Limits;
@@ -38,6 +46,10 @@ const PLAIN: Options = {
   project: "",
   title: "",
   doers: [{ agent: "", model: "" }],
+  profile: "",
+  provider: "",
+  remote_control: "",
+  said: { mode: false, limits: false },
   mode: "auto",
   on_timeout: "proceed",
   limits: DEFAULT_LIMITS,
@@ -71,12 +83,15 @@ export class TaskForm {
   }
 
   set(change: Partial<Options>): void {
-    this.options = { ...this.options, ...change };
+    const { said } = this.options;
+    const mode = said.mode || change.mode !== undefined;
+    const limits = said.limits || change.limits !== undefined || change.budget !== undefined;
+    this.options = { ...this.options, ...change, said: { mode, limits } };
     this.#kept.text = JSON.stringify(this.options);
   }
 
   fill(from: Prefill): void {
-    const { doers, mode, project } = this.options;
+    const { doers, project } = this.options;
     const doer = from.agent || from.model ? [{ agent: from.agent, model: from.model }] : doers.slice(0, 1);
     this.prompt.text = from.prompt;
     const issue = from.issue;
@@ -84,7 +99,7 @@ export class TaskForm {
       title: "",
       issue,
       doers: doer,
-      mode: from.mode || mode,
+      ...(from.mode ? { mode: from.mode } : {}),
       project: from.project || project,
       attachments: [],
     });
@@ -115,8 +130,9 @@ export class TaskForm {
   /**
    * One task, or one per doer in a group. Asked again for the same, it makes
    * the same ids: what was filed although the answer was lost is not filed twice.
+   * `profile` says what was not chosen here, if there is one.
    */
-  tasks(attachments: Attachment[]): NewTask[] {
+  tasks(attachments: Attachment[], profile: Profile | null = null): NewTask[] {
     const { options } = this;
     const said = JSON.stringify([this.prompt.text, options, attachments]);
     if (this.#tried.said !== said) {
@@ -132,9 +148,15 @@ export class TaskForm {
       base: orNull(options.base),
       agent: orNull(agent),
       model: orNull(model),
-      mode: options.mode,
+      profile: orNull(options.profile),
+      provider: orNull(options.provider),
+      remote_control: options.remote_control === "" ? null : options.remote_control === "yes",
+      mode: profile && !options.said.mode ? null : options.mode,
       on_timeout: options.on_timeout,
-      limits: { ...options.limits, budget_micros: readBudget(options.budget) ?? null },
+      limits:
+        profile && !options.said.limits
+          ? null
+          : { ...options.limits, budget_micros: readBudget(options.budget) ?? null },
       issue: options.issue.trim() ? issueNumber(options.issue) : null,
       attachments,
       hold: options.hold,

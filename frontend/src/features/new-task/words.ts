@@ -13,3 +13,9 @@ export const TIMEOUT_OPTIONS: { value: OnTimeout; label: string }[] = [
   { value: "pause", label: "It waits for as long as it takes" },
   { value: "cancel", label: "The task is cancelled" },
 ];
+
+export const REMOTE_OPTIONS: { value: "" | "yes" | "no"; label: string }[] = [
+  { value: "", label: "As profile and project say" },
+  { value: "yes", label: "On" },
+  { value: "no", label: "Off" },
+];

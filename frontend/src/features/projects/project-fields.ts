@@ -38,6 +38,9 @@ export interface ProjectFields {
   forge: string;
   base: string;
   agent: string;
+  /** Of tasks that name none; empty: none. */
+  profile: string;
+  remote_control: boolean;
   /** A step a line. */
   setup: string;
   gate: NetworkPolicy["gate"];
@@ -85,6 +88,8 @@ export function fieldsOf(project: Project | null): ProjectFields {
     forge: project?.forge ?? "",
     base: project?.base ?? "",
     agent: project?.agent ?? "claude",
+    profile: project?.profile ?? "",
+    remote_control: project?.remote_control ?? false,
     setup: project?.setup.join("\n") ?? "",
     gate: network.gate,
     presets: [...network.presets],
@@ -121,7 +126,6 @@ export function secretFields({ name, delivery }: SecretUse): SecretFields {
 export function projectOf(fields: ProjectFields, before: Project | null = null): Project {
   const { gate, presets } = fields;
   return {
-    remote_control: false,
     ...before,
     permissions: { rules: fields.rules.filter(saysSomething).map(ruleOf) },
     name: fields.name.trim(),
@@ -129,6 +133,8 @@ export function projectOf(fields: ProjectFields, before: Project | null = null):
     forge: fields.forge || null,
     base: fields.base.trim() || null,
     agent: fields.agent,
+    profile: fields.profile || null,
+    remote_control: fields.remote_control,
     setup: linesOf(fields.setup),
     network: { gate, presets, allow: filled(fields.allow), deny: filled(fields.deny) },
     walls: {

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { About } from "$/api/generated/proto";
+import { agent } from "../../../tests/builders";
 import { findings } from "./findings";
 import { meters } from "./load";
 
@@ -51,4 +52,35 @@ it("lists what is amiss first, with its mend", () => {
     ["scripted", null, ""],
     ["git", null, ""],
   ]);
+});
+
+it("tells of an agent where it came from, what it can do, its logins, and whether it answers", () => {
+  const can = { resume: true, approvals: true, questions: false, plan: false, steer: false };
+  const rest = { goes_on_refused: true, interrupt: false, images: false, usage: false, cost: false };
+  const live = { at: 1, provider: "team", took_ms: 2340, answer: "ready\n", problem: null };
+  const about = {
+    agents: [
+      agent("claude", {
+        version: "2.1.329",
+        origin: "pinned",
+        abilities: { ...can, ...rest },
+        own_login: "~/.claude/.credentials.json",
+        live,
+      }),
+      agent("pi", {
+        live: { ...live, provider: null, problem: { code: "agent_auth", message: "No.", hint: "Do." } },
+      }),
+      agent("hands-on", { origin: "built_in" }),
+    ],
+    checks: [],
+  } as unknown as About;
+  const [claude, pi, byHand] = findings(about);
+  expect(claude).toMatchObject({ found: "2.1.329, pinned", agent: "claude" });
+  expect(claude?.notes).toEqual([
+    "goes on elsewhere, asks before tools",
+    "~/.claude/.credentials.json on that machine holds a login; runs do not use it, they get the hub's.",
+    "Tried, with team, 2.3 s: it answered “ready”.",
+  ]);
+  expect(pi?.notes).toEqual(["Tried, 2.3 s: No. Do."]);
+  expect(byHand).toMatchObject({ found: "built in", agent: null });
 });

@@ -29,6 +29,16 @@ describe("what can be done to a task", () => {
       ["interrupt", "reassign", "stop", "kill"],
     ],
     ["interrupted already", { state: "needs_you", need: "interrupted" }, ["reassign", "stop", "kill"]],
+    [
+      "done by a person",
+      { state: "needs_you", need: "hands_on", agent: "hands-on" },
+      ["done", "interrupt", "reassign", "stop", "kill"],
+    ],
+    [
+      "driven from afar",
+      { state: "working", phase: "agent_running", agent: "claude", remote_control: true },
+      ["done", "interrupt", "reassign", "stop", "kill"],
+    ],
     ["held for a look", { state: "ready" }, ["publish", "reassign", "stop"]],
     ["one of several, held", { state: "ready", group: "g" }, ["keep", "reassign", "stop"]],
     ["in review", { state: "in_review", pull_request: {} }, ["resume", "pull_request", "stop"]],

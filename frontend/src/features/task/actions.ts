@@ -7,6 +7,7 @@ import { ENDED } from "$/parts/task-state";
 export type ActionName =
   | "publish"
   | "keep"
+  | "done"
   | "resume"
   | "retry"
   | "interrupt"
@@ -31,6 +32,7 @@ export interface Action {
 const KEYS: Record<ActionName, string> = {
   publish: "Shift+P",
   keep: "Shift+K",
+  done: "Shift+F",
   resume: "Shift+C",
   retry: "Shift+R",
   interrupt: "Shift+I",
@@ -64,6 +66,7 @@ function possible(task: Task): Action[] {
   const over = ENDED.has(task.state);
   const begun = task.attempts > 0;
   if (task.state === "ready") actions.push(task.group === null ? publish() : keep());
+  if (isAtWork(task) && isDrivenByAPerson(task)) actions.push(done());
   if (isAtWork(task)) actions.push(plain("interrupt", "Interrupt", "operator"));
   if (over || task.state === "in_review") {
     if (begun) actions.push({ ...plain("resume", "Continue", "operator"), fitting: goesOn(task) });
@@ -84,6 +87,11 @@ function possible(task: Task): Action[] {
 function isAtWork(task: Task): boolean {
   if (task.state === "needs_you") return task.need !== "interrupted";
   return task.state === "working" && (task.phase === "agent_running" || task.phase === "awaiting_answer");
+}
+
+/** Only a person knows when such work is done. */
+function isDrivenByAPerson(task: Task): boolean {
+  return task.agent === "hands-on" || task.remote_control;
 }
 
 function goesOn(task: Task): boolean {
@@ -119,6 +127,18 @@ function keep(): Action {
       title: "Keep this one?",
       text: "It is published. The other tasks of its group are stopped; their work is rescued.",
       verb: "Keep it",
+    },
+  };
+}
+
+function done(): Action {
+  return {
+    ...plain("done", "Done", "operator"),
+    fitting: true,
+    confirm: {
+      title: "Is the work done?",
+      text: "What is in the workspace is collected, committed and published as usual.",
+      verb: "It is done",
     },
   };
 }

@@ -30,6 +30,8 @@ export class Doing {
           return client.call("task_publish", { task });
         case "keep":
           return client.call("task_keep", { task });
+        case "done":
+          return client.call("task_done", { task });
         case "resume":
           return client.call("task_resume", { task });
         case "retry":

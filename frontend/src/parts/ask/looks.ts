@@ -4,6 +4,7 @@ import GlobeX from "@lucide/svelte/icons/globe-x";
 import Hand from "@lucide/svelte/icons/hand";
 import ListChecks from "@lucide/svelte/icons/list-checks";
 import MessageCircleQuestion from "@lucide/svelte/icons/message-circle-question-mark";
+import PenTool from "@lucide/svelte/icons/pen-tool";
 import Pause from "@lucide/svelte/icons/pause";
 import ShieldQuestion from "@lucide/svelte/icons/shield-question-mark";
 import Wallet from "@lucide/svelte/icons/wallet";
@@ -17,6 +18,7 @@ const ICONS: Record<Ask["kind"], Icon> = {
   interrupted: Pause,
   network: GlobeX,
   budget: Wallet,
+  hands_on: PenTool,
 };
 
 /** An ask of a newer hub is a hand. */

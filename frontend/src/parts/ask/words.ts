@@ -37,6 +37,8 @@ export function askTitle(ask: Ask): string {
       return "A host was refused";
     case "budget":
       return "Its budget is used up";
+    case "hands_on":
+      return "Work for you";
     default:
       return "It asks for something this build does not know";
   }
@@ -57,6 +59,8 @@ export function askedTitle(ask: Ask): string {
       return "A host was refused";
     case "budget":
       return "Its budget was used up";
+    case "hands_on":
+      return "It was done by hand";
     default:
       return "It asked for something this build does not know";
   }
@@ -88,6 +92,8 @@ function proceedWords(ask: Ask): string {
       return "it stays refused";
     case "budget":
       return "the task ends with the work so far";
+    case "hands_on":
+      return "it goes on waiting";
     default:
       return "it is denied";
   }
@@ -112,7 +118,7 @@ export function answerWords(ask: Ask | null, answer: Answer): string {
     case "say":
       return ask?.kind === "interrupted" ? "Told how to go on" : "Answered";
     case "end":
-      return "Ended there";
+      return ask?.kind === "hands_on" ? "Done" : "Ended there";
   }
 }
 
@@ -157,6 +163,8 @@ export function askLine(item: Pick<InboxItem, "ask">): string {
       return hostOf(ask);
     case "budget":
       return `${money(ask.spent_micros)} of ${money(ask.budget_micros)} spent`;
+    case "hands_on":
+      return firstLine(ask.what);
     default:
       return "";
   }

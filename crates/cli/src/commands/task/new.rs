@@ -9,7 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_client::Client;
 use pilot_proto::TaskId;
-use pilot_proto::console::{AttachmentNew, NewAttachment, NewTask, TaskNew as Command};
+use pilot_proto::console::{
+    AttachmentNew, NewAttachment, NewTask, Nothing, ProfileList, TaskNew as Command,
+};
 use pilot_proto::task::{Attachment, Limits};
 use std::io::Read;
 use std::path::Path;
@@ -42,17 +44,18 @@ pub(crate) async fn wanted(
     arguments: TaskNew,
     prompt: String,
 ) -> anyhow::Result<NewTask> {
-    let mut limits = Limits::default();
-    if let Some(secs) = arguments.answer_secs {
-        limits.answer_secs = secs;
-    }
-    if let Some(secs) = arguments.agent_secs {
-        limits.agent_secs = secs;
-    }
-    if let Some(secs) = arguments.quota_secs {
-        limits.quota_secs = secs;
-    }
-    limits.budget_micros = arguments.budget;
+    let said = [arguments.answer_secs, arguments.agent_secs, arguments.quota_secs];
+    let limits = if said.iter().chain([&arguments.budget]).any(Option::is_some) {
+        let mut limits = profile_limits(hub, &arguments).await?;
+        let [answer, agent, quota] = said;
+        limits.answer_secs = answer.unwrap_or(limits.answer_secs);
+        limits.agent_secs = agent.unwrap_or(limits.agent_secs);
+        limits.quota_secs = quota.unwrap_or(limits.quota_secs);
+        limits.budget_micros = arguments.budget.or(limits.budget_micros);
+        Some(limits)
+    } else {
+        None
+    };
     let runner = match &arguments.runner {
         Some(name) => Some(runner::find(hub, name).await?),
         None => None,
@@ -69,7 +72,7 @@ pub(crate) async fn wanted(
         base: arguments.base,
         agent: arguments.agent,
         model: arguments.model,
-        mode: arguments.mode.into(),
+        mode: arguments.mode.map(Into::into),
         on_timeout: arguments.on_timeout.into(),
         limits,
         issue: arguments.issue,
@@ -77,11 +80,20 @@ pub(crate) async fn wanted(
         hold: arguments.hold,
         runner,
         group: None,
-        profile: None,
-        provider: None,
+        profile: arguments.profile,
+        provider: arguments.provider,
         review: None,
-        remote_control: None,
+        remote_control: arguments.remote_control,
     })
+}
+
+/// The limits that those said here are changes of: the profile's, where one is
+/// named; what a project's own profile says is for tasks that say nothing.
+async fn profile_limits(hub: &Client, arguments: &TaskNew) -> anyhow::Result<Limits> {
+    let Some(name) = &arguments.profile else { return Ok(Limits::default()) };
+    let profiles = hub.call::<ProfileList>(Nothing {}).await?;
+    let profile = profiles.into_iter().find(|profile| profile.name == *name);
+    Ok(profile.and_then(|profile| profile.limits).unwrap_or_default())
 }
 
 /// The console names the task, so that a repeated request files one.

@@ -6,6 +6,7 @@ use crate::commands::inbox::what;
 use crate::output;
 use pilot_client::Client;
 use pilot_proto::console::{OneTask, SaidWaits, TaskDetail, TaskList, TaskQuery, TaskShow};
+use pilot_proto::inbox::Ask;
 use pilot_proto::run::Usage;
 use pilot_proto::task::ChildSeen;
 use pilot_proto::{Outcome, Task, TaskId, TaskState};
@@ -35,8 +36,13 @@ pub(crate) async fn list(
                 task.project.clone(),
                 task.agent.clone(),
                 size(task),
-                // Filed by an agent.
-                format!("{}{}", if task.parent.is_some() { "↳ " } else { "" }, task.title),
+                // Filed by an agent; driven from afar.
+                format!(
+                    "{}{}{}",
+                    if task.parent.is_some() { "↳ " } else { "" },
+                    task.title,
+                    task.remote_link.as_ref().map(|url| format!(" ↗ {url}")).unwrap_or_default()
+                ),
             ]
         },
     )?;
@@ -80,6 +86,11 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     add("project", task.project.clone());
     let model = task.model.as_deref().map(|model| format!(" ({model})")).unwrap_or_default();
     add("agent", format!("{}{model}, mode {}", task.agent, output::word(&task.mode)));
+    add("profile", task.profile.clone().unwrap_or_default());
+    add("provider", task.provider.clone().unwrap_or_default());
+    if let Some(url) = &task.remote_link {
+        add("drive", format!("{url} (remotely ↗)"));
+    }
     add("branch", task.branch.clone());
     if let Some(pull_request) = &task.pull_request {
         add("pull request", pull_request.url.clone());
@@ -115,7 +126,13 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     }
     for item in &detail.inbox {
         if item.answered.is_none() {
-            let how = format!("pilot task answer {} …", item.id.short());
+            let how = match &item.ask {
+                Ask::HandsOn { tree, .. } => format!(
+                    "in {tree} on the runner's machine, or: pilot run-in-walls --task {0} -- sh\npilot task done {0}",
+                    task.id.short()
+                ),
+                _ => format!("pilot task answer {} …", item.id.short()),
+            };
             add("needs you", format!("{}\n{how}", what(item)));
         }
     }

@@ -467,6 +467,10 @@ fn about(workers: u32) -> About {
         version: None,
         problem: problem.map(Into::into),
         abilities: None,
+        origin: Default::default(),
+        program: None,
+        own_login: None,
+        live: None,
     };
     About {
         name: "runner".into(),

@@ -65,6 +65,7 @@ impl World {
             parent: None,
             review: None,
             remote_control: false,
+            remote_link: None,
         };
         let forge = self.dice.chance(500);
         self.file(task, forge);
