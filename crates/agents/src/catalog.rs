@@ -60,6 +60,11 @@ pub struct SessionPlace {
     pub named: String,
     /// Where the agent of a new workspace looks for it, relative to its HOME.
     pub restore: PathBuf,
+    /// Endings of the names of further files that belong to it, as with the
+    /// write-ahead log of a database. Where there are any, the session is not
+    /// searched for, but at `restore` in every workspace; and as it is no text,
+    /// nothing can be taken out of it.
+    pub more: Vec<String>,
 }
 
 /// The agents of a machine, by name.

@@ -23,6 +23,26 @@ pub struct Bundle {
     pub commit: String,
 }
 
+/// What a tree holds at a moment: where HEAD is, and its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeState {
+    /// The commit that it is on.
+    pub head: String,
+    /// The git tree of its files, ignored ones left out.
+    pub contents: String,
+}
+
+/// What a look at a tree that may have to be bundled came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// It is as it was.
+    Same,
+    /// It has nothing that the base does not have.
+    Nothing,
+    /// It was bundled.
+    Bundled(Bundle),
+}
+
 /// What a bundle was laid over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -45,14 +65,33 @@ impl Git {
         reference: &str,
         out: &Path,
     ) -> Result<Option<Bundle>, GitError> {
+        match self.bundle_unless(tree, base, reference, out, None).await? {
+            (_, Looked::Bundled(bundle)) => Ok(Some(bundle)),
+            (_, Looked::Same | Looked::Nothing) => Ok(None),
+        }
+    }
+
+    /// As [`Git::bundle`], but nothing is written while the tree is `known`.
+    pub async fn bundle_unless(
+        &self,
+        tree: &Path,
+        base: &str,
+        reference: &str,
+        out: &Path,
+        known: Option<&TreeState>,
+    ) -> Result<(TreeState, Looked), GitError> {
         let overlay = Overlay::new(self, tree)?;
         let contents = overlay.write_tree().await?;
-        let base_contents = overlay.contents_of(base).await?;
         let head = overlay.head()?.unwrap_or_else(|| base.to_owned());
+        let state = TreeState { head: head.clone(), contents: contents.clone() };
+        if known == Some(&state) {
+            return Ok((state, Looked::Same));
+        }
+        let base_contents = overlay.contents_of(base).await?;
         // HEAD on the base or behind it: there is no commit to take along.
         let commits = overlay.commits_since(base, &head).await?;
         if commits == 0 && contents == base_contents {
-            return Ok(None);
+            return Ok((state, Looked::Nothing));
         }
         let head = if commits == 0 { base.to_owned() } else { head };
         let commit = if contents == overlay.contents_of(&head).await? {
@@ -63,7 +102,38 @@ impl Git {
         };
         overlay.bundle(base, reference, &head, &commit, out).await?;
         let about = std::fs::metadata(out).map_err(GitError::file("writing the bundle", out))?;
-        Ok(Some(Bundle { reference: reference.to_owned(), size: about.len(), commit }))
+        let bundle = Bundle { reference: reference.to_owned(), size: about.len(), commit };
+        Ok((state, Looked::Bundled(bundle)))
+    }
+
+    /// What the tree holds now.
+    pub async fn state(&self, tree: &Path) -> Result<TreeState, GitError> {
+        let overlay = Overlay::new(self, tree)?;
+        let contents = overlay.write_tree().await?;
+        let head = overlay.head()?.ok_or_else(|| GitError::Failed {
+            doing: "reading HEAD".into(),
+            said: "the workspace's branch has no commit".into(),
+        })?;
+        Ok(TreeState { head, contents })
+    }
+
+    /// Makes the tree hold again what it held: files, HEAD, and nothing staged.
+    /// Ignored files are left alone. True if something had to be changed.
+    pub async fn put_back(&self, tree: &Path, state: &TreeState) -> Result<bool, GitError> {
+        let overlay = Overlay::new(self, tree)?;
+        let now = overlay.write_tree().await?;
+        if now == state.contents && overlay.head()?.as_ref() == Some(&state.head) {
+            return Ok(false);
+        }
+        overlay
+            .command("restoring the files")
+            .args(["read-tree", "-m", "-u", &now, &state.contents])
+            .run()
+            .await?;
+        overlay.command("restoring the index").args(["read-tree", "-m", &state.head]).run().await?;
+        overlay.set_head(&state.head)?;
+        overlay.give_index()?;
+        Ok(true)
     }
 
     /// Lays a bundle over a fresh checkout of the same repository: the agent's

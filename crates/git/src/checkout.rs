@@ -35,6 +35,8 @@ pub struct Checkout<'a> {
     pub repo: &'a str,
     /// Base branch; none: the remote's HEAD.
     pub base: Option<&'a str>,
+    /// A commit of it to begin from; none: where the branch is now.
+    pub at: Option<&'a str>,
     /// Local branch to be on: the task's.
     pub branch: &'a str,
     /// The tree's directory; must be empty or not there.
@@ -122,8 +124,13 @@ impl Mirrors {
         fetched?;
         let base_branch = base_branch?;
         mirror.set_default_branch(&base_branch);
-        let Some(base_commit) = mirror.tip(&base_branch) else {
+        let Some(tip) = mirror.tip(&base_branch) else {
             return Err(unknown(remote, &mirror, base_branch));
+        };
+        let base_commit = match wanted.at {
+            Some(at) if mirror.has(at) => at.to_owned(),
+            Some(at) => return Err(gone(remote, at)),
+            None => tip,
         };
         match early {
             None => {
@@ -175,7 +182,13 @@ impl Tree<'_> {
             Some(base) => base.to_owned(),
             None => self.mirror.default_branch()?,
         };
-        let commit = self.mirror.tip(&base)?;
+        let commit = match self.wanted.at {
+            Some(at) => at.to_owned(),
+            None => self.mirror.tip(&base)?,
+        };
+        if !self.mirror.has(&commit) {
+            return None;
+        }
         if let Err(error) = self.begin().await {
             return Some(Err(error));
         }
@@ -314,6 +327,10 @@ fn remove_contents(directory: &Path) -> io::Result<()> {
 
 fn empty(remote: &Remote) -> GitError {
     GitError::Empty { repo: remote.shown().to_owned() }
+}
+
+fn gone(remote: &Remote, commit: &str) -> GitError {
+    GitError::CommitUnknown { repo: remote.shown().to_owned(), commit: commit.to_owned() }
 }
 
 fn unknown(remote: &Remote, mirror: &Mirror, branch: String) -> GitError {

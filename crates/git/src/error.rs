@@ -33,6 +33,14 @@ pub enum GitError {
         /// What there is, the first of them.
         known: Vec<String>,
     },
+    /// The repository has no such commit any more.
+    #[error("the repository `{repo}` has no commit `{commit}` any more")]
+    CommitUnknown {
+        /// Clone URL without credentials.
+        repo: String,
+        /// What was to be begun from.
+        commit: String,
+    },
     /// The repository has no commit at all.
     #[error("the repository `{repo}` is empty: there is no branch to start from")]
     Empty {
@@ -124,7 +132,9 @@ impl GitError {
         match self {
             Self::Unreachable { .. } => Code::RepositoryUnreachable,
             Self::Refused { .. } => Code::RepositoryRefused,
-            Self::BranchUnknown { .. } | Self::Empty { .. } => Code::BranchUnknown,
+            Self::BranchUnknown { .. } | Self::CommitUnknown { .. } | Self::Empty { .. } => {
+                Code::BranchUnknown
+            }
             Self::PushRejected { .. } => Code::PushRejected,
             Self::DiskFull { .. } => Code::DiskFull,
             Self::File { source, .. } if is_disk_full(source) => Code::DiskFull,
@@ -163,6 +173,9 @@ impl GitError {
             Self::BranchUnknown { known, .. } => {
                 let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
                 format!("Branches that exist: {}.", names.join(", "))
+            }
+            Self::CommitUnknown { .. } => {
+                "Its history was rewritten; `pilot task again` begins from where it is now.".into()
             }
             Self::Empty { .. } => "Push a first commit to it, then retry the task.".into(),
             Self::PushRejected { hint, .. } => hint.clone(),

@@ -37,7 +37,7 @@ mod side_by_side;
 
 pub use align::Alignment;
 pub use blob::{blob_id, blob_id_of};
-pub use bundle::{Bundle, Restored};
+pub use bundle::{Bundle, Looked, Restored, TreeState};
 pub use checkout::{CheckedOut, Checkout};
 pub use command::{Deadlines, Git, Surroundings};
 pub use commit::Author;

@@ -231,6 +231,15 @@ impl Mirror {
         Some(id.to_string())
     }
 
+    /// Whether it has this commit.
+    pub(crate) fn has(&self, commit: &str) -> bool {
+        let found = || {
+            let mirror = git2::Repository::open_bare(&self.directory)?;
+            mirror.find_commit(commit.parse()?).map(drop)
+        };
+        found().is_ok()
+    }
+
     /// The youngest commit that `commit` and a branch share.
     pub(crate) fn fork_point(&self, commit: &str, branch: &str) -> Option<String> {
         let mirror = git2::Repository::open_bare(&self.directory).ok()?;

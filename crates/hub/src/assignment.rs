@@ -49,6 +49,7 @@ pub(crate) fn run_spec(
         on_timeout: task.on_timeout,
         limits: task.limits.clone(),
         resume: machine.resume().cloned(),
+        at: machine.at().map(Into::into),
         attachments: task.attachments.clone(),
         git: None,
         provider: None,
@@ -104,6 +105,21 @@ impl Granter {
     ) -> RunSpec {
         let git = forge.and_then(|forge| self.git(forge, &spec.repo));
         let providers: Vec<&Provider> = providers.collect();
+        let review = spec.review.map(|reviewer| {
+            let Reviewer { pass, .. } = *reviewer;
+            // The provider that the task names is its own agent's.
+            let caller = Caller {
+                agent: &pass.agent,
+                provider: None,
+                model: pass.model.as_deref(),
+                remote_control: false,
+            };
+            let provider = self.for_trial(caller, providers.iter().copied()).unwrap_or_else(|problem| {
+                tracing::warn!(task = %task.id, %problem, "a review begins without its login");
+                None
+            });
+            Box::new(Reviewer { pass, provider })
+        });
         let chosen = Chosen::of(caller(task), &providers, |one| self.has_login(one));
         let (chosen, remote_control) = match chosen {
             Ok(Chosen::Providers(providers)) => (providers, None),
@@ -117,11 +133,13 @@ impl Granter {
         let mut grants = chosen.into_iter().filter_map(|provider| self.provider(provider));
         let provider = grants.next();
         let fallbacks: Vec<ProviderGrant> = grants.collect();
-        let renewable = provider.iter().chain(&fallbacks).any(|grant| grant.oauth.is_some());
+        let reviewers = review.iter().filter_map(|reviewer| reviewer.provider.as_ref());
+        let renewable =
+            provider.iter().chain(&fallbacks).chain(reviewers).any(|grant| grant.oauth.is_some());
         let hub_key = renewable.then(|| self.credentials.public_key()).flatten().map(Into::into);
         // The commit's message is made of it.
         let title = self.covered(&spec.title);
-        RunSpec { title, git, provider, fallbacks, hub_key, remote_control, ..spec }
+        RunSpec { title, git, provider, fallbacks, review, hub_key, remote_control, ..spec }
     }
 
     /// Whether a run could be granted a key of the provider.

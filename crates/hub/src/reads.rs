@@ -1,6 +1,8 @@
 //! The commands that only read: answered from the store, past the core, so
 //! that a long log holds nobody up.
 
+mod checkpoints;
+mod compare;
 mod journals;
 mod lists;
 mod moments;

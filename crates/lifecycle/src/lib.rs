@@ -14,4 +14,4 @@ pub mod task;
 
 pub use queue::{Lease, Queue, QueueEffect, QueueEvent, Terms};
 pub use run::{Past, Ruling, RunEffect, RunEvent, RunMachine, Step, permissions};
-pub use task::{Assignment, Memory, TaskEffect, TaskEvent, TaskMachine};
+pub use task::{Assignment, Memory, RetryAt, TaskEffect, TaskEvent, TaskMachine};

@@ -24,5 +24,5 @@ mod wishes;
 mod words;
 
 pub use machine::{Memory, TaskMachine};
-pub use reassign::Assignment;
+pub use reassign::{Assignment, RetryAt};
 pub use words::{TaskEffect, TaskEvent};

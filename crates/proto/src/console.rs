@@ -6,6 +6,7 @@
 //! Requests travel as path parameters (fields named in `{…}`), and the other
 //! fields as query string (`GET`, `DELETE`: flat scalars only) or JSON body.
 
+mod compare;
 mod inbox;
 mod live;
 mod network;
@@ -15,6 +16,7 @@ mod setup;
 mod tasks;
 mod vaults;
 
+pub use compare::{ComparedFile, ComparedTask, GroupComparison, OneGroup, TestRun, TouchedBy};
 pub use inbox::{AnswerItem, InboxQuery};
 pub use live::{FromConsole, JournalPart, ToConsole};
 pub use network::{AddRules, AllowHosts, NetworkAudit, NetworkQuery, NetworkTry, Prices};
@@ -30,8 +32,8 @@ pub use setup::{
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
-    ReviewNote, ReviewNoteSent, Said, SaidWaits, Say, SendReview, Stop, TaskDetail, TaskQuery,
-    Unsay,
+    RetryFrom, ReviewNote, ReviewNoteSent, Said, SaidWaits, Say, SendReview, Stop, TaskDetail,
+    TaskQuery, Unsay,
 };
 pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
@@ -165,8 +167,10 @@ command_table! {
     TaskStop("task_stop", Post, "/api/tasks/{task}/stop", Operator): Stop => Task;
     /// As `task_stop`, at once: the agents are killed and not asked to end.
     TaskKill("task_kill", Post, "/api/tasks/{task}/kill", Operator): OneTask => Task;
-    /// Runs the task again from its base.
-    TaskRetry("task_retry", Post, "/api/tasks/{task}/retry", Operator): OneTask => Task;
+    /// Begins again where a turn of a run ended: with the tree and the session as they were then.
+    TaskRetry("task_retry", Post, "/api/tasks/{task}/retry", Operator): RetryFrom => Task;
+    /// Runs the task again: from its base, in a fresh session, with its own prompt.
+    TaskAgain("task_again", Post, "/api/tasks/{task}/again", Operator): OneTask => Task;
     /// Continues the session of the last run, on its work, in a new run.
     TaskResume("task_resume", Post, "/api/tasks/{task}/resume", Operator): Resume => Task;
     /// Gives the task to another runner, agent or model: at once while it waits, after the run
@@ -176,6 +180,8 @@ command_table! {
     TaskPublish("task_publish", Post, "/api/tasks/{task}/publish", Approver): OneTask => Task;
     /// Keeps this task of a group: it is published, the others are stopped.
     TaskKeep("task_keep", Post, "/api/tasks/{task}/keep", Approver): OneTask => Task;
+    /// The tasks of a group side by side: what each changed, ran, took and cost.
+    GroupCompare("group_compare", Get, "/api/groups/{group}", Viewer): OneGroup => GroupComparison;
     /// Takes a task that has ended off the list of what needs a person.
     TaskDismiss("task_dismiss", Post, "/api/tasks/{task}/dismiss", Operator): OneTask => Task;
     /// Sends comments on lines of the change to the agent, as one follow-up.

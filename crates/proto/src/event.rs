@@ -6,7 +6,8 @@ use crate::ids::{BlobId, InboxId, OrderId, TaskId};
 use crate::inbox::{Answer, Ask, Decider};
 use crate::model::ModelCall;
 use crate::network::{NetworkDecision, NetworkEnd};
-use crate::run::{Outcome, Phase, Session, Usage};
+use crate::review::ReviewFinding;
+use crate::run::{Checkpoint, Outcome, Phase, Session, Usage};
 use crate::snapshot::SnapshotDelta;
 use crate::task::{NewChild, OnTimeout};
 use crate::time::Timestamp;
@@ -326,6 +327,34 @@ pub enum Event {
         /// Where the agent reported an error: what it was.
         #[serde(default)]
         problem: Option<Problem>,
+    },
+    /// The end of a turn, or the run's beginning, was kept for a later run.
+    Checkpoint(Checkpoint),
+    /// A second agent begins to look at the work. What it does until
+    /// `Reviewed` has the parent `review-ROUND`.
+    ReviewStarted {
+        /// Counts from 1 within the run.
+        round: u32,
+        /// Which agent.
+        agent: String,
+        /// Which model.
+        #[serde(default)]
+        model: Option<String>,
+    },
+    /// It has looked.
+    Reviewed {
+        /// Which round.
+        round: u32,
+        /// Which agent.
+        agent: String,
+        /// What it found; they go back to the first agent as its next turn.
+        findings: Vec<ReviewFinding>,
+        /// Why the review came to nothing, if it did.
+        #[serde(default)]
+        problem: Option<Problem>,
+        /// What it used.
+        #[serde(default)]
+        usage: Usage,
     },
     /// The agent's process ended.
     AgentExited {

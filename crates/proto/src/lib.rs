@@ -18,6 +18,7 @@ pub mod model;
 pub mod network;
 pub mod permission;
 pub mod project;
+pub mod review;
 pub mod run;
 pub mod runner;
 pub mod secret;

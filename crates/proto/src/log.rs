@@ -64,6 +64,16 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
             pilot(&format!("~ try {attempt} failed, next in {wait_ms} ms: {reason}"))
         }
         Event::LimitHit { reason, .. } => pilot(&format!("~ limit: {reason}")),
+        Event::ReviewStarted { round, agent, .. } => {
+            pilot(&format!("> review {round}: by {agent}"))
+        }
+        Event::Reviewed { problem: Some(problem), .. } => {
+            pilot(&format!("! review: {}", problem.message))
+        }
+        Event::Reviewed { findings, .. } if findings.is_empty() => pilot("* review: no findings"),
+        Event::Reviewed { findings, .. } => {
+            findings.iter().flat_map(|finding| pilot(&found(finding))).collect()
+        }
         Event::Network(decision) if !decision.allowed => {
             let NetworkDecision { host, port, because, .. } = decision;
             pilot(&format!("! network: {host}:{port} was refused: {because}"))
@@ -81,6 +91,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::TurnEnded { .. }
         | Event::Resumes { .. }
         | Event::AgentExited { .. }
+        | Event::Checkpoint(_)
         | Event::Snapshot(_)
         | Event::Walls(_)
         | Event::Network(_)
@@ -98,6 +109,11 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::Finished(_)
         | Event::Unknown(_) => Vec::new(),
     }
+}
+
+fn found(finding: &crate::review::ReviewFinding) -> String {
+    let line = finding.first_line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!("* review: {}{line} {}", finding.path, finding.text)
 }
 
 fn word(need: crate::inbox::Need) -> &'static str {

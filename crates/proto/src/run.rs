@@ -31,6 +31,8 @@ pub enum Phase {
     AwaitingAnswer,
     /// A person drives; the agent's input is refused.
     TakenOver,
+    /// A second agent looks at the work.
+    Reviewing,
     /// The last snapshot, the commit, the agent's session file.
     Collecting,
     /// The branch is pushed, once the hub has permitted it.
@@ -150,6 +152,30 @@ pub struct Session {
     pub file: Option<BlobId>,
 }
 
+/// What the end of a turn left, so that another run, on any runner, can begin
+/// there: the tree and the agent's session as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Checkpoint {
+    /// Of which turn of the run; 0 is its beginning.
+    pub turn: u32,
+    /// Commit of the base branch that the tree's work is measured against.
+    pub base: String,
+    /// Bundle with everything that `base` does not have; none: the tree is that
+    /// commit, unless `left_out` says otherwise.
+    #[serde(default)]
+    pub bundle: Option<BlobId>,
+    /// Its size in bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// The agent's session; none where it has none yet, or keeps none.
+    #[serde(default)]
+    pub session: Option<Session>,
+    /// Why the tree was not kept, in words; empty: it was. Then no run can begin
+    /// here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub left_out: String,
+}
+
 /// Where a run begins that continues an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
@@ -210,6 +236,10 @@ pub struct RunSpec {
     /// Continue an earlier run.
     #[serde(default)]
     pub resume: Option<Resume>,
+    /// Start from this commit of the base branch, and not from where the branch
+    /// is now, or from what was pushed before.
+    #[serde(default)]
+    pub at: Option<Box<str>>,
     /// Files for the agent; the runner gets the blobs from the hub.
     #[serde(default)]
     pub attachments: Vec<Attachment>,

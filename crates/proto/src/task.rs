@@ -346,6 +346,10 @@ pub struct Task {
     pub issue: Option<u64>,
     /// Branch that its work is pushed to.
     pub branch: String,
+    /// Commit of the base branch that its latest run began from. Tasks of one
+    /// group all begin from the same.
+    #[serde(default)]
+    pub base_commit: Option<String>,
     /// Where it stands.
     #[serde(flatten)]
     pub state: TaskState,
@@ -463,6 +467,7 @@ mod tests {
                 limits: Limits::default(),
                 issue: Some(1),
                 branch: "its own".into(),
+                base_commit: None,
                 state,
                 since: Timestamp(1),
                 reason: "r".into(),

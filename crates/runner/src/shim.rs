@@ -18,6 +18,7 @@
 mod agent;
 mod artifacts;
 mod attachments;
+mod checkpoint;
 mod core;
 mod desk;
 mod diff;
@@ -35,7 +36,9 @@ mod preflight;
 mod pump;
 mod renewals;
 mod rescue;
+mod reviewing;
 mod secrets;
+mod sessions;
 mod setup;
 mod spoken;
 mod steps;

@@ -63,6 +63,7 @@ export const PHASE_WORDS: Record<Phase, string> = {
   agent_running: "Agent at work",
   awaiting_answer: "Waiting for an answer",
   taken_over: "Taken over",
+  reviewing: "Under review",
   collecting: "Collecting",
   pushing: "Pushing",
   cleaning: "Cleaning up",

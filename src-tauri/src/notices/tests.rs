@@ -69,6 +69,7 @@ fn task(number: u128, state: TaskState, since: i64) -> Task {
         limits: Limits::default(),
         issue: None,
         branch: "b".into(),
+        base_commit: None,
         state,
         since: Timestamp(since),
         reason: String::new(),

@@ -122,7 +122,7 @@ fn place(tree: &Path, session: &str) -> SessionPlace {
         .join(project_name(tree))
         .join("chats")
         .join(format!("session-2000-01-01T00-00-{digits}.jsonl"));
-    SessionPlace { below, named: format!("-{digits}.jsonl"), restore }
+    SessionPlace { below, named: format!("-{digits}.jsonl"), restore, more: Vec::new() }
 }
 
 /// The name that the program makes of a working directory, in a HOME that

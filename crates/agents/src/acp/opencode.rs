@@ -1,11 +1,15 @@
 //! opencode: how it is started and configured. Measured on 1.18.
 //!
 //! Its sessions live in an SQLite database whose write-ahead log is never
-//! folded in, not even at an orderly end: no single file holds a session, so
-//! there is none to resume from elsewhere.
+//! folded in, not even at an orderly end: both files together are a session.
+//! The database remembers in which directory a session works, and whatever it
+//! is told when it loads one, it works there. So before it goes on with one in
+//! another workspace, the new directory is written into the database, by the
+//! program itself: it is a Bun, which brings SQLite along.
 
 use super::habits::{Habits, Past, Planning, Tokens, ToolName};
 use super::{Profile, variables};
+use crate::catalog::SessionPlace;
 use crate::driver::{HomeFile, Launch, Start};
 use crate::own_tools::OwnTools;
 use crate::probe::Probe;
@@ -29,7 +33,7 @@ pub(super) fn profile() -> Profile {
         name: NAME.to_owned(),
         probe: Probe::new(NAME, NAME, &["--version"], "npm install -g opencode-ai"),
         abilities: Abilities {
-            resume: false,
+            resume: true,
             approvals: true,
             goes_on_refused: true,
             // Its tool for questions, switched on, waits for ever over this protocol.
@@ -60,7 +64,7 @@ pub(super) fn profile() -> Profile {
             takes_servers: false,
         },
         launch: Box::new(launch),
-        place: |_, _| None,
+        place: |_, _| Some(place()),
     }
 }
 
@@ -76,12 +80,36 @@ fn launch(start: &Start) -> Launch {
     if let Some(provider) = &start.provider {
         env.push((KEY, provider.key.expose()));
     }
-    Launch {
-        program: start.program.clone(),
-        args: vec!["acp".to_owned()],
-        env: variables(&env),
-        files: files(),
-    }
+    let (program, args) = match &start.resume {
+        None => (start.program.clone(), vec!["acp".to_owned()]),
+        Some(_) => moved(start),
+    };
+    Launch { program, args, env: variables(&env), files: files() }
+}
+
+/// Where its sessions are, below the HOME.
+const DATA: &str = ".local/share/opencode";
+const DATABASE: &str = "opencode.db";
+
+fn place() -> SessionPlace {
+    let below = PathBuf::from(DATA);
+    let restore = below.join(DATABASE);
+    SessionPlace { below, named: DATABASE.to_owned(), restore, more: vec!["-wal".to_owned()] }
+}
+
+/// The command that tells its database where its sessions are now, and then
+/// becomes the agent.
+fn moved(start: &Start) -> (PathBuf, Vec<String>) {
+    const THEN: &str = "BUN_BE_BUN=1 \"$0\" -e \"$1\" \"$2\" \"$3\" && exec \"$0\" acp";
+    const MOVE: &str = "import {Database} from 'bun:sqlite'; \
+        const [file, directory] = process.argv.slice(-2); \
+        const database = new Database(file, {readwrite: true}); \
+        database.run('UPDATE session SET directory = ?', [directory]); \
+        database.close();";
+    let database = start.home.join(DATA).join(DATABASE);
+    let words = ["-c", THEN, &start.program.to_string_lossy(), MOVE].map(str::to_owned);
+    let paths = [database, start.tree.clone()].map(|path| path.to_string_lossy().into_owned());
+    (PathBuf::from("/bin/sh"), words.into_iter().chain(paths).collect())
 }
 
 /// It would install its library for plugins from the package registry. What is

@@ -159,7 +159,7 @@ pub(super) fn problem(error: &Value) -> Problem {
             Code::AgentAuth,
             format!("The model provider refused the agent's key: `{words}`."),
         )
-        .hint("Set a valid key with `pilot provider add`, then `pilot task retry`."),
+        .hint("Set a valid key with `pilot provider add`, then `pilot task again`."),
         Some(429) => {
             Problem::new(Code::AgentLimit, format!("The provider's limit is used up: `{words}`."))
                 .hint("Wait until it resets, then `pilot task resume`.")

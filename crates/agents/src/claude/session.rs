@@ -14,7 +14,7 @@ pub(super) fn place(tree: &Path, session: &str) -> SessionPlace {
     let below =
         PathBuf::from(CONFIG_DIR).join("projects").join(project_name(&tree.to_string_lossy()));
     let named = format!("{session}.jsonl");
-    SessionPlace { restore: below.join(&named), below, named }
+    SessionPlace { restore: below.join(&named), below, named, more: Vec::new() }
 }
 
 /// The name the program makes of a working directory. It counts and hashes

@@ -141,7 +141,7 @@ fn micros(dollars: f64) -> u64 {
 /// The provider does not take the key.
 pub(super) fn refused(words: &str) -> Problem {
     Problem::new(Code::AgentAuth, format!("The model provider refused the agent's key: `{words}`."))
-        .hint("Set a valid key with `pilot provider add`, then `pilot task retry`.")
+        .hint("Set a valid key with `pilot provider add`, then `pilot task again`.")
 }
 
 fn problem(result: &Value) -> Problem {

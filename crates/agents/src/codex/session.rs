@@ -12,5 +12,5 @@ pub(super) const CONFIG_DIR: &str = ".codex";
 pub(super) fn place(session: &str) -> SessionPlace {
     let below = PathBuf::from(CONFIG_DIR).join("sessions");
     let restore = below.join(format!("2026/01/01/rollout-2026-01-01T00-00-00-{session}.jsonl"));
-    SessionPlace { below, named: format!("{session}.jsonl"), restore }
+    SessionPlace { below, named: format!("{session}.jsonl"), restore, more: Vec::new() }
 }

@@ -124,7 +124,7 @@ pub(super) fn reason(error: &Value) -> String {
 /// The model provider does not take the key.
 pub(super) fn refused(words: &str) -> Problem {
     Problem::new(Code::AgentAuth, format!("The model provider refused the agent's key: `{words}`."))
-        .hint("Set a valid key with `pilot provider add`, then `pilot task retry`.")
+        .hint("Set a valid key with `pilot provider add`, then `pilot task again`.")
 }
 
 /// What an error that ends a turn means.

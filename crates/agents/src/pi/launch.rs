@@ -63,6 +63,7 @@ pub(super) fn place(session: &str) -> SessionPlace {
         below: PathBuf::from(AGENT_DIR).join("sessions"),
         named: format!("_{session}.jsonl"),
         restore: resumed(session),
+        more: Vec::new(),
     }
 }
 

@@ -117,7 +117,7 @@ fn problem(words: &str) -> Problem {
             Code::AgentAuth,
             format!("The model provider refused the agent's key: `{words}`."),
         )
-        .hint("Set a valid key with `pilot provider add`, then `pilot task retry`."),
+        .hint("Set a valid key with `pilot provider add`, then `pilot task again`."),
         _ if no_key => {
             let words = words.lines().next().unwrap_or_default();
             Problem::new(Code::AgentAuth, format!("The agent is not logged in: `{words}`."))

@@ -2,7 +2,7 @@
 //! its time to start, so each conversation shows several things.
 
 use crate::play::{Happened, Over, Play, World};
-use pilot_agents::Start;
+use pilot_agents::{Catalog, Start};
 use pilot_proto::event::{Todo, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::{Code, Event, Mode, ProviderKind};
@@ -246,4 +246,53 @@ async fn a_model_of_anthropic_is_reached_and_its_price_known() {
     assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");
     assert_eq!(world.read("one.txt"), "one\n");
     assert!(over.usage.cost_micros > Some(0), "{:?}", over.usage);
+}
+
+/// The files of its sessions, in another workspace.
+fn move_sessions(from: &World, to: &World) {
+    let catalog = Catalog::built_in();
+    let opencode = catalog.get("opencode").expect("built in");
+    let place = opencode.session(&to.tree(), "any").expect("it has files");
+    let endings = std::iter::once("").chain(place.more.iter().map(String::as_str));
+    for ending in endings {
+        let name = format!("{}{ending}", place.restore.display());
+        let target = to.home().join(&name);
+        std::fs::create_dir_all(target.parent().expect("inside the HOME")).expect("writable");
+        std::fs::copy(from.home().join(&name), target).expect("there");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_session_is_resumed_in_a_new_workspace_by_its_files() {
+    let _turn = alone().await;
+    let (world, model) = (World::new(), Model::start().await);
+    let follow_up = |name: &str| {
+        json!({"steps": [
+            {"hold": name, "write": {"path": name, "content": "more\n"}},
+            {"shell": "pwd > where.txt"},
+            {"text": "Heard: ${prompt}"},
+        ]})
+    };
+    let steps = json!({"steps": [{"text": "One."}], "followups": [follow_up("two.txt")]});
+    model.script("long", Script::new(steps));
+    let mut play = begin(&world, "[[script:long]]", Mode::Auto, &model).await;
+    assert_eq!(play.over().await.summary, "One.");
+    let session = play.session();
+    play.kill();
+    model.release("two.txt");
+
+    let there = World::new();
+    move_sessions(&world, &there);
+    std::fs::remove_dir_all(world.tree()).expect("the old workspace is gone");
+    let mut start = start(&there, "go on", Mode::Auto, &model);
+    start.resume = Some(session.clone());
+    let mut play = Play::of("opencode", start).await;
+    let over = play.over().await;
+    assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");
+    assert_eq!(over.summary, "Heard: go on", "it knows the conversation");
+    assert_eq!(play.session(), session);
+    assert_eq!(there.read("two.txt"), "more\n", "it works in the new tree");
+    assert_eq!(there.read("where.txt").trim_end(), there.tree().to_string_lossy());
+    assert_eq!(tools(&play).len(), 2, "its past is not told again: {:?}", tools(&play));
+    play.finish().await;
 }

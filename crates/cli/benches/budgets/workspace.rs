@@ -35,8 +35,14 @@ pub(crate) fn ready() -> Vec<Figure> {
     let url = repository.url();
     let checkout = |name: String| {
         let tree = directory.path().join(name);
-        let wanted =
-            Checkout { repo: &url, base: Some("main"), branch: "task", tree: &tree, grant: None };
+        let wanted = Checkout {
+            repo: &url,
+            base: Some("main"),
+            at: None,
+            branch: "task",
+            tree: &tree,
+            grant: None,
+        };
         runtime.block_on(mirrors.checkout(&wanted)).expect("it checks out");
     };
     // The first one fills the cache.

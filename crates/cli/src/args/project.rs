@@ -1,6 +1,6 @@
 //! The words of `pilot project`.
 
-use super::task::RuleWords;
+use super::task::{AgentName, RuleWords, rounds};
 use clap::{Args, Subcommand, ValueEnum};
 use pilot_proto::WallsKind;
 use pilot_proto::network::{GateMode, NetworkPreset};
@@ -45,11 +45,28 @@ pub(crate) enum Project {
     Secret(ProjectSecret),
     /// Show or change which tasks a project's agents may file by themselves
     Children(ProjectChildren),
+    /// Show or change who looks at the work of a project's tasks before it is published
+    Review(ProjectReview),
     /// Remove a project that has no task under way
     Remove {
         /// Its name
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProjectReview {
+    /// The project's name
+    pub(crate) name: String,
+    /// This agent looks at the work of every task that says nothing else
+    #[arg(long, value_name = "AGENT[:MODEL]", conflicts_with = "off")]
+    pub(crate) by: Option<AgentName>,
+    /// How often its findings go back to the first agent at most
+    #[arg(long, value_name = "N", value_parser = rounds, conflicts_with = "off")]
+    pub(crate) rounds: Option<u32>,
+    /// Nobody does
+    #[arg(long)]
+    pub(crate) off: bool,
 }
 
 #[derive(Debug, Args)]

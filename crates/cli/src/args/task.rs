@@ -66,19 +66,26 @@ pub(crate) enum Task {
         #[arg(long)]
         kill: bool,
     },
-    /// Run a task again from its base
-    Retry(TaskName),
+    /// Begin again where a turn ended: tree and session as they were then
+    Retry(TaskRetry),
+    /// Run a task again: fresh workspace, fresh session, its own prompt
+    Again(TaskName),
     /// Give a task to another runner, agent or model
     Reassign(TaskReassign),
     /// Let work that was held for a look be published
     Publish(TaskName),
+    /// Show the tries of a group side by side: changes, tests, time and cost
+    Compare {
+        /// The group's id, or one of its tasks
+        group: String,
+    },
     /// Keep this task of a group: it is published, the others are stopped
     Keep(TaskName),
     /// Take a task that has ended off the list of what needs a person
     Dismiss(TaskName),
     /// Send comments on lines of the change, or list those sent
     Review(TaskReview),
-    /// Continue the last run's session, on its work
+    /// Continue: the last run's session, on its work, where it was
     Resume {
         #[command(flatten)]
         task: TaskName,
@@ -155,6 +162,16 @@ pub(crate) struct TaskNew {
     /// Show the work to a person before it is published
     #[arg(long)]
     pub(crate) hold: bool,
+    /// Have a second agent look at the work before it is published; without it, as the
+    /// project says
+    #[arg(long, value_name = "AGENT[:MODEL]")]
+    pub(crate) review: Option<AgentName>,
+    /// With --review: how often its findings go back to the first agent at most
+    #[arg(long, value_name = "N", requires = "review", default_value_t = 1, value_parser = rounds)]
+    pub(crate) review_rounds: u32,
+    /// Best of several: one try by each of these, held until one is kept; repeatable
+    #[arg(long = "try", value_name = "AGENT[:MODEL]", conflicts_with_all = ["agent", "model", "from", "wait"])]
+    pub(crate) tries: Vec<AgentName>,
     /// Only on this runner: its name, its id, or the last digits of it
     #[arg(long, value_name = "RUNNER")]
     pub(crate) runner: Option<String>,
@@ -171,6 +188,21 @@ pub(crate) struct TaskNew {
     /// Wait until the task is done
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskRetry {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// The turn at whose end to begin; 0: where the run began
+    #[arg(long, value_name = "N")]
+    pub(crate) turn: u32,
+    /// Of which run: its number, or its id; without it, the latest
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// What to say instead of what the next turn said
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +416,35 @@ impl From<OnTimeoutName> for OnTimeout {
     }
 }
 
+/// An agent, and which model of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgentName {
+    pub(crate) agent: String,
+    pub(crate) model: Option<String>,
+}
+
+impl std::str::FromStr for AgentName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A model's name may hold colons itself.
+        let (agent, model) = match text.split_once(':') {
+            Some((agent, model)) => (agent, Some(model)),
+            None => (text, None),
+        };
+        if agent.is_empty() || model == Some("") {
+            return Err("it is an agent, or an agent and a model: `codex:gpt-5`".to_owned());
+        }
+        Ok(Self { agent: agent.to_owned(), model: model.map(str::to_owned) })
+    }
+}
+
+pub(crate) fn rounds(text: &str) -> Result<u32, String> {
+    let most = pilot_proto::task::ReviewPass::MAX_ROUNDS;
+    let rounds = text.parse().ok().filter(|rounds| (1..=most).contains(rounds));
+    rounds.ok_or_else(|| format!("it is a number from 1 to {most}"))
+}
+
 /// Millionths of a US dollar.
 pub(super) fn dollars(text: &str) -> Result<u64, String> {
     let wrong = || "it is an amount such as `2.50`, of at least a cent".to_owned();
@@ -402,6 +463,16 @@ pub(super) fn dollars(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_may_come_with_its_model() {
+        let name = |text: &str| text.parse::<AgentName>();
+        let model = |text: &str| name(text).map(|name| (name.agent, name.model));
+        assert_eq!(model("codex"), Ok(("codex".to_owned(), None)));
+        assert_eq!(model("pi:a/b:free"), Ok(("pi".to_owned(), Some("a/b:free".to_owned()))));
+        assert!(name(":x").is_err() && name("x:").is_err() && name("").is_err());
+        assert!(rounds("0").is_err() && rounds("6").is_err() && rounds("5") == Ok(5));
+    }
 
     #[test]
     fn an_amount_of_dollars_is_exact() {

@@ -3,6 +3,7 @@
 mod children;
 mod permissions;
 mod policy;
+mod review;
 mod secret;
 mod walls;
 
@@ -58,6 +59,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
             Project::Children(words) => return children::run(globals, hub, words).await,
             Project::Permissions(words) => return permissions::run(globals, hub, words).await,
             Project::Walls(words) => return walls::run(globals, hub, words).await,
+            Project::Review(words) => return review::run(globals, hub, words).await,
             Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {
                 let projects = hub.call::<ProjectList>(Nothing {}).await?;

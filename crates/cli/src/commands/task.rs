@@ -1,6 +1,7 @@
 //! `pilot task`.
 
 mod answer;
+mod compare;
 mod diff;
 mod log;
 mod many;
@@ -17,8 +18,8 @@ use crate::output;
 use anyhow::Context;
 use pilot_client::Client;
 use pilot_proto::console::{
-    Resume, Say, Stop, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill, TaskList,
-    TaskPublish, TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
+    Resume, Say, Stop, TaskAgain, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill,
+    TaskList, TaskPublish, TaskQuery, TaskResume, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
 use std::path::PathBuf;
@@ -58,7 +59,9 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
             let stop = Stop { task, keep_children: Some(keep_children) };
             told(globals, &hub.call::<TaskStop>(stop).await?)
         }
-        Task::Retry(task) => steer::one::<TaskRetry>(globals, hub, &task).await,
+        Task::Retry(arguments) => steer::retry(globals, hub, arguments).await,
+        Task::Again(task) => steer::one::<TaskAgain>(globals, hub, &task).await,
+        Task::Compare { group } => compare::run(globals, hub, &group).await,
         Task::Publish(task) => steer::one::<TaskPublish>(globals, hub, &task).await,
         Task::Keep(task) => steer::one::<TaskKeep>(globals, hub, &task).await,
         Task::Dismiss(task) => steer::one::<TaskDismiss>(globals, hub, &task).await,

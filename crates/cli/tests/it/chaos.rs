@@ -176,13 +176,8 @@ fn after_a_cut_only_what_was_missing_is_sent() {
     world.until_state(id, "published");
 }
 
-#[test]
-fn a_killed_shim_ends_the_run_with_its_work_rescued() {
-    let world = World::with_runner(1);
-    let id = world.file(
-        "write half.txt half done\nsay written\nrun sleep 1000 &\nwait-file /nonexistent/never",
-    );
-    world.until("the agent wrote its file", || world.has_said(id, "written").then_some(()));
+/// `kill -9` for the one shim there is.
+pub(crate) fn kill_the_shim(world: &World) {
     let shim = world
         .stray_processes()
         .into_iter()
@@ -191,6 +186,16 @@ fn a_killed_shim_ends_the_run_with_its_work_rescued() {
     let pid: i32 = shim.split(' ').next().and_then(|pid| pid.parse().ok()).expect("its pid");
     let pid = rustix::process::Pid::from_raw(pid).expect("a pid is not zero");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it can be killed");
+}
+
+#[test]
+fn a_killed_shim_ends_the_run_with_its_work_rescued() {
+    let world = World::with_runner(1);
+    let id = world.file(
+        "write half.txt half done\nsay written\nrun sleep 1000 &\nwait-file /nonexistent/never",
+    );
+    world.until("the agent wrote its file", || world.has_said(id, "written").then_some(()));
+    kill_the_shim(&world);
     let task = world.until("the run ended", || {
         let task = world.task(id);
         task.state.is_end().then_some(task)

@@ -22,4 +22,5 @@ mod postgres;
 mod profiles;
 mod vaults;
 mod walls;
+mod ways_on;
 mod world;

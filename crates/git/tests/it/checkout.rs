@@ -154,8 +154,14 @@ async fn a_branch_name_that_is_none_is_said_so_before_anything_is_made() {
     let place = Place::new();
     let repo = place.world.demo("demo.git");
     let (repo, tree) = (repo.url(), place.path("tree"));
-    let wanted =
-        Checkout { repo: &repo, base: None, branch: "bad..name", tree: &tree, grant: None };
+    let wanted = Checkout {
+        repo: &repo,
+        base: None,
+        at: None,
+        branch: "bad..name",
+        tree: &tree,
+        grant: None,
+    };
     let error = place.mirrors.checkout(&wanted).await.expect_err("git would not take it");
     assert!(error.to_string().contains("`bad..name` is not a name"), "{error}");
     assert!(!tree.exists());

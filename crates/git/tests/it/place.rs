@@ -58,7 +58,9 @@ impl Place {
         tree: &Path,
         grant: Option<&GitGrant>,
     ) -> Result<CheckedOut, GitError> {
-        self.mirrors.checkout(&Checkout { repo, base, branch: "pilot/task", tree, grant }).await
+        self.mirrors
+            .checkout(&Checkout { repo, base, at: None, branch: "pilot/task", tree, grant })
+            .await
     }
 
     /// Nothing of a command is left behind.

@@ -1,6 +1,7 @@
 //! Bundles: out of a tree that is about to go, into a fresh one.
 
 use crate::place::{Place, commit, files, write};
+use pilot_git::{Checkout, GitError, Looked, TreeState};
 use pilot_testkit::repo::{Entry, git};
 
 const REFERENCE: &str = "refs/pilothouse/rescue/0190";
@@ -111,4 +112,63 @@ async fn a_bundle_that_is_none_is_an_error() {
     std::fs::write(&out, "nonsense").expect("it can be written");
     place.git.unbundle(&tree, &out, REFERENCE).await.expect_err("it is nonsense");
     assert_eq!(git(&tree, &["status", "--porcelain"]), "", "the tree is as it was");
+}
+
+#[tokio::test]
+async fn a_tree_that_is_known_is_not_bundled_again_and_can_be_put_back() {
+    let place = Place::new();
+    let repo = place.world.demo("demo.git");
+    let (tree, done) = place.tree(&repo.url(), "tree").await;
+    let out = place.path("checkpoint.bundle");
+    let base = &done.base_commit;
+    let look = async |known: Option<&TreeState>| {
+        let looked = place.git.bundle_unless(&tree, base, REFERENCE, &out, known).await;
+        looked.expect("it works")
+    };
+    let (fresh, looked) = look(None).await;
+    assert_eq!(looked, Looked::Nothing);
+    assert_eq!(look(Some(&fresh)).await, (fresh.clone(), Looked::Same));
+    write(&tree, "one", "1");
+    let (changed, looked) = look(Some(&fresh)).await;
+    assert!(matches!(looked, Looked::Bundled(_)), "{looked:?}");
+    assert_eq!(look(Some(&changed)).await.1, Looked::Same);
+    assert!(!place.git.put_back(&tree, &changed).await.expect("it works"), "it is as it was");
+
+    let before = files(&tree);
+    write(&tree, "one", "2");
+    write(&tree, "of/a/reviewer", "x");
+    std::fs::remove_file(tree.join("README.md")).expect("it is there");
+    commit(&tree, "what nobody wanted");
+    write(&tree, "uncommitted", "y");
+    git(&tree, &["add", "uncommitted"]);
+    assert!(place.git.put_back(&tree, &changed).await.expect("it works"));
+    assert_eq!(files(&tree), before);
+    assert_eq!(git(&tree, &["rev-parse", "HEAD"]), done.base_commit);
+    assert_eq!(git(&tree, &["status", "--porcelain"]).trim(), "?? one", "nothing is staged");
+    assert_eq!(place.git.state(&tree).await.expect("it works"), changed);
+    place.assert_scratch_is_empty();
+}
+
+#[tokio::test]
+async fn a_tree_begins_at_an_earlier_commit_if_it_is_still_there() {
+    let place = Place::new();
+    let repo = place.world.demo("demo.git");
+    let (_, before) = place.tree(&repo.url(), "tree").await;
+    repo.commit("main", "later", &[("later", Entry::file("l"))]);
+    let (url, tree) = (repo.url(), place.path("earlier"));
+    let wanted = Checkout {
+        repo: &url,
+        base: Some("main"),
+        at: Some(&before.base_commit),
+        branch: "pilot/task",
+        tree: &tree,
+        grant: None,
+    };
+    let done = place.mirrors.checkout(&wanted).await.expect("it is there");
+    assert_eq!(done, before);
+    assert!(!tree.join("later").exists(), "it is as it was then");
+    let gone = "0123456789012345678901234567890123456789";
+    let tree = place.path("gone");
+    let error = place.mirrors.checkout(&Checkout { at: Some(gone), tree: &tree, ..wanted }).await;
+    assert!(matches!(error, Err(GitError::CommitUnknown { .. })), "{error:?}");
 }

@@ -1,6 +1,7 @@
 //! Adding and removing projects.
 
 use super::access::{check_network, check_secrets, check_walls};
+use super::tasks::check_review;
 use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
@@ -84,6 +85,7 @@ fn check(project: &Project) -> Result<(), Problem> {
     check_name("name", &project.name)?;
     check_word("agent", &project.agent)?;
     check_repo(&project.repo)?;
+    project.review.as_ref().map_or(Ok(()), check_review)?;
     if let Some(base) = &project.base {
         check_branch("base", base)?;
     }

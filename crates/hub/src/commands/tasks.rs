@@ -7,11 +7,12 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_lifecycle::Assignment;
 use pilot_proto::console::{
-    AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, Role, Say,
-    Stop, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill, TaskNew, TaskNewMany,
-    TaskPublish, TaskReassign, TaskResume, TaskRetry, TaskSay, TaskStop, TaskUnsay, Unsay,
+    AnswerItem, InboxAnswer, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume, RetryFrom,
+    Role, Say, Stop, TaskAgain, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill, TaskNew,
+    TaskNewMany, TaskPublish, TaskReassign, TaskResume, TaskRetry, TaskSay, TaskStop, TaskUnsay,
+    Unsay,
 };
-use pilot_proto::task::{Attachment, Limits};
+use pilot_proto::task::{Attachment, Limits, ReviewPass};
 use pilot_proto::{Answer, Code, InboxItem, Problem, Task};
 
 /// Tasks filed at once.
@@ -89,9 +90,19 @@ impl Answers<TaskStop> for Parts {
     }
 }
 
-impl Answers<TaskRetry> for Parts {
+impl Answers<TaskAgain> for Parts {
     async fn answer(&self, _who: &Principal, one: OneTask) -> Result<Task, Problem> {
-        self.core.steer(one.task, Steer::Retry).await
+        self.core.steer(one.task, Steer::Again).await
+    }
+}
+
+impl Answers<TaskRetry> for Parts {
+    async fn answer(&self, _who: &Principal, retry: RetryFrom) -> Result<Task, Problem> {
+        if let Some(prompt) = &retry.prompt {
+            check_text(prompt)?;
+        }
+        let from = self.checkpoint(&retry).await?;
+        self.core.steer(retry.task, Steer::Retry(Box::new(from))).await
     }
 }
 
@@ -202,6 +213,7 @@ pub(crate) fn check(new: &NewTask) -> Result<(), Problem> {
     if let Some(profile) = &new.profile {
         check_name("profile", profile)?;
     }
+    new.review.as_ref().map_or(Ok(()), check_review)?;
     new.limits.as_ref().map_or(Ok(()), check_limits)
 }
 
@@ -212,6 +224,17 @@ pub(crate) fn check_limits(limits: &Limits) -> Result<(), Problem> {
     if limits.budget_micros == Some(0) {
         return Err(invalid("`limits`: a `budget_micros` of 0 lets no model be called.")
             .hint("Leave it out for no limit."));
+    }
+    Ok(())
+}
+
+/// Whether that agent is known, only the core can tell.
+pub(crate) fn check_review(pass: &ReviewPass) -> Result<(), Problem> {
+    check_word("review.agent", &pass.agent)?;
+    pass.model.as_ref().map_or(Ok(()), |model| check_word("review.model", model))?;
+    if !(1..=ReviewPass::MAX_ROUNDS).contains(&pass.rounds) {
+        let most = ReviewPass::MAX_ROUNDS;
+        return Err(invalid(format!("`review.rounds` is to be from 1 to {most}.")));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::publish::Publication;
 use pilot_lifecycle::{QueueEffect, QueueEvent, TaskEffect, TaskEvent};
 use pilot_proto::inbox::{Answered, Decider};
 use pilot_proto::runner::{ToRunner, Verdict};
-use pilot_proto::{Answer, InboxId, InboxItem, Problem, RunId, RunnerId, TaskId};
+use pilot_proto::{Answer, GroupId, InboxId, InboxItem, Problem, RunId, RunnerId, TaskId};
 use pilot_store::{Change, JournalEnd};
 use std::sync::Arc;
 
@@ -28,8 +28,11 @@ impl Core {
             tracing::error!(%task, "an event of a task that is not here");
             return Ok(());
         };
+        let was_pinned = slot.machine.pinned().is_some();
         let effects = slot.machine.handle(turn.now, event);
         turn.touched.insert(task);
+        let pinned = slot.machine.pinned().map(str::to_owned);
+        let fresh = pinned.filter(|_| !was_pinned).zip(slot.machine.task().group);
         let mut refused = Ok(());
         for effect in effects {
             if let TaskEffect::Refused(problem) = effect {
@@ -38,7 +41,22 @@ impl Core {
                 self.carry_out(turn, task, effect);
             }
         }
+        if let Some((commit, group)) = fresh {
+            self.tell_group(turn, group, &commit);
+        }
         refused
+    }
+
+    /// The first of a group has begun: the others begin from the same commit.
+    fn tell_group(&mut self, turn: &mut Turn, group: GroupId, commit: &str) {
+        let others = self.board.tasks.values().map(|slot| &slot.machine);
+        let others: Vec<TaskId> = others
+            .filter(|machine| machine.task().group == Some(group) && machine.pinned().is_none())
+            .map(|machine| machine.task().id)
+            .collect();
+        for other in others {
+            self.feed_news(turn, other, TaskEvent::BaseKnown { commit: commit.to_owned() });
+        }
     }
 
     /// As [`Core::feed`], for events that nobody waits for an answer to.
@@ -93,7 +111,7 @@ impl Core {
     fn enqueue(&mut self, turn: &mut Turn, task: TaskId) {
         let Some(slot) = self.board.tasks.get(&task) else { return };
         let wanted = slot.machine.task();
-        let batch = wanted.batch.clone();
+        let batch = slot.machine.bound_by();
         let event = QueueEvent::Wanted {
             task,
             run: RunId(clock::mint()),

@@ -76,6 +76,8 @@ impl Core {
     pub(crate) fn new_task(&self, now: Timestamp, new: &NewTask) -> Result<Task, Problem> {
         let project = self.project(&new.project)?;
         let filled = self.filled(new, project)?;
+        let review = new.review.clone().or_else(|| project.review.clone());
+        review.as_ref().map_or(Ok(()), |pass| self.check_agent(&pass.agent))?;
         if let Some(runner) = new.runner {
             self.check_runner(runner)?;
         }
@@ -98,6 +100,7 @@ impl Core {
             on_timeout: new.on_timeout,
             limits: filled.limits,
             issue: new.issue,
+            base_commit: None,
             state: TaskState::Queued,
             since: now,
             reason: String::new(),
@@ -119,7 +122,7 @@ impl Core {
             profile: filled.profile,
             provider: filled.provider,
             parent: None,
-            review: new.review.clone().or_else(|| project.review.clone()),
+            review,
             remote_control: filled.remote_control,
             remote_link: None,
         })

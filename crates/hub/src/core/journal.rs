@@ -3,8 +3,11 @@
 use super::Core;
 use super::messages::JournalNews;
 use super::turn::{Output, Turn};
+use crate::clock;
 use crate::live::Fresh;
 use pilot_lifecycle::{QueueEvent, TaskEvent};
+use pilot_proto::console::{ReviewNote, ReviewNoteSent};
+use pilot_proto::review::ReviewFinding;
 use pilot_proto::{Event, Record, RunId, TaskId};
 use pilot_store::{Admission, Change, JournalBatch, StoreError, StoredRecord};
 
@@ -83,6 +86,9 @@ impl Core {
             let (seq, at, delta) = (record.seq, record.at, delta.clone());
             turn.changes.push(Change::PutDelta { run, seq, at, delta });
         }
+        if let Event::Reviewed { agent, findings, .. } = event {
+            turn.changes.extend(comments(turn, task, run, agent, findings));
+        }
         let done = match event {
             Event::OrderDone { order, problem } => {
                 self.order_done(turn, run, *order).filter(|_| problem.is_some())
@@ -112,4 +118,29 @@ impl Core {
             None => turn.journal.push(JournalBatch { run, records: records.collect() }),
         }
     }
+}
+
+/// What a reviewing agent found, as comments on the change beside people's.
+fn comments(
+    turn: &Turn,
+    task: TaskId,
+    run: RunId,
+    agent: &str,
+    findings: &[ReviewFinding],
+) -> Option<Change> {
+    let note = |finding: &ReviewFinding| ReviewNoteSent {
+        note: ReviewNote {
+            path: finding.path.clone(),
+            old_side: false,
+            first_line: finding.first_line,
+            last_line: finding.last_line,
+            quote: String::new(),
+            text: finding.text.clone(),
+        },
+        run: Some(run),
+        by: format!("{agent} (review)"),
+        at: turn.now,
+    };
+    let notes: Vec<_> = findings.iter().map(note).collect();
+    (!notes.is_empty()).then(|| Change::PutReview { task, review: clock::mint(), notes })
 }

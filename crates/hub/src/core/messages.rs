@@ -2,7 +2,7 @@
 
 use crate::links::Outlet;
 use crate::vaults::Fetched;
-use pilot_lifecycle::Assignment;
+use pilot_lifecycle::{Assignment, RetryAt};
 use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote, TryAgent};
 use pilot_proto::permission::PermissionRule;
 use pilot_proto::project::Profile;
@@ -145,7 +145,9 @@ pub(crate) enum Steer {
     /// End the task and those below it without asking its agent to end.
     Kill,
     /// Again from its base.
-    Retry,
+    Again,
+    /// Again from the end of a turn.
+    Retry(Box<RetryAt>),
     /// On with the last session.
     Resume(Option<String>),
     /// Done by somebody else.

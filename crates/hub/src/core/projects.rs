@@ -13,6 +13,7 @@ impl Core {
         project: &Project,
     ) -> Result<Granted, Problem> {
         self.check_agent(&project.agent)?;
+        project.review.as_ref().map_or(Ok(()), |pass| self.check_agent(&pass.agent))?;
         self.check_secrets(&project.secrets)?;
         project.profile.as_deref().map_or(Ok(()), |name| self.profile(name).map(drop))?;
         if let Some(forge) = &project.forge

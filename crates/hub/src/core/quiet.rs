@@ -184,6 +184,9 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
+        | Event::Checkpoint(_)
+        | Event::ReviewStarted { .. }
+        | Event::Reviewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
         | Event::Pushed { .. }

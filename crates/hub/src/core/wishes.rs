@@ -98,7 +98,8 @@ impl Core {
             Steer::Done => TaskEvent::DoneWanted,
             Steer::Stop { .. } => TaskEvent::StopWanted,
             Steer::Kill => TaskEvent::KillWanted,
-            Steer::Retry => TaskEvent::RetryWanted,
+            Steer::Again => TaskEvent::AgainWanted,
+            Steer::Retry(from) => TaskEvent::RetryWanted { from: *from },
             Steer::Resume(text) => TaskEvent::ResumeWanted { text },
             Steer::Reassign(to) => TaskEvent::ReassignWanted { to },
             Steer::Publish => TaskEvent::PublishWanted,
@@ -124,7 +125,7 @@ impl Core {
             return Err(no_task(task));
         };
         let begins_a_run = match steer {
-            Steer::Retry | Steer::Resume(_) => true,
+            Steer::Again | Steer::Retry(_) | Steer::Resume(_) => true,
             Steer::Say(_) | Steer::Now(_) | Steer::Review(_) | Steer::Reassign(_) => {
                 known.state.is_end()
             }

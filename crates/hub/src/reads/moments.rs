@@ -12,8 +12,15 @@ use pilot_proto::{Cursor, Event, Outcome, Phase, Problem, Record, RunId, WallsKi
 use pilot_store::{ChangeSize, Part, Want};
 
 /// Types of the events that are moments.
-const EVENTS: Part =
-    Part::Only(&["phase", "turn_started", "tool_started", "asked", "walls", "finished"]);
+const EVENTS: Part = Part::Only(&[
+    "phase",
+    "turn_started",
+    "tool_started",
+    "asked",
+    "walls",
+    "reviewed",
+    "finished",
+]);
 /// Records read at once.
 const PAGE: Want = Want { part: EVENTS, limit: 1000, max_bytes: 4 * 1024 * 1024 };
 /// A label is one line of a small list.
@@ -161,6 +168,13 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
             let words = child.title.as_deref().unwrap_or(&child.prompt);
             Some((MomentKind::Tool, short(&format!("Wants a task: {}", words.trim_start()))))
         }
+        Event::Reviewed { agent, problem: Some(_), .. } => {
+            Some((MomentKind::Turn, short(&format!("Review by {agent} came to nothing"))))
+        }
+        Event::Reviewed { agent, findings, .. } => Some((
+            MomentKind::Turn,
+            short(&format!("Review by {agent}: {} findings", findings.len())),
+        )),
         Event::Walls(report) => Some((MomentKind::Phase, walls_words(report.kind).to_owned())),
         Event::Finished(outcome) => Some((MomentKind::End, outcome_words(outcome))),
         Event::Output { .. }
@@ -182,6 +196,8 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
+        | Event::Checkpoint(_)
+        | Event::ReviewStarted { .. }
         | Event::Snapshot(_)
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }
@@ -216,6 +232,7 @@ fn phase_words(phase: Phase) -> &'static str {
         Phase::AgentRunning => "Agent at work",
         Phase::AwaitingAnswer => "Waiting for an answer",
         Phase::TakenOver => "A person drives",
+        Phase::Reviewing => "Under review",
         Phase::Collecting => "Collecting",
         Phase::Pushing => "Pushing",
         Phase::Cleaning => "Cleaning",

@@ -228,7 +228,7 @@ async fn a_run_is_told_its_walls_its_network_and_what_may_be_spent() {
     let end = runner.write(spec.run, events).await;
     runner.acked(spec.run, end).await;
     house.until(task, "no_change").await;
-    house.call::<pilot_proto::console::TaskRetry>(pilot_proto::console::OneTask { task }).await;
+    house.call::<pilot_proto::console::TaskAgain>(pilot_proto::console::OneTask { task }).await;
     let again = runner.take().await;
     assert_eq!(again.spent_micros, 1_250_000, "what was spent before counts");
     house.hub.stop().await;

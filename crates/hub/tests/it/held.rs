@@ -8,7 +8,7 @@ use pilot_proto::console::{
     TaskQuery, TaskReassign, TaskReview, TaskReviewNotes, TaskSay, TaskStop,
 };
 use pilot_proto::event::Event;
-use pilot_proto::run::{Outcome, Session};
+use pilot_proto::run::{Checkpoint, Outcome, Session};
 use pilot_proto::runner::Act;
 use pilot_proto::{Code, GroupId, OrderId, Phase, RunId, RunSpec, RunnerId, Task, TaskId};
 use uuid::Uuid;
@@ -132,7 +132,20 @@ async fn of_a_group_one_is_kept_and_the_others_are_stopped() {
     let tasks = ["small", "middle", "large"].map(of_group).to_vec();
     let filed = house.call::<TaskNewMany>(NewTasks { tasks, batch: None }).await;
     assert!(filed.iter().all(|task| task.hold), "they are held until one is kept");
-    let (first, second) = (runner.take().await, runner.take().await);
+    let first = runner.take().await;
+    assert_eq!(first.at, None, "the first one tells from which commit they begin");
+    runner.begin(first.run).await;
+    let begins = Checkpoint {
+        turn: 0,
+        base: "fork".to_owned(),
+        bundle: None,
+        size: 0,
+        session: None,
+        left_out: String::new(),
+    };
+    runner.write(first.run, vec![Event::Checkpoint(begins)]).await;
+    let second = runner.take().await;
+    assert_eq!(second.at.as_deref(), Some("fork"), "and then the others may begin there");
     make_ready(&house, &mut runner, &first).await;
     runner.begin(second.run).await;
     house.until(second.task, "working").await;

@@ -5,8 +5,8 @@ use crate::house::{House, new_task, project};
 use crate::runner::{FakeRunner, nothing_done};
 use pilot_proto::console::{
     AnswerItem, InboxAnswer, InboxList, InboxQuery, Named, NewTask, NewTasks, Nothing, OneTask,
-    ProjectAdd, ProjectList, ProjectRemove, Say, Stop, TaskInterrupt, TaskList, TaskNew,
-    TaskNewMany, TaskQuery, TaskResume, TaskRetry, TaskSay, TaskStop,
+    ProjectAdd, ProjectList, ProjectRemove, Say, Stop, TaskAgain, TaskInterrupt, TaskList, TaskNew,
+    TaskNewMany, TaskQuery, TaskResume, TaskSay, TaskStop,
 };
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Ask, Decider};
@@ -114,7 +114,7 @@ async fn projects_are_checked_and_those_with_work_under_way_stay() {
     house.until(task, "cancelled").await;
     house.call::<ProjectRemove>(named()).await;
     assert!(house.call::<ProjectList>(Nothing {}).await.is_empty());
-    let problem = house.refused::<TaskRetry>(OneTask { task }).await;
+    let problem = house.refused::<TaskAgain>(OneTask { task }).await;
     assert_eq!(problem.code, Code::NotFound, "there is nothing to run it in: {problem}");
     assert_eq!(house.refused::<ProjectRemove>(named()).await.code, Code::NotFound);
     house.hub.stop().await;
@@ -244,7 +244,7 @@ async fn an_ended_task_can_be_resumed_where_it_was_and_retried_from_its_base() {
     runner.write(second.run, vec![heard]).await;
     runner.write(second.run, nothing_done()).await;
     house.until(task, "no_change").await;
-    house.call::<TaskRetry>(OneTask { task }).await;
+    house.call::<TaskAgain>(OneTask { task }).await;
     let third = runner.take().await;
     assert_eq!((third.prompt.as_str(), third.resume), ("say x", None), "from the base");
     let detail = house.show(task).await;
@@ -294,7 +294,7 @@ async fn nobody_steers_a_task_that_is_not_there() {
     let task = TaskId(Uuid::from_u128(1));
     for problem in [
         house.refused::<TaskStop>(Stop { task, keep_children: None }).await,
-        house.refused::<TaskRetry>(OneTask { task }).await,
+        house.refused::<TaskAgain>(OneTask { task }).await,
         house.refused::<TaskSay>(Say { task, text: "x".to_owned(), now: false }).await,
     ] {
         assert_eq!(problem.code, Code::NotFound, "{problem}");

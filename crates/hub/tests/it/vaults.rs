@@ -4,7 +4,7 @@ use crate::access::{holds, of_house, uses, written};
 use crate::house::{House, eventually};
 use crate::runner::{FakeRunner, nothing_done};
 use pilot_proto::console::{
-    Named, NewVault, NewVaultLogin, Nothing, OneTask, ProjectAdd, SecretSet, TaskRetry, VaultAdd,
+    Named, NewVault, NewVaultLogin, Nothing, OneTask, ProjectAdd, SecretSet, TaskAgain, VaultAdd,
     VaultList, VaultLoginSeen, VaultRemove,
 };
 use pilot_proto::{
@@ -134,7 +134,7 @@ async fn a_vault_that_does_not_give_it_fails_the_task_and_says_why() {
     assert!(!problem.hint.is_empty(), "{problem:?}");
     assert_eq!(house.show(task).await.runs.len(), 1, "leased, and never begun");
     vault.seal(false);
-    house.call::<TaskRetry>(OneTask { task }).await;
+    house.call::<TaskAgain>(OneTask { task }).await;
     let spec = runner.take().await;
     assert_eq!((spec.task, opened(&key, &spec)), (task, VALUE.to_owned()));
     house.hub.stop().await;
@@ -168,7 +168,7 @@ async fn a_persons_token_is_renewed_and_never_kept() {
     assert!(problem.message.contains("Vault `work`"), "{problem:?}");
     assert!(problem.hint.contains("pilot vault add work"), "who can mend it: {problem:?}");
     house.call::<VaultAdd>(with_login(&vault, token(TOKEN))).await;
-    house.call::<TaskRetry>(OneTask { task }).await;
+    house.call::<TaskAgain>(OneTask { task }).await;
     assert_eq!(opened(&key, &runner.take().await), VALUE);
     house.hub.stop().await;
 }

@@ -1,14 +1,14 @@
 //! The conversation with the agent: turns, follow-ups, its time and its end.
 
 use super::asks::Waiting;
-use super::deadlines::{END_AGENT, STOP_AGENT};
+use super::deadlines::{CHECKPOINT, END_AGENT, STOP_AGENT};
 use super::machine::{Doing, RunMachine};
 use super::quota::Quota;
 use super::words::RunEffect;
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::Ask;
 use pilot_proto::permission::PermissionRule;
-use pilot_proto::run::{Outcome, Phase, Usage};
+use pilot_proto::run::{Checkpoint, Outcome, Phase, Usage};
 use pilot_proto::task::Limits;
 use pilot_proto::{Code, OrderId, Problem, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +20,8 @@ pub(super) enum Stage {
     /// It takes turns.
     #[default]
     Working,
+    /// The turn has ended, and what it left is being kept.
+    Keeping { until: Timestamp, end: TurnEnd, interrupted: bool },
     /// Its input is closed; it ends by itself.
     Ending { until: Timestamp },
     /// It is being killed.
@@ -111,7 +113,16 @@ impl RunMachine {
         self.doing = Doing::Agent;
         let prompt = self.spec.prompt.clone();
         self.begin_turn(now, &prompt);
-        self.out.push(RunEffect::StartAgent { prompt });
+        self.out.push(RunEffect::StartAgent { prompt, again: false });
+    }
+
+    /// The agent has ended and is wanted once more, in its own session.
+    pub(super) fn start_again(&mut self, now: Timestamp, prompt: String) {
+        self.enter(Phase::AgentRunning);
+        self.doing = Doing::Agent;
+        self.agent.stage = Stage::Working;
+        self.begin_turn(now, &prompt);
+        self.out.push(RunEffect::StartAgent { prompt, again: true });
     }
 
     pub(super) fn agent_not_started(&mut self, now: Timestamp, problem: Problem) {
@@ -169,6 +180,9 @@ impl RunMachine {
             | Event::ChildWanted { .. }
             | Event::ChildDecided { .. }
             | Event::AgentExited { .. }
+            | Event::Checkpoint(_)
+            | Event::ReviewStarted { .. }
+            | Event::Reviewed { .. }
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
             | Event::Pushed { .. }
@@ -249,9 +263,29 @@ impl RunMachine {
         self.withdraw_all(now);
         let interrupted =
             std::mem::take(&mut self.agent.interrupting) || end == TurnEnd::Interrupted;
-        if self.agent.stage == Stage::Working {
-            self.after_turn(now, end, interrupted);
+        match self.agent.stage {
+            // Nobody goes on with it: the rescue has the tree.
+            Stage::Working if end == TurnEnd::Exited => self.after_turn(now, end, interrupted),
+            Stage::Working => {
+                let until = now.after(CHECKPOINT);
+                self.agent.stage = Stage::Keeping { until, end, interrupted };
+                self.out.push(RunEffect::Checkpoint { turn });
+            }
+            Stage::Keeping { .. } | Stage::Ending { .. } | Stage::Stopping { .. } => {}
         }
+    }
+
+    /// What the turn left is kept, or is not going to be.
+    pub(super) fn checkpointed(&mut self, now: Timestamp, turn: u32, kept: Option<Checkpoint>) {
+        let Stage::Keeping { end, interrupted, .. } = self.agent.stage else { return };
+        if turn != self.agent.turn || self.doing != Doing::Agent {
+            return;
+        }
+        if let Some(kept) = kept {
+            self.journal(Event::Checkpoint(kept));
+        }
+        self.agent.stage = Stage::Working;
+        self.after_turn(now, end, interrupted);
     }
 
     fn after_turn(&mut self, now: Timestamp, end: TurnEnd, interrupted: bool) {
@@ -348,7 +382,7 @@ impl RunMachine {
                 problem: None,
             });
         }
-        self.collect(now);
+        self.review_or_collect(now);
     }
 }
 

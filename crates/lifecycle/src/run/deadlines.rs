@@ -26,6 +26,11 @@ const WIPE: Duration = Duration::from_secs(1800);
 const KILL: Duration = Duration::from_secs(60);
 /// An aborted step's children die within seconds.
 const ABORT: Duration = Duration::from_secs(60);
+/// Hashing and bundling what a turn changed; the agent waits for it.
+pub(super) const CHECKPOINT: Duration = Duration::from_secs(300);
+/// Reading a large change and running its tests. A reviewer that needs longer
+/// holds up work that is done.
+pub(super) const REVIEW: Duration = Duration::from_secs(3600);
 /// An agent whose input was closed saves its session and goes.
 pub(super) const END_AGENT: Duration = Duration::from_secs(60);
 /// The shim kills within seconds of being told to stop the agent.
@@ -37,7 +42,9 @@ impl RunMachine {
         let lease = self.needs_lease().then_some(self.lease_until);
         let own = match &self.doing {
             Doing::Nothing | Doing::Over | Doing::AwaitingPermit { .. } => None,
-            Doing::Step { until, .. } | Doing::Again { at: until, .. } => Some(*until),
+            Doing::Step { until, .. }
+            | Doing::Again { at: until, .. }
+            | Doing::Review { until, .. } => Some(*until),
             Doing::Agent => self.agent_deadline(),
         };
         lease.into_iter().chain(own).min()
@@ -49,12 +56,13 @@ impl RunMachine {
         self.ending.is_none()
             && match self.doing {
                 Doing::Nothing | Doing::Again { .. } | Doing::Over => false,
-                Doing::Agent | Doing::AwaitingPermit { .. } => true,
+                Doing::Agent | Doing::Review { .. } | Doing::AwaitingPermit { .. } => true,
                 Doing::Step { step, .. } => match step {
                     Step::Workspace
                     | Step::Clone
                     | Step::Setup
                     | Step::Agent
+                    | Step::Review
                     | Step::Collect
                     | Step::Push => true,
                     Step::Kill | Step::ReadBack | Step::Rescue | Step::Wipe => false,
@@ -65,7 +73,9 @@ impl RunMachine {
     fn agent_deadline(&self) -> Option<Timestamp> {
         let agent = &self.agent;
         match agent.stage {
-            Stage::Ending { until } | Stage::Stopping { until } => Some(until),
+            Stage::Ending { until } | Stage::Stopping { until } | Stage::Keeping { until, .. } => {
+                Some(until)
+            }
             Stage::Working => {
                 let asks = agent.waiting.iter().filter_map(|waiting| waiting.deadline);
                 asks.chain(agent.limit_at(&self.spec.limits))
@@ -83,6 +93,7 @@ impl RunMachine {
             Step::Clone => CLONE,
             Step::Setup => return self.setup_until,
             Step::Agent => STOP_AGENT,
+            Step::Review => REVIEW,
             Step::Collect => COLLECT,
             Step::Push => PUSH,
             Step::ReadBack => READ_BACK,
@@ -112,6 +123,10 @@ impl RunMachine {
             }
             Doing::Again { step, at } if now >= at => self.try_again(now, step),
             Doing::Agent => self.agent_overdue(now),
+            Doing::Review { round, until, stopping } if now >= until => {
+                self.review_overdue(now, round, stopping);
+            }
+            Doing::Review { .. } => {}
             Doing::Step { .. }
             | Doing::Again { .. }
             | Doing::Nothing
@@ -148,7 +163,10 @@ impl RunMachine {
                 self.pass_quota(now);
                 self.check_limits(now);
             }
-            Stage::Ending { .. } | Stage::Stopping { .. } => {}
+            Stage::Keeping { until, .. } if now >= until => {
+                self.checkpointed(now, self.agent.turn, None);
+            }
+            Stage::Keeping { .. } | Stage::Ending { .. } | Stage::Stopping { .. } => {}
         }
     }
 
@@ -175,13 +193,14 @@ impl RunMachine {
     }
 }
 
-fn overdue(step: Step) -> Problem {
+pub(super) fn overdue(step: Step) -> Problem {
     let (code, what) = match step {
         Step::Kill => (Code::Internal, "Killing what the run had left behind"),
         Step::Workspace => (Code::WorkspaceFailed, "Making the workspace"),
         Step::Clone => (Code::RepositoryUnreachable, "Cloning the repository"),
         Step::Setup => (Code::SetupFailed, "Setting up"),
         Step::Agent => (Code::AgentFailed, "Starting the agent"),
+        Step::Review => (Code::AgentFailed, "Reviewing the work"),
         Step::Collect => (Code::WorkspaceFailed, "Collecting the work"),
         Step::Push => (Code::RepositoryUnreachable, "Pushing the branch"),
         Step::ReadBack => (Code::RepositoryUnreachable, "Reading the branch back"),

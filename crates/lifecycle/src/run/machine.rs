@@ -20,6 +20,8 @@ pub(super) enum Doing {
     Step { step: Step, until: Timestamp, aborted: bool },
     /// The agent, or a person.
     Agent,
+    /// The second agent, to look at the work.
+    Review { round: u32, until: Timestamp, stopping: bool },
     /// The hub's permit to push this commit. Its deadline is the lease.
     AwaitingPermit { commit: String },
     /// A while, to do once more what did not work out.
@@ -56,6 +58,8 @@ pub struct RunMachine {
     /// The commit whose push was begun.
     pub(super) pushing: Option<String>,
     pub(super) setup_until: Timestamp,
+    /// How often the work was reviewed, this time included.
+    pub(super) reviews: u32,
     /// How often the present step was tried.
     pub(super) tries: u32,
     pub(super) out: Vec<RunEffect>,
@@ -80,6 +84,7 @@ impl RunMachine {
             past: None,
             pushing: None,
             setup_until: now,
+            reviews: 0,
             tries: 0,
             out: Vec::new(),
         }
@@ -100,7 +105,7 @@ impl RunMachine {
             Code::RunLost,
             "The run's process was killed; what it had changed was rescued.",
         )
-        .hint("`pilot task resume` goes on from the rescued work, `pilot task retry` begins anew.");
+        .hint("`pilot task resume` goes on from the rescued work, `pilot task again` begins anew.");
         Self {
             phase: Phase::Cleaning,
             landed: past.landed.clone(),
@@ -127,6 +132,7 @@ impl RunMachine {
             Doing::Over => {}
             Doing::Step { .. }
             | Doing::Agent
+            | Doing::Review { .. }
             | Doing::AwaitingPermit { .. }
             | Doing::Again { .. } => {
                 self.pass_deadlines(now);
@@ -169,6 +175,8 @@ impl RunMachine {
                 self.budget_reached(spent_micros, budget_micros);
             }
             RunEvent::AgentExited { code, signal } => self.agent_exited(now, code, signal),
+            RunEvent::Checkpointed { turn, kept } => self.checkpointed(now, turn, kept),
+            RunEvent::Reviewed { round, said, usage } => self.reviewed(now, round, said, usage),
             RunEvent::Collected { commit } => self.collected(now, commit),
             RunEvent::Pushed { commit } => self.pushed(now, commit),
             RunEvent::ReadBack { landed } => self.read_back(now, landed),
@@ -188,6 +196,7 @@ impl RunMachine {
         self.ending = Some(outcome);
         match self.doing {
             Doing::Agent => self.stop_agent(now),
+            Doing::Review { round, .. } => self.stop_review(now, round),
             Doing::AwaitingPermit { .. } => self.clean(now),
             // These may take long; the rest end soon and look at `ending` then.
             // A push is aborted too: whoever ends it has lost the right to it.

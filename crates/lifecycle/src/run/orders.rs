@@ -102,7 +102,11 @@ impl RunMachine {
     fn can_still_hear(&self) -> bool {
         self.ending.is_none()
             && match self.doing {
-                Doing::Agent => self.agent.stage == Stage::Working,
+                Doing::Agent => {
+                    matches!(self.agent.stage, Stage::Working | Stage::Keeping { .. })
+                }
+                // It begins the turn that follows on the review.
+                Doing::Review { .. } => true,
                 Doing::Step { step, .. } => {
                     matches!(step, Step::Workspace | Step::Clone | Step::Setup)
                 }
@@ -187,6 +191,7 @@ impl RunMachine {
             Doing::Nothing
             | Doing::Step { .. }
             | Doing::Agent
+            | Doing::Review { .. }
             | Doing::Again { .. }
             | Doing::Over => {
                 let problem =

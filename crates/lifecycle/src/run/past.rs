@@ -69,6 +69,9 @@ impl Past {
             | Event::Resumes { .. }
             | Event::TurnEnded { .. }
             | Event::AgentExited { .. }
+            | Event::Checkpoint(_)
+            | Event::ReviewStarted { .. }
+            | Event::Reviewed { .. }
             | Event::Snapshot(_)
             | Event::Artifact { .. }
             | Event::Walls(_)

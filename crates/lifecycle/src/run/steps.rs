@@ -251,7 +251,7 @@ impl RunMachine {
             // The wipe kills once more, and rescuing beside a live process is
             // better than not at all.
             Step::Kill => self.killed(now, true),
-            Step::Agent => {}
+            Step::Agent | Step::Review => {}
         }
     }
 

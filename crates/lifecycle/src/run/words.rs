@@ -2,6 +2,7 @@
 
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::run::{Checkpoint, Usage};
 use pilot_proto::runner::Act;
 use pilot_proto::task::{ChildSeen, NewChild};
 use pilot_proto::{BlobId, OrderId, Problem, TaskId, Timestamp};
@@ -19,6 +20,8 @@ pub enum Step {
     Setup,
     /// [`RunEffect::StartAgent`].
     Agent,
+    /// [`RunEffect::Review`].
+    Review,
     /// [`RunEffect::Collect`].
     Collect,
     /// [`RunEffect::Push`].
@@ -125,6 +128,22 @@ pub enum RunEvent {
         /// The signal.
         signal: Option<i32>,
     },
+    /// The end of a turn is kept, or could not be.
+    Checkpointed {
+        /// Which turn.
+        turn: u32,
+        /// What was kept; none: nothing, and why is in the log.
+        kept: Option<Checkpoint>,
+    },
+    /// The reviewing agent has ended, and the tree is as it was before.
+    Reviewed {
+        /// Which round.
+        round: u32,
+        /// What it said last; none: the tree holds no change to look at.
+        said: Result<Option<String>, Problem>,
+        /// What it used.
+        usage: Usage,
+    },
     /// The last snapshot is journalled, the session is kept, and the tree is
     /// committed if that was wanted.
     Collected {
@@ -225,7 +244,25 @@ pub enum RunEffect {
     StartAgent {
         /// What to do.
         prompt: String,
+        /// It worked in this run before: its session is in the workspace, and
+        /// is to be gone on with.
+        again: bool,
     },
+    /// Keep the tree and the session as they are: the agent is between two
+    /// turns → `Checkpointed`.
+    Checkpoint {
+        /// Which turn has ended.
+        turn: u32,
+    },
+    /// Have the second agent look at the tree, and put the tree back as it was
+    /// → `Reviewed`.
+    Review {
+        /// Which round, from 1.
+        round: u32,
+    },
+    /// Make the second agent end, politely, within seconds with force →
+    /// `Reviewed`.
+    StopReview,
     /// Begin a turn with this.
     TellAgent {
         /// What to tell it.

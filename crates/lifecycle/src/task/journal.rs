@@ -8,7 +8,7 @@ use pilot_proto::run::{Phase, Session};
 use pilot_proto::runner::Act;
 use pilot_proto::snapshot::{DiffSize, SnapshotDelta};
 use pilot_proto::task::{OnTimeout, TaskState};
-use pilot_proto::{InboxId, RunId, Timestamp};
+use pilot_proto::{InboxId, Problem, RunId, Timestamp};
 
 impl TaskMachine {
     pub(super) fn journal(&mut self, now: Timestamp, run: RunId, event: &Event) {
@@ -39,6 +39,15 @@ impl TaskMachine {
                 }
             }
             Event::SessionSaved { session } => run.session = Some(session.clone()),
+            Event::Checkpoint(kept) => {
+                if let Some(session) = &kept.session {
+                    run.session = Some(session.clone());
+                }
+            }
+            // What its gateway counted is in already, as with a turn.
+            Event::Reviewed { usage, .. } if !self.memory.metered.contains(&run.id) => {
+                self.task.usage = self.task.usage.plus(*usage);
+            }
             // What the gateway counted is true of every agent; what the agent itself
             // says would be the same once more.
             Event::ModelCalled(call) => {
@@ -79,6 +88,8 @@ impl TaskMachine {
             | Event::LimitHit { .. }
             | Event::Resumes { .. }
             | Event::AgentExited { .. }
+            | Event::ReviewStarted { .. }
+            | Event::Reviewed { .. }
             | Event::Snapshot(_)
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
@@ -131,6 +142,13 @@ impl TaskMachine {
             }
             Event::Reported { text } => self.reported(text),
             Event::ChildWanted { token, child } => self.child_wanted(run, token, child),
+            Event::Checkpoint(kept) if kept.turn == 0 => self.begins_at(now, &kept.base),
+            Event::ReviewStarted { agent, .. } => {
+                self.because_run(&format!("{agent} looks at the work"));
+            }
+            Event::Reviewed { round, agent, findings, problem, .. } => {
+                self.heed_review(*round, agent, findings.len(), problem.as_ref());
+            }
             Event::Snapshot(delta) => self.resize(delta),
             Event::PushWanted { fence, branch, commit, summary } => {
                 let push = Push {
@@ -156,6 +174,7 @@ impl TaskMachine {
             | Event::ChildDecided { .. }
             | Event::Resumes { .. }
             | Event::AgentExited { .. }
+            | Event::Checkpoint(_)
             | Event::OrderDone { .. }
             | Event::Pushed { .. }
             | Event::Artifact { .. }
@@ -168,6 +187,23 @@ impl TaskMachine {
             | Event::ModelCalled(_)
             | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
+        }
+    }
+
+    /// What a reviewer of the pull request must know of a review that did not
+    /// end in agreement.
+    fn heed_review(&mut self, round: u32, agent: &str, findings: usize, problem: Option<&Problem>) {
+        if let Some(problem) = problem {
+            let why = problem.message.trim_end_matches('.');
+            self.reserve(format!("The review by `{agent}` came to nothing: {why}."));
+        }
+        let last = self.task.review.as_ref().is_some_and(|pass| round >= pass.rounds);
+        if last && findings > 0 {
+            let things = if findings == 1 { "1 thing" } else { &format!("{findings} things") };
+            self.reserve(format!(
+                "`{agent}` found {things} in its last review; the agent was told, and nobody has \
+                 looked again."
+            ));
         }
     }
 

@@ -8,8 +8,8 @@ use pilot_proto::inbox::InboxItem;
 use pilot_proto::run::{Outcome, Phase, Resume, Run};
 use pilot_proto::runner::{Act, Verdict};
 use pilot_proto::snapshot::{DiffSize, Snapshot};
-use pilot_proto::task::{ChildSeen, PullRequest, Task, TaskState};
-use pilot_proto::{Code, Problem, RunId, RunnerId, TaskId, Timestamp};
+use pilot_proto::task::{Batch, ChildSeen, PullRequest, Task, TaskState};
+use pilot_proto::{BatchId, Code, Problem, RunId, RunnerId, TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,8 @@ pub struct Memory {
     pub(super) prompt: Option<String>,
     /// Where the next or present run begins.
     pub(super) resume: Option<Resume>,
+    /// The commit of the base branch that it begins from.
+    pub(super) at: Option<String>,
     /// What a person said that no agent has heard yet.
     pub(super) unsaid: Vec<String>,
     /// How many of `unsaid` the run at work begins with. The others came when
@@ -156,6 +158,43 @@ impl TaskMachine {
         self.memory.resume.as_ref()
     }
 
+    /// The commit of the base branch that the next (or present) run begins
+    /// from, if that is settled: `RunSpec::at`.
+    pub fn at(&self) -> Option<&str> {
+        // What was published is where a later run goes on.
+        let goes_on = self.memory.resume.is_some() && self.task.pushed.is_some();
+        let of_group = || self.pinned().filter(|_| !goes_on);
+        self.memory.at.as_deref().or_else(of_group)
+    }
+
+    /// The commit that every task of its group begins from, once it is known.
+    pub fn pinned(&self) -> Option<&str> {
+        self.task.base_commit.as_deref().filter(|_| self.task.group.is_some())
+    }
+
+    /// What bounds how many tasks run at once beside this one: its batch; or,
+    /// while nobody knows from which commit its group begins, one of the group,
+    /// which then tells.
+    pub fn bound_by(&self) -> Option<Batch> {
+        let group = self.task.group.filter(|_| self.pinned().is_none());
+        let first = group.map(|group| Batch {
+            id: BatchId(group.0),
+            name: String::new(),
+            at_most: Some(1),
+        });
+        self.task.batch.clone().or(first)
+    }
+
+    /// A run has begun from this commit.
+    pub(super) fn begins_at(&mut self, now: Timestamp, base: &str) {
+        if self.pinned().is_none() {
+            self.task.base_commit = Some(base.to_owned());
+            if self.task.group.is_some() && self.task.state == TaskState::Queued {
+                self.enqueue(now, "");
+            }
+        }
+    }
+
     /// The lease that is out, for [`crate::QueueEvent::Restored`] after a
     /// restart: of the latest run, also of one that was fenced, until it is over.
     pub fn lease(&self) -> Option<Lease> {
@@ -164,7 +203,7 @@ impl TaskMachine {
             run: run.id,
             runner: run.runner,
             fence: run.fence,
-            batch: self.task.batch.as_ref().map(|batch| batch.id),
+            batch: self.bound_by().map(|batch| batch.id),
             taken: run.started_at.is_some(),
         })
     }
@@ -211,7 +250,9 @@ impl TaskMachine {
             TaskEvent::Undone { run, act } => self.undone(now, run, act),
             TaskEvent::StopWanted => self.stop(now),
             TaskEvent::KillWanted => self.kill(now),
-            TaskEvent::RetryWanted => self.retry(now),
+            TaskEvent::AgainWanted => self.again(now),
+            TaskEvent::RetryWanted { from } => self.retry(now, from),
+            TaskEvent::BaseKnown { commit } => self.begins_at(now, &commit),
             TaskEvent::ReassignWanted { to } => self.reassign(now, to),
             TaskEvent::PublishWanted => self.publish_wanted(now),
             TaskEvent::DismissWanted => self.dismiss(),
@@ -402,7 +443,7 @@ impl TaskMachine {
             Code::RunLost,
             "The runner came back without the run; what the journal shows was kept.",
         )
-        .hint("`pilot task retry` runs the task again.");
+        .hint("`pilot task again` runs the task again.");
         let at_work = self.is_at_work();
         self.close_run(now, Outcome::Failed { problem: problem.clone() });
         self.out.push(TaskEffect::Fence { run });

@@ -1,9 +1,11 @@
 //! Ending the run at work for the sake of the next one: because somebody else
-//! is to do the task, or because held work needs another turn.
+//! is to do the task, because held work needs another turn, or because it is to
+//! begin again at an earlier turn.
 
 use super::machine::TaskMachine;
 use super::wishes::From;
 use super::words::TaskEffect;
+use pilot_proto::run::Checkpoint;
 use pilot_proto::runner::Act;
 use pilot_proto::task::TaskState;
 use pilot_proto::{RunnerId, Timestamp};
@@ -22,6 +24,17 @@ pub struct Assignment {
     pub model: Option<String>,
 }
 
+/// Where a run is to begin again: at the end of a turn of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryAt {
+    /// What that turn left. It has a tree.
+    pub kept: Checkpoint,
+    /// Which attempt that turn was of.
+    pub attempt: u32,
+    /// What the agent is told.
+    pub prompt: String,
+}
+
 /// What follows on the end of a run that is being ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +43,8 @@ pub(super) enum Then {
     GoOn,
     /// A run from the base, by somebody else.
     Anew(Assignment),
+    /// A run that begins at the end of an earlier turn.
+    Retry(Box<RetryAt>),
 }
 
 impl Then {
@@ -37,6 +52,7 @@ impl Then {
         match self {
             Self::GoOn => "its run ends; the next goes on with what was said",
             Self::Anew(_) => "its run ends; then it is given to somebody else",
+            Self::Retry(_) => "its run ends; the next begins where an earlier turn ended",
         }
     }
 }
@@ -92,7 +108,7 @@ impl TaskMachine {
         } else {
             let to = match self.memory.then.clone() {
                 Some(Then::Anew(before)) => before.and_then(to),
-                Some(Then::GoOn) | None => to,
+                Some(Then::GoOn | Then::Retry(_)) | None => to,
             };
             self.end_run_then(now, Then::Anew(to));
         }
@@ -152,6 +168,7 @@ impl TaskMachine {
                 self.assign(to);
                 self.start_over(now, From::Base, None);
             }
+            Then::Retry(from) => self.start_over(now, From::Turn(from), None),
         }
     }
 
@@ -159,7 +176,7 @@ impl TaskMachine {
     /// somebody else may begin anew all the same. True if so.
     pub(super) fn begin_anew_if_wanted(&mut self, now: Timestamp) -> bool {
         match self.memory.then.take() {
-            Some(then @ Then::Anew(_)) => {
+            Some(then @ (Then::Anew(_) | Then::Retry(_))) => {
                 self.carry_on(now, then);
                 true
             }

@@ -2,6 +2,7 @@
 
 use super::held::standing;
 use super::machine::TaskMachine;
+use super::reassign::{RetryAt, Then};
 use super::words::TaskEffect;
 use pilot_proto::inbox::Answer;
 use pilot_proto::run::{Resume, Run};
@@ -10,10 +11,11 @@ use pilot_proto::task::TaskState;
 use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
 
 /// Where a new run begins.
-#[derive(Clone, Copy)]
 pub(super) enum From {
     Base,
     LastRun,
+    /// The end of a turn.
+    Turn(Box<RetryAt>),
 }
 
 impl TaskMachine {
@@ -88,7 +90,45 @@ impl TaskMachine {
         self.because_run("");
     }
 
-    pub(super) fn retry(&mut self, now: Timestamp) {
+    /// Begins again where a turn ended. What an earlier run published stays until
+    /// the new one's push replaces it, and that replaces our own commit only.
+    pub(super) fn retry(&mut self, now: Timestamp, from: RetryAt) {
+        match self.task.state {
+            TaskState::Queued | TaskState::Leased { .. } => {
+                self.refuse("The task waits for a runner: stop it first.");
+            }
+            TaskState::Publishing => {
+                self.refuse("The task is being published: wait until its pull request is open.");
+            }
+            TaskState::Working { .. } | TaskState::NeedsYou { .. } | TaskState::Ready
+                if self.memory.stop =>
+            {
+                self.refuse("The task is being stopped: begin again when it has ended.");
+            }
+            TaskState::Working { .. } | TaskState::NeedsYou { .. }
+                if self.memory.push.is_some() && self.memory.then.is_none() =>
+            {
+                self.refuse("The task's work is being published already.");
+            }
+            TaskState::Working { .. } | TaskState::NeedsYou { .. } | TaskState::Ready => {
+                self.end_run_then(now, Then::Retry(Box::new(from)));
+            }
+            TaskState::Merged { .. } => {
+                self.refuse("The task's pull request was merged: run it again instead.");
+            }
+            TaskState::InReview { .. }
+            | TaskState::Closed { .. }
+            | TaskState::Published { .. }
+            | TaskState::NoChange
+            | TaskState::Failed { .. }
+            | TaskState::Cancelled => {
+                self.task.reservations.clear();
+                self.start_over(now, From::Turn(Box::new(from)), None);
+            }
+        }
+    }
+
+    pub(super) fn again(&mut self, now: Timestamp) {
         if self.task.state.is_end() {
             self.task.reservations.clear();
             self.start_over(now, From::Base, None);
@@ -246,13 +286,31 @@ impl TaskMachine {
 
     pub(super) fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
         self.memory.unsaid.extend(text);
+        self.memory.at = None;
         let resume = match from {
             From::Base => None,
             From::LastRun => self.where_it_was(),
+            From::Turn(from) => return self.start_at(now, *from),
         };
         let knows_the_task = resume.as_ref().is_some_and(|resume| resume.session.is_some());
         self.memory.prompt = knows_the_task.then(String::new);
         self.memory.resume = resume;
+        self.enqueue(now, "");
+    }
+
+    fn start_at(&mut self, now: Timestamp, from: RetryAt) {
+        let RetryAt { kept, attempt, prompt } = from;
+        // No agent goes on with another one's session.
+        let session = kept.session.filter(|_| attempt > self.memory.agent_since);
+        let begins = kept.turn == 0 && session.is_none();
+        self.memory.prompt = Some(if session.is_some() || begins {
+            prompt
+        } else {
+            format!("{}\n\n{prompt}", self.task.prompt)
+        });
+        self.memory.resume = (session.is_some() || kept.bundle.is_some())
+            .then_some(Resume { session, bundle: kept.bundle });
+        self.memory.at = Some(kept.base);
         self.enqueue(now, "");
     }
 

@@ -1,6 +1,6 @@
 //! What a task machine is told and what it says.
 
-use super::reassign::Assignment;
+use super::reassign::{Assignment, RetryAt};
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, InboxItem};
 use pilot_proto::runner::Act;
@@ -86,7 +86,18 @@ pub enum TaskEvent<'a> {
     /// A person wants it to end at once.
     KillWanted,
     /// A person wants it done again from its base.
-    RetryWanted,
+    AgainWanted,
+    /// A person wants it to begin again where a turn ended. A run at work is
+    /// ended for it.
+    RetryWanted {
+        /// Where.
+        from: RetryAt,
+    },
+    /// Another task of its group has begun from this commit.
+    BaseKnown {
+        /// Which.
+        commit: String,
+    },
     /// A person wants somebody else to do it.
     ReassignWanted {
         /// Who.

@@ -87,7 +87,7 @@ fn a_run_is_told_how_the_children_stand_and_the_next_one_again() {
     desk.tell(TaskEvent::ChildIs { child: over.clone() });
 
     desk.finish(Outcome::Cancelled);
-    desk.tell(TaskEvent::RetryWanted);
+    desk.tell(TaskEvent::AgainWanted);
     let fence = desk.machine.task().fence + 1;
     let runner = crate::task::runner();
     let leased = desk.tell(TaskEvent::Leased { run: run(2), runner, fence });

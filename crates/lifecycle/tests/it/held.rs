@@ -255,7 +255,7 @@ fn only_an_ended_task_is_dismissed_and_a_new_run_brings_it_back() {
         assert_eq!(desk.tell(TaskEvent::DismissWanted), []);
         assert!(desk.machine.task().dismissed);
     }
-    desk.tell(TaskEvent::RetryWanted);
+    desk.tell(TaskEvent::AgainWanted);
     assert!(!desk.machine.task().dismissed);
 }
 

@@ -6,4 +6,5 @@ mod held;
 mod queue;
 mod run;
 mod task;
+mod ways_on;
 mod world;

@@ -4,9 +4,9 @@ use pilot_lifecycle::{Past, Ruling, RunEffect, RunEvent, RunMachine, Step};
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask, Decider, Question};
 use pilot_proto::permission::{PermissionDecision, PermissionPolicy, PermissionRule};
-use pilot_proto::run::{Outcome, Phase, RunSpec, Usage};
+use pilot_proto::run::{Checkpoint, Outcome, Phase, Reviewer, RunSpec, Usage};
 use pilot_proto::runner::Act;
-use pilot_proto::task::{Limits, Mode, NewChild, OnTimeout};
+use pilot_proto::task::{Limits, Mode, NewChild, OnTimeout, ReviewPass};
 use pilot_proto::{Code, InboxId, OrderId, Problem, RunId, TaskId, Timestamp};
 use std::slice::from_ref;
 use std::time::Duration;
@@ -18,6 +18,8 @@ struct Stage {
     now: Timestamp,
     journal: Vec<Event>,
     orders: u128,
+    /// Checkpoints are answered at once.
+    keeps: bool,
 }
 
 fn spec() -> RunSpec {
@@ -48,6 +50,7 @@ fn spec() -> RunSpec {
             budget_micros: None,
         },
         resume: None,
+        at: None,
         git: None,
         attachments: Vec::new(),
         provider: None,
@@ -69,7 +72,7 @@ impl Stage {
     fn begin(spec: &RunSpec) -> Self {
         let now = Timestamp(0);
         let machine = RunMachine::new(now, spec);
-        let mut stage = Self { machine, now, journal: Vec::new(), orders: 0 };
+        let mut stage = Self { machine, now, journal: Vec::new(), orders: 0, keeps: true };
         stage.tell(RunEvent::Start);
         stage
     }
@@ -91,6 +94,10 @@ impl Stage {
         for effect in self.machine.handle(self.now, event) {
             match effect {
                 RunEffect::Journal(event) => self.journal.push(event),
+                // Nothing hangs on what was kept but that it is over.
+                RunEffect::Checkpoint { turn } if self.keeps => {
+                    others.extend(self.tell(RunEvent::Checkpointed { turn, kept: None }));
+                }
                 other => others.push(other),
             }
         }
@@ -1121,4 +1128,116 @@ fn an_agent_in_its_turn_is_let_go_when_a_person_calls_it_done() {
     // Its own word comes late, and the first decided.
     assert!(stage.end_turn(TurnEnd::Interrupted, 0).is_empty());
     assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+}
+
+fn reviewed_by(rounds: u32) -> RunSpec {
+    let pass = ReviewPass { agent: "codex".into(), model: None, rounds };
+    RunSpec { review: Some(Box::new(Reviewer { pass, provider: None })), ..spec() }
+}
+
+fn finds(round: u32, said: &str) -> RunEvent {
+    RunEvent::Reviewed { round, said: Ok(Some(said.to_owned())), usage: Usage::default() }
+}
+
+const FOUND: &str = r#"{"findings": [{"path": "a", "first_line": 2, "text": "It is wrong."}]}"#;
+
+#[test]
+fn what_a_reviewer_finds_goes_back_as_the_next_turn_as_often_as_it_may() {
+    let mut stage = Stage::with_agent(&reviewed_by(2));
+    for round in 1..=2 {
+        stage.end_turn(TurnEnd::Completed, 0);
+        assert_eq!(stage.exit(), [RunEffect::Review { round }], "before anything is collected");
+        let effects = stage.tell(finds(round, FOUND));
+        let [RunEffect::StartAgent { prompt, again: true }] = &effects[..] else {
+            panic!("its session is gone on with: {effects:?}")
+        };
+        assert!(prompt.contains("`a`, line 2") && prompt.contains("It is wrong."), "{prompt}");
+        assert_eq!(stage.machine.phase(), Phase::AgentRunning);
+    }
+    stage.end_turn(TurnEnd::Completed, 0);
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }], "two rounds, and no more");
+    let turns = stage.journal.iter().filter(|event| matches!(event, Event::TurnStarted { .. }));
+    assert_eq!(turns.count(), 3);
+}
+
+#[test]
+fn a_review_that_comes_to_nothing_loses_no_work_and_says_so() {
+    let reviews: [(Result<Option<String>, Problem>, bool); 4] = [
+        (Ok(Some(r#"{"findings": []}"#.to_owned())), false),
+        (Ok(None), false),
+        (Ok(Some("All is well.".to_owned())), true),
+        (Err(Problem::new(Code::AgentMissing, "There is no such agent.")), true),
+    ];
+    for (said, complains) in reviews {
+        let mut stage = Stage::with_agent(&reviewed_by(1));
+        stage.end_turn(TurnEnd::Completed, 0);
+        stage.exit();
+        let event = RunEvent::Reviewed { round: 1, said: said.clone(), usage: Usage::default() };
+        assert_eq!(stage.tell(event), [RunEffect::Collect { commit: true }], "{said:?}");
+        let complained = stage.journal.iter().any(|event| {
+            matches!(event, Event::Reviewed { findings, problem: Some(_), .. } if findings.is_empty())
+        });
+        assert_eq!(complained, complains, "{said:?}");
+        stage.tell(RunEvent::Collected { commit: Some("new".into()) });
+        assert!(matches!(stage.journal.last(), Some(Event::PushWanted { .. })), "{said:?}");
+    }
+}
+
+#[test]
+fn a_reviewer_that_does_not_end_is_stopped_and_then_given_up() {
+    let mut stage = Stage::with_agent(&reviewed_by(1));
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    assert_eq!(stage.wait(3600), [RunEffect::StopReview]);
+    assert_eq!(stage.wait(60), [RunEffect::Collect { commit: true }]);
+    assert_eq!(stage.tell(finds(1, FOUND)), [], "what it says then comes too late");
+}
+
+#[test]
+fn a_failed_turn_is_not_reviewed_and_a_stopped_review_publishes_nothing() {
+    let mut stage = Stage::with_agent(&reviewed_by(1));
+    stage.end_turn(TurnEnd::Error, 0);
+    assert_eq!(stage.exit(), [RunEffect::Collect { commit: true }]);
+
+    let mut stage = Stage::with_agent(&reviewed_by(1));
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    assert_eq!(stage.order(Act::Stop), [RunEffect::StopReview]);
+    assert_eq!(stage.tell(finds(1, FOUND)), [RunEffect::Collect { commit: false }]);
+    stage.tell(RunEvent::Collected { commit: None });
+    assert_eq!(stage.clean_up(true), Outcome::Cancelled);
+}
+
+#[test]
+fn what_is_said_during_a_review_begins_the_turn_behind_it() {
+    let mut stage = Stage::with_agent(&reviewed_by(1));
+    stage.end_turn(TurnEnd::Completed, 0);
+    stage.exit();
+    assert_eq!(stage.order(Act::Say { text: "and this".into() }), []);
+    let again = RunEffect::StartAgent { prompt: "and this".into(), again: true };
+    assert_eq!(stage.tell(finds(1, r#"{"findings": []}"#)), [again]);
+    assert_eq!(stage.done(), None, "it was heard");
+}
+
+#[test]
+fn the_next_turn_waits_until_the_last_one_is_kept() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.keeps = false;
+    assert_eq!(stage.end_turn(TurnEnd::Completed, 0), [RunEffect::Checkpoint { turn: 1 }]);
+    assert_eq!(stage.order(Act::Say { text: "and this".into() }), [], "the tree is being read");
+    let kept = Checkpoint {
+        turn: 1,
+        base: "base".into(),
+        bundle: None,
+        size: 0,
+        session: None,
+        left_out: String::new(),
+    };
+    let late = RunEvent::Checkpointed { turn: 0, kept: Some(kept.clone()) };
+    assert_eq!(stage.tell(late), [], "it is of another turn");
+    let told = stage.tell(RunEvent::Checkpointed { turn: 1, kept: Some(kept.clone()) });
+    assert_eq!(told, [RunEffect::TellAgent { text: "and this".into() }]);
+    assert!(stage.journal.contains(&Event::Checkpoint(kept)));
+    stage.end_turn(TurnEnd::Completed, 0);
+    assert_eq!(stage.wait(300), [RunEffect::EndAgent], "what hangs is gone on without");
 }

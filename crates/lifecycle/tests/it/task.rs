@@ -47,6 +47,7 @@ pub(crate) fn filed() -> Task {
         limits: Limits::default(),
         issue: None,
         branch: "pilot/1".into(),
+        base_commit: None,
         state: TaskState::Queued,
         since: Timestamp(0),
         reason: String::new(),
@@ -360,7 +361,7 @@ fn a_cancelled_task_keeps_its_lease_until_the_run_is_known_to_be_over() {
     desk.lease();
     desk.tell(TaskEvent::RunnerOffline);
     desk.tell(TaskEvent::StopWanted);
-    assert_eq!(desk.tell(TaskEvent::RetryWanted), [TaskEffect::Enqueue]);
+    assert_eq!(desk.tell(TaskEvent::AgainWanted), [TaskEffect::Enqueue]);
     assert_eq!(desk.machine.lease().map(|lease| lease.run), Some(run(1)));
     let restored = TaskMachine::restore(
         desk.machine.task().clone(),
@@ -421,7 +422,7 @@ fn what_a_reviewer_must_know_is_kept_with_the_task() {
     ];
     assert_eq!(desk.machine.task().reservations, reservations);
     assert_eq!(desk.machine.task().usage.input_tokens, 7);
-    desk.tell(TaskEvent::RetryWanted);
+    desk.tell(TaskEvent::AgainWanted);
     assert!(desk.machine.task().reservations.is_empty(), "a new beginning");
 }
 
@@ -510,7 +511,7 @@ fn a_follow_up_that_fails_says_so_and_its_pull_request_is_still_watched() {
 fn resume_takes_the_rescued_work_along_and_retry_does_not() {
     let mut desk = Desk::at_work(false);
     desk.hear(&Event::Rescued { bundle: blob(), size: 1, reference: "r".into() });
-    assert!(refused(&desk.tell(TaskEvent::RetryWanted)), "it is at work");
+    assert!(refused(&desk.tell(TaskEvent::AgainWanted)), "it is at work");
     assert!(refused(&desk.tell(TaskEvent::ResumeWanted { text: None })), "it is at work");
     desk.finish(failed(Code::RunLost));
     assert_eq!(desk.tell(TaskEvent::ResumeWanted { text: None }), [TaskEffect::Enqueue]);
@@ -518,7 +519,7 @@ fn resume_takes_the_rescued_work_along_and_retry_does_not() {
     assert_eq!(desk.machine.prompt(), "do it", "without a session the agent knows nothing yet");
     desk.lease();
     desk.finish(Outcome::Cancelled);
-    assert_eq!(desk.tell(TaskEvent::RetryWanted), [TaskEffect::Enqueue]);
+    assert_eq!(desk.tell(TaskEvent::AgainWanted), [TaskEffect::Enqueue]);
     assert_eq!(desk.machine.resume(), None);
 }
 

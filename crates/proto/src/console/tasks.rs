@@ -207,6 +207,23 @@ pub struct Resume {
     pub text: Option<String>,
 }
 
+/// Where to begin again: at the end of a turn of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct RetryFrom {
+    /// Which task.
+    pub task: TaskId,
+    /// After which turn; 0: where the run began.
+    pub turn: u32,
+    /// Of which run; none: the latest that has a checkpoint.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// What the agent is told instead of what the next turn said; none: the
+    /// same once more.
+    #[serde(default)]
+    pub prompt: Option<String>,
+}
+
 /// What tasks that are filed together share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(optional_fields = nullable)]

@@ -46,7 +46,10 @@ impl Head<'_> {
 
     /// The kinds of event that name blobs.
     fn names_blobs(&self) -> bool {
-        matches!(&*self.event.name, "snapshot" | "rescued" | "session_saved" | "artifact")
+        matches!(
+            &*self.event.name,
+            "snapshot" | "rescued" | "session_saved" | "checkpoint" | "artifact"
+        )
     }
 }
 
@@ -248,6 +251,10 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         Event::Rescued { bundle, .. } => vec![bundle],
         Event::Artifact { blob, .. } => vec![blob],
         Event::SessionSaved { session } => session.file.into_iter().collect(),
+        Event::Checkpoint(kept) => {
+            let file = kept.session.and_then(|session| session.file);
+            kept.bundle.into_iter().chain(file).collect()
+        }
         Event::Phase { .. }
         | Event::Output { .. }
         | Event::SessionStarted { .. }
@@ -271,6 +278,8 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Resumes { .. }
         | Event::TurnEnded { .. }
         | Event::AgentExited { .. }
+        | Event::ReviewStarted { .. }
+        | Event::Reviewed { .. }
         | Event::Walls(_)
         | Event::Network(_)
         | Event::NetworkEnded(_)
@@ -294,7 +303,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
 mod tests {
     use super::super::JournalWriter;
     use super::*;
-    use pilot_proto::run::{Outcome, Session};
+    use pilot_proto::run::{Checkpoint, Outcome, Session};
     use pilot_proto::{Phase, Stream, Timestamp};
     use std::io::Write;
 
@@ -403,7 +412,24 @@ mod tests {
         assert_eq!((first.last.seq, first.blobs.len()), (1, 0), "what is before must not wait");
         let second = reader.next(first.last, 10_000).expect("readable").expect("records");
         assert_eq!((second.first.seq, second.last.seq), (2, 4));
-        assert_eq!(second.blobs, [blob]);
+        assert_eq!(second.blobs, [blob.clone()]);
         assert!(second.finished);
+
+        let mut fixture = Fixture::new();
+        let session = Session { id: "s".into(), file: Some(blob.clone()) };
+        let bundle: BlobId = "1123456789012345678901234567890123456789".parse().expect("40 digits");
+        fixture.append(&output("before"));
+        fixture.append(&Event::Checkpoint(Checkpoint {
+            turn: 1,
+            base: "b".into(),
+            bundle: Some(bundle.clone()),
+            size: 1,
+            session: Some(session),
+            left_out: String::new(),
+        }));
+        let mut reader = fixture.reader();
+        let first = reader.next(Cursor::default(), 10_000).expect("readable").expect("records");
+        let second = reader.next(first.last, 10_000).expect("readable").expect("records");
+        assert_eq!(second.blobs, [blob, bundle], "what a later run begins with goes along");
     }
 }

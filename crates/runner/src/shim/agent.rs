@@ -4,6 +4,7 @@ use super::attachments;
 use super::output::{OutputFold, ProtocolLines};
 use super::preflight::Asking;
 use super::pump::{Piece, pump};
+use super::sessions::restore_session;
 use super::steps::disk;
 use super::walls::{SharedWalls, Standing};
 use super::workspace::Workspace;
@@ -11,7 +12,9 @@ use crate::run_dir::beneath;
 use pilot_agents::{Driver, HomeFile, Launch as Commanded, OwnTools, Remote, Start};
 use pilot_lifecycle::permissions;
 use pilot_proto::event::Stream;
-use pilot_proto::{Code, Event, Problem};
+use pilot_proto::project::ProviderGrant;
+use pilot_proto::run::Session;
+use pilot_proto::{Code, Event, Mode, Problem, RunId};
 use pilot_sandbox::{Agent, Environment, Exit, Launch};
 use pilot_secrets::Redactor;
 use std::io;
@@ -28,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) enum Source {
     AgentOut,
     AgentErr,
+    ReviewerOut,
+    ReviewerErr,
     SetupOut,
     SetupErr,
 }
@@ -40,6 +45,80 @@ pub(super) type Heard = (Source, Piece);
 const UNREAD: usize = 256;
 /// Of standard error, for the message when it fails.
 const TAIL: usize = 8 * 1024;
+
+/// Who is to be started, and what for.
+pub(super) struct Role {
+    pub(super) agent: String,
+    pub(super) model: Option<String>,
+    pub(super) mode: Mode,
+    /// Names a session that is new.
+    pub(super) run: RunId,
+    pub(super) prompt: String,
+    /// The session to go on with.
+    pub(super) resume: Option<String>,
+    pub(super) provider: Option<ProviderGrant>,
+    /// The run's own tools, for the agent that the run is of.
+    pub(super) tools: Option<OwnTools>,
+    /// It is the first that is started in this workspace: it is given the
+    /// task's files, and the earlier run's session.
+    pub(super) first: bool,
+}
+
+/// What an agent is told whose earlier session could not be kept.
+const WITHOUT_PAST: &str = "An earlier session worked on this task and cannot be gone on with. \
+                            What it did is in the working tree.";
+
+/// The agent keeps its sessions in files, and this one's are not there.
+fn is_lost(workspace: &Workspace, session: &Session) -> bool {
+    let agent = workspace.programs.agent(&workspace.spec.agent);
+    let place = agent.ok().and_then(|agent| agent.session(&workspace.dir.tree(), &session.id));
+    session.file.is_none() && place.is_some_and(|place| !place.more.is_empty())
+}
+
+impl Role {
+    /// The task's agent as the run begins.
+    pub(super) fn first(workspace: &Workspace, walls: &Standing, prompt: String) -> Self {
+        let spec = &workspace.spec;
+        let session = spec.resume.as_ref().and_then(|resume| resume.session.as_ref());
+        let lost = session.is_some_and(|session| is_lost(workspace, session));
+        let (session, prompt) = match session.filter(|_| !lost) {
+            None if lost => (None, format!("{WITHOUT_PAST} It was: {}\n\n{prompt}", spec.title)),
+            session => (session, prompt),
+        };
+        Self {
+            agent: spec.agent.clone(),
+            model: spec.model.clone(),
+            mode: spec.mode,
+            run: spec.run,
+            prompt,
+            resume: session.map(|session| session.id.clone()),
+            provider: walls.provider(),
+            tools: walls.socket().map(|socket| OwnTools {
+                program: workspace.pilot.clone(),
+                socket: socket.to_owned(),
+            }),
+            first: true,
+        }
+    }
+
+    /// The task's agent once more, in the session that it had here.
+    pub(super) fn again(
+        workspace: &Workspace,
+        walls: &Standing,
+        prompt: String,
+        session: Option<String>,
+    ) -> Self {
+        let resumes = workspace.programs.agent(&workspace.spec.agent);
+        let resumes = resumes.is_ok_and(|agent| agent.abilities().resume);
+        let resume = session.filter(|_| resumes);
+        // Without its session it does not know what it is about.
+        let prompt = match &resume {
+            Some(_) => prompt,
+            None => format!("{}\n\n{prompt}", workspace.spec.prompt),
+        };
+        Self { resume, first: false, ..Self::first(workspace, walls, prompt) }
+    }
+}
 
 /// An agent that is to be started inside.
 pub(super) struct Starting {
@@ -72,21 +151,27 @@ impl AgentProcess {
     pub(super) fn prepare(
         workspace: &Workspace,
         walls: &Standing,
-        prompt: String,
+        role: Role,
     ) -> Result<(Self, Starting), Problem> {
-        let driver = driver(workspace, walls, prompt)?;
+        let (agent, first) = (role.agent.clone(), role.first);
+        let driver = driver(workspace, role)?;
         let subcommand = driver.through();
-        let launch = through(workspace, driver.launch(), subcommand)?;
+        let launch = through(workspace, &agent, driver.launch(), subcommand)?;
         for file in &launch.files {
             write_home_file(&workspace.dir.home(), file).map_err(|error| {
                 disk(Code::WorkspaceFailed, "The agent's configuration cannot be written", &error)
             })?;
         }
-        restore_session(workspace).map_err(|error| {
-            disk(Code::WorkspaceFailed, "The earlier session cannot be restored", &error)
-        })?;
+        if first {
+            restore_session(workspace).map_err(|error| {
+                disk(Code::WorkspaceFailed, "The earlier session cannot be restored", &error)
+            })?;
+        }
         let inside = |launch: Commanded| {
             let mut env = scrubbed(walls.environment(), driver.scrubbed());
+            if agent != workspace.spec.agent {
+                env.set("PATH", workspace.programs.path_of(&agent));
+            }
             env.extend(launch.env);
             Launch {
                 program: launch.program.into(),
@@ -218,16 +303,17 @@ pub(super) fn attach(
     agent: &mut Agent,
     input: mpsc::Receiver<String>,
     heard: &mpsc::Sender<Heard>,
+    [out, err]: [Source; 2],
     tasks: &mut JoinSet<()>,
 ) {
     if let Some(pipe) = agent.stdin.take() {
         tasks.spawn(write(pipe, input));
     }
     if let Some(pipe) = agent.stdout.take() {
-        tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentOut, piece)));
+        tasks.spawn(pump(pipe, heard.clone(), move |piece| (out, piece)));
     }
     if let Some(pipe) = agent.stderr.take() {
-        tasks.spawn(pump(pipe, heard.clone(), |piece| (Source::AgentErr, piece)));
+        tasks.spawn(pump(pipe, heard.clone(), move |piece| (err, piece)));
     }
 }
 
@@ -244,13 +330,8 @@ pub(super) async fn start(walls: SharedWalls, starting: Starting) -> Started {
     Ok((agent, input))
 }
 
-fn driver(
-    workspace: &Workspace,
-    walls: &Standing,
-    prompt: String,
-) -> Result<Box<dyn Driver>, Problem> {
-    let spec = &workspace.spec;
-    let agent = workspace.programs.agent(&spec.agent)?;
+fn driver(workspace: &Workspace, role: Role) -> Result<Box<dyn Driver>, Problem> {
+    let agent = workspace.programs.agent(&role.agent)?;
     let probe = agent.probe();
     let program = match &probe.program {
         Some(program) => workspace.programs.find(&probe.agent, program).ok_or_else(|| {
@@ -260,27 +341,32 @@ fn driver(
         })?,
         None => workspace.pilot.clone(),
     };
-    let session = spec.resume.as_ref().and_then(|resume| resume.session.as_ref());
+    let attachments = if role.first {
+        attachments::given(workspace).map_err(|error| {
+            disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
+        })?
+    } else {
+        Vec::new()
+    };
+    let spec = &workspace.spec;
+    // The login is the task's agent's, and no reviewer's.
+    let remote = spec.remote_control.as_ref().filter(|_| role.run == spec.run);
     let start = Start {
-        run: spec.run,
-        prompt,
-        model: spec.model.clone(),
-        mode: spec.mode,
-        ruled: permissions::needs_asking(&spec.permissions),
-        resume: session.map(|session| session.id.clone()),
+        run: role.run,
+        prompt: role.prompt,
+        model: role.model,
+        mode: role.mode,
+        ruled: permissions::needs_asking(&workspace.spec.permissions),
+        resume: role.resume,
         home: workspace.dir.home(),
         tree: workspace.dir.tree(),
         tmp: workspace.dir.tmp(),
         program,
-        provider: walls.provider(),
-        tools: walls
-            .socket()
-            .map(|socket| OwnTools { program: workspace.pilot.clone(), socket: socket.to_owned() }),
-        attachments: attachments::given(workspace).map_err(|error| {
-            disk(Code::WorkspaceFailed, "The attachments cannot be read", &error)
-        })?,
+        provider: role.provider,
+        tools: role.tools,
+        attachments,
     };
-    let Some(login) = &spec.remote_control else { return Ok(agent.driver(start)) };
+    let Some(login) = remote else { return Ok(agent.driver(start)) };
     let remote = Remote { login: (**login).clone(), name: format!("Pilothouse: {}", spec.title) };
     agent.remote(start, remote).ok_or_else(|| {
         let message = format!("`{}` has no remote control.", spec.agent);
@@ -308,27 +394,17 @@ fn scrubbed(mut env: Environment, names: &[&str]) -> Environment {
 /// With the subcommand of ours in front that the agent's program needs.
 fn through(
     workspace: &Workspace,
+    agent: &str,
     launch: Commanded,
     of_run: Option<&'static str>,
 ) -> Result<Commanded, Problem> {
-    let of_agent = workspace.programs.agent(&workspace.spec.agent)?.through();
+    let of_agent = workspace.programs.agent(agent)?.through();
     let Some(subcommand) = of_run.or(of_agent) else {
         return Ok(launch);
     };
     let program = launch.program.to_string_lossy().into_owned();
     let args = [subcommand.to_owned(), program].into_iter().chain(launch.args).collect();
     Ok(Commanded { program: workspace.pilot.clone(), args, ..launch })
-}
-
-/// Puts the earlier session's file where the agent looks for it.
-fn restore_session(workspace: &Workspace) -> io::Result<()> {
-    let resume = workspace.spec.resume.as_ref();
-    let Some(session) = resume.and_then(|resume| resume.session.as_ref()) else { return Ok(()) };
-    let Some(file) = &session.file else { return Ok(()) };
-    let Ok(agent) = workspace.programs.agent(&workspace.spec.agent) else { return Ok(()) };
-    let Some(place) = agent.session(&workspace.dir.tree(), &session.id) else { return Ok(()) };
-    let mut restored = beneath::create(&workspace.dir.home(), &place.restore, 0o600)?;
-    workspace.blobs.extract(file, &mut restored)
 }
 
 fn write_home_file(home: &Path, file: &HomeFile) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The shim's one task: everything that changes its state happens here.
 
 use super::agent::{self, AgentProcess, Heard, Source};
+use super::checkpoint::{Checkpointed, Kept};
 use super::desk::Desk;
 use super::diff::{Findings, Schedule};
 use super::doorway;
@@ -10,6 +11,7 @@ use super::orphans::Orphans;
 use super::output::OutputFold;
 use super::pump::Piece;
 use super::renewals::Renewals;
+use super::reviewing::{Before, Reviewing};
 use super::steps::Report;
 use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
@@ -18,7 +20,7 @@ use crate::ledger::Ledger;
 use crate::shim_socket::ToShim;
 use pilot_lifecycle::{RunEvent, RunMachine};
 use pilot_proto::event::Stream;
-use pilot_proto::{Event, Timestamp};
+use pilot_proto::{Event, Problem, Timestamp};
 use pilot_sandbox::Exit;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -58,8 +60,14 @@ pub(super) enum Done {
     Looked(Findings),
     AgentStarted(Box<agent::Started>),
     AgentGone(Exit),
-    /// The session's file was kept, if there is one.
-    Session(Option<Event>),
+    /// The end of a turn was kept, or not.
+    Checkpointed(Box<Checkpointed>),
+    /// What a reviewer is to look at.
+    ReviewBegins(Result<Option<Before>, Problem>),
+    ReviewerStarted(Box<agent::Started>),
+    ReviewerGone(Exit),
+    /// The tree is as it was before the review; true if it was not.
+    TreePutBack(Result<bool, Problem>),
 }
 
 /// The shim.
@@ -70,6 +78,9 @@ pub(super) struct Shim {
     pub(super) clock: SteadyClock,
     pub(super) session: Option<String>,
     pub(super) agent: Option<AgentProcess>,
+    pub(super) reviewing: Option<Reviewing>,
+    /// None while the end of a turn is being kept.
+    pub(super) kept: Option<Kept>,
     /// From the end of the clone to the wipe.
     pub(super) walls: Option<SharedWalls>,
     /// For the gates, to be heard by `ears`.
@@ -117,6 +128,8 @@ impl Shim {
             clock,
             session: None,
             agent: None,
+            reviewing: None,
+            kept: Some(Kept::default()),
             walls: None,
             voices,
             ears,
@@ -210,7 +223,8 @@ impl Shim {
             self.tell(RunEvent::Tick);
         }
         if self.last_words.is_some_and(|at| at <= now) {
-            self.agent_over();
+            self.last_words = None;
+            if self.reviewing.is_some() { self.reviewer_over() } else { self.agent_over() }
         }
         if !self.log.is_blocked()
             && let Some(looker) = self.diff.take()
@@ -226,7 +240,8 @@ impl Shim {
 
     fn do_chores(&mut self) {
         // Only then is nobody else of ours waiting for a child.
-        if self.agent.is_some() && self.walls.as_ref().is_some_and(|walls| walls.leaves_orphans()) {
+        let any = self.agent.is_some() || self.reviewing.is_some();
+        if any && self.walls.as_ref().is_some_and(|walls| walls.leaves_orphans()) {
             self.orphans.reap();
         }
         if !self.workspace.dir.path().exists() {
@@ -265,10 +280,25 @@ impl Shim {
         let mut events = Vec::new();
         let mut emit = |event| events.push(event);
         let mut lines = Vec::new();
-        match (source, &mut self.agent) {
-            (Source::AgentOut, Some(agent)) => lines = agent.heard_out(piece, &mut emit),
-            (Source::AgentErr, Some(agent)) => agent.heard_err(piece, &mut emit),
-            (Source::AgentOut | Source::AgentErr, None) => {}
+        let speaker = match source {
+            Source::ReviewerOut | Source::ReviewerErr => {
+                self.reviewing.as_mut().and_then(|reviewing| reviewing.process.as_mut())
+            }
+            Source::AgentOut | Source::AgentErr | Source::SetupOut | Source::SetupErr => {
+                self.agent.as_mut()
+            }
+        };
+        match (source, speaker) {
+            (Source::AgentOut | Source::ReviewerOut, Some(agent)) => {
+                lines = agent.heard_out(piece, &mut emit);
+            }
+            (Source::AgentErr | Source::ReviewerErr, Some(agent)) => {
+                agent.heard_err(piece, &mut emit);
+            }
+            (
+                Source::AgentOut | Source::AgentErr | Source::ReviewerOut | Source::ReviewerErr,
+                None,
+            ) => {}
             (Source::SetupOut, _) => heard_setup(&mut self.setup_out, piece, &mut emit),
             (Source::SetupErr, _) => heard_setup(&mut self.setup_err, piece, &mut emit),
         }
@@ -282,6 +312,12 @@ impl Shim {
                 lines.iter().for_each(|line| self.read_line(line));
                 if ended && self.agent.as_ref().is_some_and(AgentProcess::is_over) {
                     self.agent_over();
+                }
+            }
+            Source::ReviewerOut | Source::ReviewerErr => {
+                lines.iter().for_each(|line| self.reviewer_says(line));
+                if ended && self.reviewing.as_ref().is_some_and(Reviewing::is_over) {
+                    self.reviewer_over();
                 }
             }
             Source::SetupOut | Source::SetupErr => {}
@@ -317,7 +353,17 @@ impl Shim {
                     }
                 }
             }
-            Done::Session(saved) => saved.iter().for_each(|event| self.log.append(event)),
+            Done::Checkpointed(done) => self.checkpointed(*done),
+            Done::ReviewBegins(before) => self.review_begins(before),
+            Done::ReviewerStarted(started) => self.reviewer_started(*started),
+            Done::ReviewerGone(exit) => {
+                if self.reviewer_gone(exit) {
+                    self.reviewer_over();
+                } else {
+                    self.last_words = Some(self.clock.now().after(LAST_WORDS));
+                }
+            }
+            Done::TreePutBack(put_back) => self.tree_put_back(put_back),
         }
     }
 
@@ -340,6 +386,13 @@ impl Shim {
             self.diff.begin(looker, &self.workspace.dir.tree());
         }
         self.tell(event);
+    }
+
+    fn checkpointed(&mut self, done: Checkpointed) {
+        let Checkpointed { turn, kept, checkpoint, words } = done;
+        self.kept = Some(kept);
+        words.iter().for_each(|event| self.log.append(event));
+        self.tell(RunEvent::Checkpointed { turn, kept: checkpoint });
     }
 
     fn looked(&mut self, findings: Findings) {

@@ -1,6 +1,7 @@
 //! Doing what the machine says.
 
-use super::agent::{self, AgentProcess, Ends};
+use super::agent::{self, AgentProcess, Ends, Role, Source};
+use super::checkpoint;
 use super::core::{Done, Shim};
 use super::gates::Said;
 use super::rescue;
@@ -31,7 +32,10 @@ impl Shim {
             RunEffect::Setup { step } => self.set_up(step),
             // There is only one step at a time.
             RunEffect::Abort { .. } => self.abort.cancel(),
-            RunEffect::StartAgent { prompt } => self.start_agent(prompt),
+            RunEffect::StartAgent { prompt, again } => self.start_agent(prompt, again),
+            RunEffect::Checkpoint { turn } => self.checkpoint(turn),
+            RunEffect::Review { round } => self.review(round),
+            RunEffect::StopReview => self.stop_review(),
             RunEffect::TellAgent { text } => {
                 self.walls.iter().for_each(|walls| walls.begin_turn());
                 self.with_driver(|agent| agent.driver.say(&text));
@@ -102,7 +106,7 @@ impl Shim {
         });
     }
 
-    fn journal(&mut self, event: &Event) {
+    pub(super) fn journal(&mut self, event: &Event) {
         if let Event::Pushed { branch, .. } = event {
             let branch = self.branch(branch.clone());
             self.note(|ledger| ledger.kept(&branch));
@@ -159,7 +163,7 @@ impl Shim {
         self.work.spawn(async move { Done::Step(step.await) });
     }
 
-    fn start_agent(&mut self, prompt: String) {
+    fn start_agent(&mut self, prompt: String, again: bool) {
         let Some(walls) = self.walls.clone() else {
             let problem = no_walls();
             return self.events.push_back(RunEvent::Failed { step: Step::Agent, problem });
@@ -168,7 +172,13 @@ impl Shim {
         if agent.is_ok_and(|agent| !agent.has_process()) {
             return self.start_by_hand(&walls, prompt);
         }
-        match AgentProcess::prepare(&self.workspace, &walls, prompt) {
+        let role = if again {
+            walls.begin_turn();
+            Role::again(&self.workspace, &walls, prompt, self.session.clone())
+        } else {
+            Role::first(&self.workspace, &walls, prompt)
+        };
+        match AgentProcess::prepare(&self.workspace, &walls, role) {
             Ok((process, starting)) => {
                 self.agent = Some(process);
                 self.work.spawn(async move {
@@ -207,7 +217,8 @@ impl Shim {
         let (Some(process), Some(walls)) = (&self.agent, &self.walls) else { return };
         match started {
             Ok((mut agent, input)) => {
-                agent::attach(&mut agent, input, &self.heard, &mut self.pipes);
+                let sources = [Source::AgentOut, Source::AgentErr];
+                agent::attach(&mut agent, input, &self.heard, sources, &mut self.pipes);
                 let walls = walls.clone();
                 let ends = Ends { stop: process.stop.clone(), kill: process.kill.clone() };
                 self.work.spawn(async move {
@@ -309,7 +320,6 @@ impl Shim {
                     // The machine knows which turn it is.
                     let ended = Event::TurnEnded { turn: 0, end, usage, denials, summary, problem };
                     self.events.push_back(RunEvent::AgentSaid(ended));
-                    self.keep_session();
                 }
             }
         }
@@ -325,11 +335,17 @@ impl Shim {
         self.events.push_back(RunEvent::AgentSaid(event));
     }
 
-    /// So that a run that dies in its next turn can be resumed from this one.
-    fn keep_session(&mut self) {
+    /// So that a later run can begin here, also one on another runner.
+    fn checkpoint(&mut self, turn: u32) {
+        let Some(kept) = self.kept.take() else {
+            // The one before hangs, and was given up.
+            return self.events.push_back(RunEvent::Checkpointed { turn, kept: None });
+        };
         let (workspace, session) = (self.workspace.clone(), self.session.clone());
-        self.work
-            .spawn(async move { Done::Session(steps::keep_session(&workspace, session).await) });
+        self.work.spawn(async move {
+            let done = checkpoint::keep(workspace, kept, turn, session).await;
+            Done::Checkpointed(Box::new(done))
+        });
     }
 
     /// Nobody looks at the tree any more: takes it all together.
@@ -387,7 +403,7 @@ fn rule(host: &str, port: u16) -> String {
     if port == 0 { host } else { format!("{host}:{port}") }
 }
 
-fn no_walls() -> Problem {
+pub(super) fn no_walls() -> Problem {
     Problem::new(Code::Internal, "The run has no walls, so nothing is started in it.")
 }
 

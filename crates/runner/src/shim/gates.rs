@@ -15,12 +15,13 @@ use pilot_egress::uplink::Uplink;
 use pilot_egress::{git, inside};
 use pilot_proto::model::ModelCall;
 use pilot_proto::network::{GateMode, NetworkPolicy};
+use pilot_proto::project::ProviderGrant;
 use pilot_proto::{Code, Problem};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -103,11 +104,30 @@ impl Ears {
     }
 }
 
+/// Which gateway to models is reached from inside: agents work one after the
+/// other.
+#[derive(Clone, Default)]
+pub(super) struct Reached(Arc<Mutex<Option<Gateway>>>);
+
+impl Reached {
+    pub(super) fn set(&self, gateway: Option<&Gateway>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = gateway.cloned();
+    }
+
+    fn now(&self) -> Option<Gateway> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// The gates of a run, and what its processes are told of them.
 #[derive(Default)]
 pub(super) struct Gates {
     pub(super) gate: Option<Gate>,
     pub(super) gateway: Option<Gateway>,
+    /// The one of the reviewing agent, which has a login of its own.
+    pub(super) reviewers: Option<Gateway>,
+    /// The one that is reached from inside at this moment.
+    pub(super) reached: Reached,
     /// The init's end of the way to the gate.
     pub(super) uplink: Option<OwnedFd>,
     /// Ports of the machine's loopback at which they listen, on the tiers that
@@ -129,12 +149,22 @@ pub(super) async fn open(
     let mut gates = Gates::default();
     let (to_model, models) = mpsc::channel(ARRIVALS);
     let (to_git, gits) = mpsc::channel(ARRIVALS);
-    gates.gateway = gateway(workspace, voices, clock)?;
-    if let Some(gateway) = &gates.gateway {
-        let gateway = gateway.clone();
+    let spec = &workspace.spec;
+    let own = spec.provider.iter().chain(&spec.fallbacks).cloned().collect();
+    gates.gateway = gateway(workspace, own, voices, clock)?;
+    let reviewer = spec.review.iter().filter_map(|reviewer| reviewer.provider.clone());
+    gates.reviewers = gateway(workspace, reviewer.collect(), voices, clock)?;
+    gates.reached.set(gates.gateway.as_ref());
+    let any_model = gates.gateway.is_some() || gates.reviewers.is_some();
+    if any_model {
+        let reached = gates.reached.clone();
         gates.tasks.spawn(answer(models, gates.stop.clone(), move |stream| {
-            let gateway = gateway.clone();
-            async move { gateway.serve(stream).await }
+            let gateway = reached.now();
+            async move {
+                if let Some(gateway) = gateway {
+                    gateway.serve(stream).await;
+                }
+            }
         }));
     }
     if apart {
@@ -148,10 +178,9 @@ pub(super) async fn open(
                 async move { broker.serve(stream).await }
             }));
         }
-        let doors =
-            Doors { model: gates.gateway.as_ref().map(|_| to_model), git: broker.map(|_| to_git) };
+        let doors = Doors { model: any_model.then_some(to_model), git: broker.map(|_| to_git) };
         open_gate(workspace, voices, doors, &mut gates)?;
-    } else if gates.gateway.is_some() {
+    } else if any_model {
         // The loopback is everybody's here: the run's own key is what keeps
         // others out.
         let refused = |error: io::Error| {
@@ -170,14 +199,17 @@ pub(super) async fn open(
 
 fn gateway(
     workspace: &Workspace,
+    providers: Vec<ProviderGrant>,
     voices: &Voices,
     clock: SteadyClock,
 ) -> Result<Option<Gateway>, Problem> {
     let spec = &workspace.spec;
-    let Some(provider) = &spec.provider else { return Ok(None) };
+    if providers.is_empty() {
+        return Ok(None);
+    }
     let news = voices.model.clone();
     let settings = Settings {
-        providers: std::iter::once(provider).chain(&spec.fallbacks).cloned().collect(),
+        providers,
         prices: spec.prices.clone(),
         spent_micros: spec.spent_micros,
         budget_micros: spec.limits.budget_micros,

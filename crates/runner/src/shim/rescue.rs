@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// What came of a rescue.
-enum Rescue {
+pub(super) enum Rescue {
     /// There is nothing that is nowhere else.
     Nothing,
     /// This goes to the hub.
@@ -35,7 +35,9 @@ pub(super) async fn rescue(workspace: SharedWorkspace, published: Option<String>
             )));
             Ok(None)
         }
-        Ok(Rescue::Bundled(bundle)) => keep(&workspace, bundle).await.map(Some),
+        Ok(Rescue::Bundled(bundle)) => {
+            keep_blob(&workspace, bundle, &file(&workspace)).await.map(Some)
+        }
         Err(problem) => Err(problem),
     };
     match rescued {
@@ -65,38 +67,50 @@ async fn rescued(
     let (tree, out) = (workspace.dir.tree(), file(workspace));
     let reference = workspace.rescue_reference();
     let bundle = workspace.git.bundle(&tree, &base, &reference, &out).await;
-    let Some(bundle) = bundle.map_err(|error| error.problem())? else {
-        return Ok(Rescue::Nothing);
-    };
+    match bundle.map_err(|error| error.problem())? {
+        Some(bundle) => leaves(workspace, &base, bundle, &out, words).await,
+        None => Ok(Rescue::Nothing),
+    }
+}
+
+/// The bundle in `out`, if it holds nothing that must not leave, or without it.
+pub(super) async fn leaves(
+    workspace: &Workspace,
+    base: &str,
+    bundle: pilot_git::Bundle,
+    out: &Path,
+    words: &mut Vec<Event>,
+) -> Result<Rescue, Problem> {
+    let (tree, reference) = (workspace.dir.tree(), workspace.rescue_reference());
     if workspace.secrets_are_unknown() {
-        remove(&out)?;
+        remove(out)?;
         return Ok(Rescue::Withheld(
             "the run is recovered without its secrets, and could hold one of them",
         ));
     }
-    let found = outgoing::look(workspace, &base, &bundle.commit).await;
+    let found = outgoing::look(workspace, base, &bundle.commit).await;
     let found = found.map_err(|error| error.problem())?;
     if found.is_clean() {
         return Ok(Rescue::Bundled(bundle));
     }
-    remove(&out)?;
+    remove(out)?;
     words.push(word(format!(
-        "A secret stands in the work: {}. It is rescued as one change, with `[redacted:NAME]` \
-         in the place of each.",
+        "A secret stands in the work: {}. It is kept as one change, with `[redacted:NAME]` in \
+         the place of each.",
         found.list()
     )));
     let mut write = outgoing::writer(&workspace.exact);
     let rewrite = found.rewrite(&mut write);
     let git = &workspace.git;
-    let bundle = git.bundle_rewritten(&tree, &base, &reference, &out, rewrite).await;
+    let bundle = git.bundle_rewritten(&tree, base, &reference, out, rewrite).await;
     let Some(bundle) = bundle.map_err(|error| error.problem())? else {
         return Ok(Rescue::Nothing);
     };
-    let again = outgoing::look(workspace, &base, &bundle.commit).await;
+    let again = outgoing::look(workspace, base, &bundle.commit).await;
     if again.map_err(|error| error.problem())?.is_clean() {
         return Ok(Rescue::Bundled(bundle));
     }
-    remove(&out)?;
+    remove(out)?;
     Ok(Rescue::Withheld("a secret could not be taken out of it"))
 }
 
@@ -110,9 +124,13 @@ fn remove(out: &Path) -> Result<(), Problem> {
 }
 
 /// Puts the bundle among what is sent.
-async fn keep(workspace: &Workspace, bundle: pilot_git::Bundle) -> Result<Bundle, Problem> {
+pub(super) async fn keep_blob(
+    workspace: &Workspace,
+    bundle: pilot_git::Bundle,
+    out: &Path,
+) -> Result<Bundle, Problem> {
     let pilot_git::Bundle { reference, size, .. } = bundle;
-    let (blobs, out) = (workspace.blobs.clone(), file(workspace));
+    let (blobs, out) = (workspace.blobs.clone(), out.to_path_buf());
     let kept = off_thread(move || {
         let id = blob_id_of(File::open(&out)?, size)?;
         blobs.write(&id, File::open(&out)?)?;

@@ -2,23 +2,22 @@
 
 use super::artifacts::Artifacts;
 use super::attachments;
+use super::checkpoint;
 use super::diff::{Findings, Keeper, Looker};
 use super::gates::Voices;
 use super::outgoing;
+use super::sessions::keep_session;
 use super::walls::{self, SharedWalls};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
-use crate::run_dir::beneath;
 use crate::run_dir::wipe::wipe;
-use pilot_agents::SessionPlace;
-use pilot_git::{Checkout, GitError, Push, blob_id};
+use pilot_git::{Checkout, GitError, Push};
 use pilot_lifecycle::{RunEvent, Step};
 use pilot_proto::event::Stream;
-use pilot_proto::run::Session;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::Doomed;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
@@ -57,9 +56,6 @@ pub(super) fn word(text: impl Into<String>) -> Event {
 
 /// How long the members of a process tree have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// A session of days, with everything that was read in it, has tens of megabytes.
-const LARGEST_SESSION: u64 = 512 * 1024 * 1024;
 
 /// Kills what an earlier incarnation left.
 pub(super) async fn kill(workspace: SharedWorkspace) -> Report {
@@ -112,7 +108,8 @@ pub(super) async fn clone(
     match walls::raise(&workspace, &survey, &voices, clock).await {
         Ok(walls) => {
             let event = Event::Walls(walls.report().clone());
-            let mut report = Report::of(RunEvent::Cloned).after(words).after([event]);
+            let report = Report::of(RunEvent::Cloned).after(words).after([event]);
+            let mut report = checkpoint::beginning(&workspace, report).await;
             report.looker = Some(looker);
             report.walls = Some(walls);
             report
@@ -124,11 +121,12 @@ pub(super) async fn clone(
 async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Problem> {
     let spec = &workspace.spec;
     let tree = workspace.dir.tree();
-    let resumed = spec.resume.is_some() && spec.pushed.is_some();
+    let resumed = spec.resume.is_some() && spec.pushed.is_some() && spec.at.is_none();
     let wanted = Checkout {
         repo: &spec.repo,
         // What an earlier run published is where a later one goes on.
         base: if resumed { Some(&spec.branch) } else { spec.base.as_deref() },
+        at: spec.at.as_deref(),
         branch: &spec.branch,
         tree: &tree,
         grant: spec.git.as_ref(),
@@ -165,6 +163,8 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     } else {
         base
     };
+    std::fs::write(workspace.fork_file(), &base)
+        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
     let (blobs, redactor) = (workspace.blobs.clone(), workspace.redactor.clone());
     let keeper = Keeper::new(blobs.clone(), redactor.clone());
     let artifacts = Artifacts::new(workspace.dir.artifacts(), blobs, redactor);
@@ -265,60 +265,11 @@ pub(super) fn read_base(workspace: &Workspace) -> Result<String, Problem> {
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be read", &error))
 }
 
-/// Keeps the agent's session file, if there is one. That it cannot be kept
-/// costs a resume its memory, not the run its work.
-///
-/// After every turn, and not when a killed run is recovered: then nobody knows
-/// any more what has to be redacted.
-pub(super) async fn keep_session(
-    workspace: &SharedWorkspace,
-    session: Option<String>,
-) -> Option<Event> {
-    let id = session?;
-    let home = workspace.dir.home();
-    let agent = workspace.programs.agent(&workspace.spec.agent).ok()?;
-    let place = agent.session(&workspace.dir.tree(), &id)?;
-    let keeper = workspace.clone();
-    let kept = off_thread(move || {
-        let bytes = match read_session(&home, &place) {
-            Ok(bytes) => redacted(&keeper, &bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let blob = blob_id(&bytes);
-        keeper.blobs.write(&blob, &bytes[..])?;
-        Ok(Some(blob))
-    })
-    .await;
-    match kept {
-        Ok(file) => {
-            file.map(|file| Event::SessionSaved { session: Session { id, file: Some(file) } })
-        }
-        Err(error) => {
-            tracing::error!(%error, "the session's file cannot be kept");
-            None
-        }
-    }
-}
-
-/// The agent may have put a link, or a pipe, or a whole disk in its place.
-fn read_session(home: &Path, place: &SessionPlace) -> io::Result<Vec<u8>> {
-    let file = beneath::newest(home, &place.below, &place.named)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > LARGEST_SESSION {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no session's file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(LARGEST_SESSION).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn redacted(workspace: &Workspace, bytes: &[u8]) -> Vec<u8> {
-    let mut stream = workspace.redactor.stream();
-    let mut out = Vec::with_capacity(bytes.len());
-    stream.push(bytes, &mut out);
-    stream.finish(&mut out);
-    out
+/// The commit of the base branch that the task's whole change is measured
+/// against.
+pub(super) fn read_fork(workspace: &Workspace) -> Result<String, Problem> {
+    std::fs::read_to_string(workspace.fork_file())
+        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be read", &error))
 }
 
 /// Pushes the branch.

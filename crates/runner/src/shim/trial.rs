@@ -223,6 +223,7 @@ pub(super) fn spec_of(id: RunId, network: NetworkPolicy, walls: WallsWish) -> Ru
         on_timeout: OnTimeout::Proceed,
         limits: pilot_proto::task::Limits::default(),
         resume: None,
+        at: None,
         attachments: Vec::new(),
         git: None,
         provider: None,

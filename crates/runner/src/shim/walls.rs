@@ -9,7 +9,7 @@
 //! ```
 
 use super::desk::{self, Door};
-use super::gates::{self, Gates, Voices};
+use super::gates::{self, Gates, Reached, Voices};
 use super::secrets::SecretFile;
 use super::steps::{disk, word};
 use super::workspace::{SharedWorkspace, Workspace};
@@ -46,9 +46,13 @@ pub(super) struct Standing {
     workspace: SharedWorkspace,
     gate: Option<Gate>,
     gateway: Option<Gateway>,
+    reviewers: Option<Gateway>,
+    reached: Reached,
     budget_micros: AtomicU64,
     /// What the agent is given instead of the provider's grant.
     provider: Option<ProviderGrant>,
+    /// What the reviewing agent is given.
+    reviewers_provider: Option<ProviderGrant>,
     environment: Vec<(String, String)>,
     /// Where the run's socket is, inside.
     socket: Option<PathBuf>,
@@ -83,11 +87,18 @@ pub(super) async fn raise(
     let provider = workspace.spec.provider.as_ref().zip(gates.gateway.as_ref());
     let provider = provider
         .map(|(grant, gateway)| model::placeholder(grant.kind, gates.model_port, gateway.key()));
+    let reviewer = workspace.spec.review.iter().find_map(|reviewer| reviewer.provider.as_ref());
+    let reviewer = reviewer.zip(gates.reviewers.as_ref());
+    let reviewers_provider = reviewer
+        .map(|(grant, gateway)| model::placeholder(grant.kind, gates.model_port, gateway.key()));
     let standing = Standing {
         walls,
         workspace: workspace.clone(),
         gate: gates.gate,
         gateway: gates.gateway,
+        reviewers: gates.reviewers,
+        reached: gates.reached,
+        reviewers_provider,
         budget_micros: AtomicU64::new(workspace.spec.limits.budget_micros.unwrap_or(u64::MAX)),
         provider,
         environment: gates.environment,
@@ -124,6 +135,9 @@ fn plan(workspace: &Workspace, gates: &mut Gates, door: Option<&Door>) -> io::Re
     std::fs::create_dir_all(&state)?;
     let path = workspace.programs.path_of(&workspace.spec.agent);
     let mut readable = reachable(&path);
+    if let Some(reviewer) = &workspace.spec.review {
+        readable.extend(reachable(&workspace.programs.path_of(&reviewer.pass.agent)));
+    }
     readable.push(workspace.pilot.clone());
     readable.push(dir.attachments());
     readable.extend(workspace.certificates());
@@ -294,6 +308,20 @@ impl Standing {
         self.walls.init().is_none()
     }
 
+    /// From now on models are reached with the reviewer's login, which this is
+    /// inside. Both agents draw on one budget.
+    pub(super) fn let_review(&self) -> Option<ProviderGrant> {
+        self.share_budget();
+        self.reached.set(self.reviewers.as_ref());
+        self.reviewers_provider.clone()
+    }
+
+    /// From now on they are reached with the agent's own login again.
+    pub(super) fn end_review(&self) {
+        self.share_budget();
+        self.reached.set(self.gateway.as_ref());
+    }
+
     /// Lets a host be reached from now on. In words for the log if it cannot.
     pub(super) fn allow(&self, rule: &str) -> Option<Event> {
         let gate = self.gate.as_ref()?;
@@ -305,9 +333,29 @@ impl Standing {
 
     /// Lets the agent's calls to models cost so much more.
     pub(super) fn raise_budget(&self, micros: u64) {
-        let Some(gateway) = &self.gateway else { return };
-        let before = self.budget_micros.fetch_add(micros, Ordering::Relaxed);
-        gateway.raise_budget(before.saturating_add(micros));
+        let raise = |before: u64| Some(before.saturating_add(micros));
+        let order = Ordering::Relaxed;
+        if self.budget_micros.fetch_update(order, order, raise).is_ok() {
+            self.share_budget();
+        }
+    }
+
+    /// What one agent has spent in this run, the other cannot spend.
+    fn share_budget(&self) {
+        let spec = &self.workspace.spec;
+        if spec.limits.budget_micros.is_none() {
+            return;
+        }
+        let budget = self.budget_micros.load(Ordering::Relaxed);
+        let spent = |gateway: &Option<Gateway>| {
+            let spent = gateway.as_ref().map_or(0, |gateway| gateway.spent().task_micros);
+            spent.saturating_sub(spec.spent_micros)
+        };
+        for (one, other) in [(&self.gateway, &self.reviewers), (&self.reviewers, &self.gateway)] {
+            if let Some(gateway) = one {
+                gateway.raise_budget(budget.saturating_sub(spent(other)));
+            }
+        }
     }
 
     /// From now on calls to models count for a new turn.
@@ -326,7 +374,7 @@ impl Standing {
         self.stop.cancel();
         let mut tasks = self.tasks.lock().await;
         while tasks.join_next().await.is_some() {}
-        if let Some(gateway) = &self.gateway {
+        for gateway in self.gateway.iter().chain(&self.reviewers) {
             gateway.finish().await;
         }
     }

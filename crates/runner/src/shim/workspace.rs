@@ -213,6 +213,12 @@ impl Workspace {
     pub(super) fn base_file(&self) -> PathBuf {
         self.dir.work().join("base")
     }
+
+    /// Where it is written from which commit of the base branch the task's
+    /// work, with what was pushed before, departs.
+    pub(super) fn fork_file(&self) -> PathBuf {
+        self.dir.work().join("fork")
+    }
 }
 
 /// Everything that must not be seen of a spec.
@@ -220,7 +226,8 @@ fn secrets_of(spec: &RunSpec) -> Vec<NamedSecret> {
     let named =
         |name: &str, value: &Secret| NamedSecret { name: name.to_owned(), value: value.clone() };
     let git = spec.git.iter().map(|grant| named("repository", &grant.password));
-    let providers = spec.provider.iter().chain(&spec.fallbacks);
+    let reviewer = spec.review.iter().filter_map(|reviewer| reviewer.provider.as_ref());
+    let providers = spec.provider.iter().chain(&spec.fallbacks).chain(reviewer);
     let oauth = providers.clone().filter_map(|grant| grant.oauth.as_ref());
     let provider = providers.map(|grant| named("provider", &grant.key));
     let oauth = oauth.map(|oauth| named("provider", &oauth.refresh_token));

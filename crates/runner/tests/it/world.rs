@@ -105,6 +105,7 @@ impl World {
             on_timeout: OnTimeout::Proceed,
             limits: Limits::default(),
             resume: None,
+            at: None,
             git: None,
             attachments: Vec::new(),
             provider: None,

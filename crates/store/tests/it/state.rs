@@ -189,6 +189,7 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         on_timeout: OnTimeout::Proceed,
         limits: Limits::default(),
         resume: None,
+        at: None,
         attachments: Vec::new(),
         git: Some(git),
         fallbacks: Vec::new(),

@@ -133,6 +133,7 @@ pub(crate) fn task(number: u128) -> Task {
         limits: Limits::default(),
         issue: None,
         branch: format!("pilot/{number}"),
+        base_commit: None,
         state: TaskState::Queued,
         since: at,
         reason: String::new(),

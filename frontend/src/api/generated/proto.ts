@@ -444,6 +444,38 @@ added: number | null,
 removed: number | null, };
 
 /**
+ * What the end of a turn left, so that another run, on any runner, can begin
+ * there: the tree and the agent's session as they were.
+ */
+export type Checkpoint = {
+/**
+ * Of which turn of the run; 0 is its beginning.
+ */
+turn: number,
+/**
+ * Commit of the base branch that the tree's work is measured against.
+ */
+base: string,
+/**
+ * Bundle with everything that `base` does not have; none: the tree is that
+ * commit, unless `left_out` says otherwise.
+ */
+bundle: BlobId | null,
+/**
+ * Its size in bytes.
+ */
+size: number,
+/**
+ * The agent's session; none where it has none yet, or keeps none.
+ */
+session: Session | null,
+/**
+ * Why the tree was not kept, in words; empty: it was. Then no run can begin
+ * here.
+ */
+left_out?: string, };
+
+/**
  * The checks (CI) of a commit, taken together.
  */
 export type Checks = {
@@ -559,6 +591,49 @@ description: string, };
  * the new one. A code from a newer peer reads as [`Code::Unknown`].
  */
 export type Code = "repository_unreachable" | "repository_refused" | "branch_unknown" | "setup_failed" | "workspace_failed" | "disk_full" | "agent_missing" | "agent_auth" | "agent_limit" | "agent_failed" | "agent_crashed" | "denied" | "limit_reached" | "unanswered" | "push_rejected" | "forge_refused" | "forge_unreachable" | "forge_mismatch" | "lease_lost" | "run_lost" | "not_found" | "invalid" | "precondition" | "unauthorized" | "forbidden" | "too_large" | "version" | "internal" | "unknown";
+
+/**
+ * A file, and what each of the tasks did to it.
+ */
+export type ComparedFile = {
+/**
+ * Its path.
+ */
+path: string,
+/**
+ * Who touched it.
+ */
+by: Array<TouchedBy>, };
+
+/**
+ * One of them.
+ */
+export type ComparedTask = {
+/**
+ * The task: agent, model, state, size of its change, reservations.
+ */
+task: Task,
+/**
+ * The tests that its latest run ran, in order; of many, the last
+ * [`ComparedTask::MOST_TESTS`].
+ */
+tests: Array<TestRun>,
+/**
+ * Turns of its latest run.
+ */
+turns: number,
+/**
+ * Seconds that all its runs were at it.
+ */
+secs: number,
+/**
+ * What all its runs used.
+ */
+usage: Usage,
+/**
+ * Files that only it touched.
+ */
+alone: number, };
 
 /**
  * Where a hub keeps tokens and keys.
@@ -852,6 +927,27 @@ watch: number, };
  * How the gate treats what no rule names.
  */
 export type GateMode = "enforce" | "learn" | "off" | "unknown";
+
+/**
+ * The tasks of a group side by side.
+ */
+export type GroupComparison = {
+/**
+ * Which group.
+ */
+group: GroupId,
+/**
+ * The commit that all of them begin from; none until the first has looked.
+ */
+base_commit: string | null,
+/**
+ * Its tasks, in the order in which they were filed.
+ */
+tasks: Array<ComparedTask>,
+/**
+ * Every file that one of them touched: those that most touched come first.
+ */
+files: Array<ComparedFile>, };
 
 /**
  * Tasks of which one will be kept: best of N.
@@ -1211,7 +1307,39 @@ summary: string,
 /**
  * Where the agent reported an error: what it was.
  */
-problem: Problem | null, } | { "type": "agent_exited",
+problem: Problem | null, } | { "type": "checkpoint" } & Checkpoint | { "type": "review_started",
+/**
+ * Counts from 1 within the run.
+ */
+round: number,
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * Which model.
+ */
+model: string | null, } | { "type": "reviewed",
+/**
+ * Which round.
+ */
+round: number,
+/**
+ * Which agent.
+ */
+agent: string,
+/**
+ * What it found; they go back to the first agent as its next turn.
+ */
+findings: Array<ReviewFinding>,
+/**
+ * Why the review came to nothing, if it did.
+ */
+problem: Problem | null,
+/**
+ * What it used.
+ */
+usage: Usage, } | { "type": "agent_exited",
 /**
  * Its exit code; none if a signal ended it.
  */
@@ -2311,6 +2439,15 @@ expires_at?: Timestamp | null, };
 export type OnTimeout = "proceed" | "pause" | "cancel";
 
 /**
+ * A group by id.
+ */
+export type OneGroup = {
+/**
+ * Which.
+ */
+group: GroupId, };
+
+/**
  * A runner by id.
  */
 export type OneRunner = {
@@ -2402,7 +2539,7 @@ path?: string | null, };
  * What a run is doing. Every path ends `… → Collecting → [Pushing] → Cleaning
  * → Finished`; failures, cancels and crashes found later go through Cleaning too.
  */
-export type Phase = "preparing" | "cloning" | "setting_up" | "agent_running" | "awaiting_answer" | "taken_over" | "collecting" | "pushing" | "cleaning" | "finished" | "unknown";
+export type Phase = "preparing" | "cloning" | "setting_up" | "agent_running" | "awaiting_answer" | "taken_over" | "reviewing" | "collecting" | "pushing" | "cleaning" | "finished" | "unknown";
 
 /**
  * Something that a person's consoles share: saved views, marks of a review.
@@ -2662,6 +2799,53 @@ task: TaskId,
  * What to tell the agent; none: to go on where it was.
  */
 text?: string | null, };
+
+/**
+ * Where to begin again: at the end of a turn of a run.
+ */
+export type RetryFrom = {
+/**
+ * Which task.
+ */
+task: TaskId,
+/**
+ * After which turn; 0: where the run began.
+ */
+turn: number,
+/**
+ * Of which run; none: the latest that has a checkpoint.
+ */
+run?: RunId | null,
+/**
+ * What the agent is told instead of what the next turn said; none: the
+ * same once more.
+ */
+prompt?: string | null, };
+
+/**
+ * A comment of a reviewing agent on the change.
+ */
+export type ReviewFinding = {
+/**
+ * Which file, relative to the tree; empty: about the whole.
+ */
+path: string,
+/**
+ * First line as the file is now, from 1; none: about the whole file.
+ */
+first_line: number | null,
+/**
+ * Last line; none: the first.
+ */
+last_line: number | null,
+/**
+ * How much it matters.
+ */
+severity: Severity,
+/**
+ * The comment (Markdown).
+ */
+text: string, };
 
 /**
  * A comment on lines of a file.
@@ -3055,6 +3239,9 @@ mend: string,
  * Page where it is changed.
  */
 page?: string | null, };
+ * How much a finding matters.
+ */
+export type Severity = "high" | "medium" | "low" | "unknown";
 
 /**
  * One side (base or workspace) of a changed file.
@@ -3224,6 +3411,11 @@ issue: number | null,
  * Branch that its work is pushed to.
  */
 branch: string,
+/**
+ * Commit of the base branch that its latest run began from. Tasks of one
+ * group all begin from the same.
+ */
+base_commit: string | null,
 /**
  * Since when it stands there.
  */
@@ -3429,6 +3621,11 @@ issue: number | null,
  */
 branch: string,
 /**
+ * Commit of the base branch that its latest run began from. Tasks of one
+ * group all begin from the same.
+ */
+base_commit: string | null,
+/**
  * Since when it stands there.
  */
 since: Timestamp,
@@ -3593,6 +3790,23 @@ before?: TaskId | null,
  * Only those that this task's agent filed.
  */
 parent?: TaskId | null, };
+
+/**
+ * A command that is known to run tests, as the agent ran it.
+ */
+export type TestRun = {
+/**
+ * The command.
+ */
+command: string,
+/**
+ * It ended well; none: it has not ended.
+ */
+ok: boolean | null,
+/**
+ * The last line of what it said.
+ */
+said: string, };
 
 /**
  * Microseconds since the Unix epoch, UTC.
@@ -3761,6 +3975,21 @@ provider?: string | null,
  * With which model; none: the agent's default.
  */
 model?: string | null, };
+ * What one task did to a file.
+ */
+export type TouchedBy = {
+/**
+ * Which task.
+ */
+task: TaskId,
+/**
+ * What it did.
+ */
+change: Change,
+/**
+ * How much.
+ */
+size: DiffSize, };
 
 /**
  * Why a turn ended.
@@ -3969,8 +4198,10 @@ export type Commands = {
   task_stop: { request: Stop; response: Task };
   /** As `task_stop`, at once: the agents are killed and not asked to end. */
   task_kill: { request: OneTask; response: Task };
-  /** Runs the task again from its base. */
-  task_retry: { request: OneTask; response: Task };
+  /** Begins again where a turn of a run ended: with the tree and the session as they were then. */
+  task_retry: { request: RetryFrom; response: Task };
+  /** Runs the task again: from its base, in a fresh session, with its own prompt. */
+  task_again: { request: OneTask; response: Task };
   /** Continues the session of the last run, on its work, in a new run. */
   task_resume: { request: Resume; response: Task };
   /** Gives the task to another runner, agent or model: at once while it waits, after the run at work was stopped and rescued, or as a new attempt. */
@@ -3979,6 +4210,8 @@ export type Commands = {
   task_publish: { request: OneTask; response: Task };
   /** Keeps this task of a group: it is published, the others are stopped. */
   task_keep: { request: OneTask; response: Task };
+  /** The tasks of a group side by side: what each changed, ran, took and cost. */
+  group_compare: { request: OneGroup; response: GroupComparison };
   /** Takes a task that has ended off the list of what needs a person. */
   task_dismiss: { request: OneTask; response: Task };
   /** Sends comments on lines of the change to the agent, as one follow-up. */
@@ -4084,10 +4317,12 @@ export const ROUTES = {
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
   task_kill: { method: "POST", path: "/api/tasks/{task}/kill", role: "operator" },
   task_retry: { method: "POST", path: "/api/tasks/{task}/retry", role: "operator" },
+  task_again: { method: "POST", path: "/api/tasks/{task}/again", role: "operator" },
   task_resume: { method: "POST", path: "/api/tasks/{task}/resume", role: "operator" },
   task_reassign: { method: "POST", path: "/api/tasks/{task}/reassign", role: "operator" },
   task_publish: { method: "POST", path: "/api/tasks/{task}/publish", role: "approver" },
   task_keep: { method: "POST", path: "/api/tasks/{task}/keep", role: "approver" },
+  group_compare: { method: "GET", path: "/api/groups/{group}", role: "viewer" },
   task_dismiss: { method: "POST", path: "/api/tasks/{task}/dismiss", role: "operator" },
   task_review: { method: "POST", path: "/api/tasks/{task}/review", role: "operator" },
   task_review_notes: { method: "GET", path: "/api/tasks/{task}/review", role: "viewer" },

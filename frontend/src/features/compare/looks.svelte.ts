@@ -3,11 +3,13 @@
 
 import { asProblem } from "$/api/errors";
 import type { Client } from "$/api/client";
-import type { Problem, Run, Snapshot, Task } from "$/api/generated/proto";
+import type { Problem, Run, Snapshot, Task, TestRun } from "$/api/generated/proto";
 
 export interface Look {
   snapshot: Snapshot | null;
   runs: Run[];
+  /** The tests that its latest run ran, as far as they are known. */
+  tests: TestRun[];
   problem: Problem | null;
 }
 
@@ -48,10 +50,22 @@ export class Looks {
         this.client.call("task_diff", { task }),
         this.client.call("task_show", { task }),
       ]);
-      this.looks = { ...this.looks, [task]: { snapshot, runs: detail.runs, problem: null } };
+      const tests = await this.#tests(detail.group, task);
+      this.looks = { ...this.looks, [task]: { snapshot, runs: detail.runs, tests, problem: null } };
     } catch (thrown) {
-      const before = this.looks[task] ?? { snapshot: null, runs: [] };
+      const before = this.looks[task] ?? { snapshot: null, runs: [], tests: [] };
       this.looks = { ...this.looks, [task]: { ...before, problem: asProblem(thrown) } };
+    }
+  }
+
+  /** What stands beside the rest, which can be looked at without it. */
+  async #tests(group: string | null, task: string): Promise<TestRun[]> {
+    if (group === null) return [];
+    try {
+      const { tasks } = await this.client.call("group_compare", { group });
+      return tasks.find((one) => one.task.id === task)?.tests ?? [];
+    } catch {
+      return this.looks[task]?.tests ?? [];
     }
   }
 }

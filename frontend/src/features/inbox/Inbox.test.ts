@@ -18,7 +18,7 @@ function hubWith(items: InboxItem[]): FakeHub {
     ...items.map(({ id }) => working(id)),
     failed("broken", { title: "Broken", since: NOON - MINUTE }),
   ];
-  return new FakeHub({ tasks, inbox: items }, { inbox_answer: answer, task_retry: () => task("broken") });
+  return new FakeHub({ tasks, inbox: items }, { inbox_answer: answer, task_again: () => task("broken") });
 }
 
 function press(key: string, shiftKey = false): void {
@@ -119,12 +119,12 @@ describe("the inbox", () => {
     expect(hub.of("inbox_answer")[1]).toMatchObject({ answer: "deny", reason: "not now" });
   });
 
-  it("retries what failed", async () => {
+  it("runs what failed again", async () => {
     const hub = hubWith([]);
     await hub.open("/?item=broken");
     render(Inbox);
-    await fireEvent.click(screen.getByRole("button", { name: /Retry/ }));
-    await waitFor(() => expect(hub.of("task_retry")).toEqual([{ task: "broken" }]));
+    await fireEvent.click(screen.getByRole("button", { name: /Run again/ }));
+    await waitFor(() => expect(hub.of("task_again")).toEqual([{ task: "broken" }]));
     await hub.tell({ type: "task", task: task("broken") });
     expect(await screen.findByText("Nothing needs you")).toBeTruthy();
   });

@@ -35,6 +35,10 @@ export interface Options {
   base: string;
   issue: string;
   hold: boolean;
+  /** Agent that looks at the work before it is published; empty: as the project says. */
+  reviewer: string;
+  reviewerModel: string;
+  reviewRounds: number;
   runner: string;
   attachments: Attachment[];
 }
@@ -57,6 +61,9 @@ const PLAIN: Options = {
   base: "",
   issue: "",
   hold: false,
+  reviewer: "",
+  reviewerModel: "",
+  reviewRounds: 1,
   runner: "",
   attachments: [],
 };
@@ -160,6 +167,13 @@ export class TaskForm {
       issue: options.issue.trim() ? issueNumber(options.issue) : null,
       attachments,
       hold: options.hold,
+      review: options.reviewer
+        ? {
+            agent: options.reviewer,
+            model: orNull(options.reviewerModel),
+            rounds: options.reviewRounds,
+          }
+        : null,
       runner: orNull(options.runner),
       group: this.#tried.group || null,
     }));

@@ -19,6 +19,7 @@ it("brings a project through the form unchanged", () => {
     forge: "f",
     agent: "x",
     setup: ["one", "two"],
+    review: { agent: "y", model: "m", rounds: 3 },
     network: { gate: "learn", presets: ["npm"], allow: ["*.example.org:8443"], deny: ["evil.example"] },
     secrets: [
       { name: "NPM", delivery: { how: "environment", variable: "NPM_TOKEN" } },

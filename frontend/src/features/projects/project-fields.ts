@@ -43,6 +43,11 @@ export interface ProjectFields {
   remote_control: boolean;
   /** A step a line. */
   setup: string;
+  /** Agent that looks at the work of its tasks; empty: nobody. */
+  reviewer: string;
+  reviewerModel: string;
+  /** How often its findings go back at most. */
+  reviewRounds: string;
   gate: NetworkPolicy["gate"];
   presets: NetworkPreset[];
   allow: string[];
@@ -91,6 +96,9 @@ export function fieldsOf(project: Project | null): ProjectFields {
     profile: project?.profile ?? "",
     remote_control: project?.remote_control ?? false,
     setup: project?.setup.join("\n") ?? "",
+    reviewer: project?.review?.agent ?? "",
+    reviewerModel: project?.review?.model ?? "",
+    reviewRounds: String(project?.review?.rounds ?? 1),
     gate: network.gate,
     presets: [...network.presets],
     allow: [...network.allow],
@@ -136,6 +144,13 @@ export function projectOf(fields: ProjectFields, before: Project | null = null):
     profile: fields.profile || null,
     remote_control: fields.remote_control,
     setup: linesOf(fields.setup),
+    review: fields.reviewer
+      ? {
+          agent: fields.reviewer,
+          model: fields.reviewerModel.trim() || null,
+          rounds: Number(fields.reviewRounds),
+        }
+      : null,
     network: { gate, presets, allow: filled(fields.allow), deny: filled(fields.deny) },
     walls: {
       kind: fields.walls,
@@ -290,7 +305,17 @@ export function nameOf(repo: string): string {
     .replace(/[^a-z0-9._-]+/g, "-");
 }
 
-const TYPED = ["name", "repo", "forge", "base", "agent", "setup"] as const;
+const TYPED = [
+  "name",
+  "repo",
+  "forge",
+  "base",
+  "agent",
+  "setup",
+  "reviewer",
+  "reviewerModel",
+  "reviewRounds",
+] as const;
 
 /**
  * Fields kept from an earlier try, as far as they are fields. What opens a

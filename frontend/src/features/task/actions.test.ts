@@ -20,30 +20,30 @@ describe("what can be done to a task", () => {
     [
       "cloning: nobody to interrupt yet",
       { state: "working", phase: "cloning" },
-      ["reassign", "stop", "kill"],
+      ["retry", "reassign", "stop", "kill"],
     ],
-    ["at work", { state: "working", phase: "agent_running" }, ["interrupt", "reassign", "stop", "kill"]],
+    ["at work", { state: "working", phase: "agent_running" }, ["interrupt", "retry", "reassign", "stop", "kill"]],
     [
       "waits within a turn",
       { state: "needs_you", need: "permission" },
-      ["interrupt", "reassign", "stop", "kill"],
+      ["interrupt", "retry", "reassign", "stop", "kill"],
     ],
-    ["interrupted already", { state: "needs_you", need: "interrupted" }, ["reassign", "stop", "kill"]],
+    ["interrupted already", { state: "needs_you", need: "interrupted" }, ["retry", "reassign", "stop", "kill"]],
     [
       "done by a person",
       { state: "needs_you", need: "hands_on", agent: "hands-on" },
-      ["done", "interrupt", "reassign", "stop", "kill"],
+      ["done", "interrupt", "retry", "reassign", "stop", "kill"],
     ],
     [
       "driven from afar",
       { state: "working", phase: "agent_running", agent: "claude", remote_control: true },
-      ["done", "interrupt", "reassign", "stop", "kill"],
+      ["done", "interrupt", "retry", "reassign", "stop", "kill"],
     ],
-    ["held for a look", { state: "ready" }, ["publish", "reassign", "stop"]],
-    ["one of several, held", { state: "ready", group: "g" }, ["keep", "reassign", "stop"]],
-    ["in review", { state: "in_review", pull_request: {} }, ["resume", "pull_request", "stop"]],
-    ["ended and seen", { state: "published", dismissed: true }, ["resume", "retry", "reassign"]],
-    ["never begun", { state: "cancelled", attempts: 0 }, ["retry", "reassign", "dismiss"]],
+    ["held for a look", { state: "ready" }, ["publish", "retry", "reassign", "stop"]],
+    ["one of several, held", { state: "ready", group: "g" }, ["keep", "retry", "reassign", "stop"]],
+    ["in review", { state: "in_review", pull_request: {} }, ["resume", "retry", "pull_request", "stop"]],
+    ["ended and seen", { state: "published", dismissed: true }, ["resume", "retry", "again", "reassign"]],
+    ["never begun", { state: "cancelled", attempts: 0 }, ["again", "reassign", "dismiss"]],
   ];
   it.each(rows)("%s", (_, fields, expected) => {
     expect(names(task(fields))).toEqual(expected);
@@ -51,13 +51,13 @@ describe("what can be done to a task", () => {
 
   it("puts the fitting action of a failure first", () => {
     expect(names(task(failed("agent_limit")))[0]).toBe("resume");
-    expect(names(task(failed("repository_refused")))[0]).toBe("retry");
-    expect(names(task({ ...failed("agent_limit"), attempts: 0 }))[0]).toBe("retry");
+    expect(names(task(failed("repository_refused")))[0]).toBe("again");
+    expect(names(task({ ...failed("agent_limit"), attempts: 0 }))[0]).toBe("again");
   });
 
   it("leaves out what the role may not do", () => {
     expect(names(task({ state: "ready", pull_request: {} }), "viewer")).toEqual(["pull_request"]);
-    expect(names(task({ state: "ready" }), "operator")).toEqual(["reassign", "stop"]);
+    expect(names(task({ state: "ready" }), "operator")).toEqual(["retry", "reassign", "stop"]);
   });
 
   it("asks before it destroys or publishes, and not before what is harmless", () => {
@@ -68,6 +68,6 @@ describe("what can be done to a task", () => {
     expect(asks({ state: "working", phase: "agent_running" })).toEqual(["stop", "kill"]);
     expect(asks({ state: "ready" })).toEqual(["publish", "stop"]);
     expect(asks({ state: "no_change" })).toEqual([]);
-    expect(asks({ state: "published", diff: { files: 1, added: 1, removed: 0 } })).toEqual(["retry"]);
+    expect(asks({ state: "published", diff: { files: 1, added: 1, removed: 0 } })).toEqual(["again"]);
   });
 });

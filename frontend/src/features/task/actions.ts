@@ -10,6 +10,7 @@ export type ActionName =
   | "done"
   | "resume"
   | "retry"
+  | "again"
   | "interrupt"
   | "reassign"
   | "pull_request"
@@ -20,6 +21,8 @@ export type ActionName =
 export interface Action {
   name: ActionName;
   label: string;
+  /** What tells it apart from the actions beside it. */
+  hint: string;
   keys: string;
   role: Role;
   /** The one that fits best here: comes first and stands out. */
@@ -34,13 +37,21 @@ const KEYS: Record<ActionName, string> = {
   keep: "Shift+K",
   done: "Shift+F",
   resume: "Shift+C",
-  retry: "Shift+R",
+  retry: "Shift+E",
+  again: "Shift+R",
   interrupt: "Shift+I",
   reassign: "Shift+A",
   pull_request: "Shift+O",
   dismiss: "Shift+D",
   stop: "Shift+X",
   kill: "Shift+Q",
+};
+
+/** The three ways on, each in a line. */
+const HINTS: Partial<Record<ActionName, string>> = {
+  resume: "Goes on in its session, with its work, where it was.",
+  retry: "Tree and session as they were when a turn ended; you may edit what came next.",
+  again: "Starts over: fresh workspace, fresh session, the task's own prompt.",
 };
 
 /** Failures after which going on makes more sense than starting over. */
@@ -71,8 +82,9 @@ function possible(task: Task): Action[] {
   if (over || task.state === "in_review") {
     if (begun) actions.push({ ...plain("resume", "Continue", "operator"), fitting: goesOn(task) });
   }
+  if (begun && canRetry(task)) actions.push(plain("retry", "Retry from a turn…", "operator"));
   if (over)
-    actions.push({ ...plain("retry", "Retry", "operator"), fitting: startsOver(task), confirm: retry(task) });
+    actions.push({ ...plain("again", "Run again", "operator"), fitting: startsOver(task), confirm: again(task) });
   if (task.state !== "publishing" && task.state !== "in_review") {
     actions.push({ ...plain("reassign", "Re-assign…", "operator") });
   }
@@ -94,6 +106,11 @@ function isDrivenByAPerson(task: Task): boolean {
   return task.agent === "hands-on" || task.remote_control;
 }
 
+/** A run at work is ended for it; what is being published, or was merged, is not taken back. */
+function canRetry(task: Task): boolean {
+  return !["queued", "leased", "publishing", "merged"].includes(task.state);
+}
+
 function goesOn(task: Task): boolean {
   return task.state === "failed" && task.attempts > 0 && GO_ON.has(task.problem.code);
 }
@@ -104,7 +121,8 @@ function startsOver(task: Task): boolean {
 }
 
 function plain(name: ActionName, label: string, role: Role): Action {
-  return { name, label, keys: KEYS[name], role, fitting: false, danger: false, confirm: null };
+  const hint = HINTS[name] ?? "";
+  return { name, label, hint, keys: KEYS[name], role, fitting: false, danger: false, confirm: null };
 }
 
 function publish(): Action {
@@ -143,7 +161,7 @@ function done(): Action {
   };
 }
 
-function retry(task: Task): Action["confirm"] {
+function again(task: Task): Action["confirm"] {
   if (task.diff.files === 0 && task.pull_request === null) return null;
   return {
     title: "Run it again from its base?",

@@ -2,7 +2,7 @@
 // itself changes only when the hub says so.
 
 import type { Client } from "$/api/client";
-import type { Reassign, Task, TaskId } from "$/api/generated/proto";
+import type { Reassign, RetryFrom, Task, TaskId } from "$/api/generated/proto";
 import { Doing as Asked } from "$/state/doing.svelte";
 import { toasts } from "$/ui/toasts.svelte";
 import type { ActionName } from "./actions";
@@ -22,7 +22,7 @@ export class Doing {
   }
 
   /** True once the hub has taken it. */
-  async run(name: Exclude<ActionName, "pull_request" | "reassign">): Promise<boolean> {
+  async run(name: Exclude<ActionName, "pull_request" | "reassign" | "retry">): Promise<boolean> {
     const { client, task } = this;
     return this.#one(name, () => {
       switch (name) {
@@ -34,8 +34,8 @@ export class Doing {
           return client.call("task_done", { task });
         case "resume":
           return client.call("task_resume", { task });
-        case "retry":
-          return client.call("task_retry", { task });
+        case "again":
+          return client.call("task_again", { task });
         case "interrupt":
           return client.call("task_interrupt", { task });
         case "dismiss":
@@ -46,6 +46,10 @@ export class Doing {
           return client.call("task_kill", { task });
       }
     });
+  }
+
+  async retry(from: Omit<RetryFrom, "task">): Promise<boolean> {
+    return this.#one("retry", () => this.client.call("task_retry", { task: this.task, ...from }));
   }
 
   async reassign(to: Omit<Reassign, "task">): Promise<boolean> {

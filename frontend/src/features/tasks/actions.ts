@@ -10,10 +10,10 @@ import type { ActionName } from "./bulk";
 
 export const ACTION_ICONS: Record<ActionName, Icon> = {
   stop: CircleStop,
-  retry: RotateCcw,
+  again: RotateCcw,
   reassign: UserRoundCog,
   publish: Send,
   dismiss: Check,
 };
 
-export const ACTION_ORDER: readonly ActionName[] = ["publish", "retry", "reassign", "dismiss", "stop"];
+export const ACTION_ORDER: readonly ActionName[] = ["publish", "again", "reassign", "dismiss", "stop"];

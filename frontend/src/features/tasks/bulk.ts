@@ -7,7 +7,7 @@ import { asProblem } from "$/api/errors";
 import type { Problem, Reassign, Role, Task } from "$/api/generated/proto";
 import { groupOf, hasEnded } from "./groups";
 
-export type ActionName = "stop" | "retry" | "reassign" | "publish" | "dismiss";
+export type ActionName = "stop" | "again" | "reassign" | "publish" | "dismiss";
 export type NewDoer = Pick<Reassign, "runner" | "agent" | "model">;
 
 export interface Action {
@@ -40,9 +40,9 @@ export const ACTIONS: Record<ActionName, Action> = {
     fits: (task) => !hasEnded(task),
     leftOut: "ended already",
   },
-  retry: {
-    name: "retry",
-    label: "Retry",
+  again: {
+    name: "again",
+    label: "Run again",
     role: "operator",
     danger: false,
     says: (count) =>
@@ -112,8 +112,8 @@ function act(client: Client, action: ActionName, task: string, doer: NewDoer): P
   switch (action) {
     case "stop":
       return client.call("task_stop", { task });
-    case "retry":
-      return client.call("task_retry", { task });
+    case "again":
+      return client.call("task_again", { task });
     case "reassign":
       return client.call("task_reassign", { task, ...doer });
     case "publish":

@@ -101,7 +101,7 @@ describe("the same for many", () => {
   it("fits what the hub would not refuse", () => {
     expect(ACTIONS.stop.fits(task("q"))).toBe(true);
     expect(ACTIONS.stop.fits(failed("f"))).toBe(false);
-    expect(ACTIONS.retry.fits(failed("f", { dismissed: true }))).toBe(true);
+    expect(ACTIONS.again.fits(failed("f", { dismissed: true }))).toBe(true);
     expect(ACTIONS.publish.fits(task("r", { state: "ready" }))).toBe(true);
     expect(ACTIONS.dismiss.fits(failed("f", { dismissed: true }))).toBe(false);
   });

@@ -12,6 +12,10 @@ export interface ConversationPlace {
   readonly over: boolean;
   /** Puts an earlier message into the composer; none where there is none. */
   readonly sendAgain: ((prompt: string) => void) | null;
+  /** Edits what a turn was told, and runs again from there; none where that cannot be. */
+  readonly rerun: ((turn: number, prompt: string) => void) | null;
+  /** Turns whose end was kept; 0 is the beginning. */
+  readonly kept: ReadonlySet<number>;
   readonly copyTurn: ((key: number) => void) | null;
 }
 

@@ -42,6 +42,8 @@ export class ConversationFold {
   /** The newest to-do list. */
   todos = $state.raw<Todo[]>([]);
   activity = $state.raw<{ activity: Activity; reason: string } | null>(null);
+  /** Turns whose end was kept, so that a run can begin there; 0 is the beginning. */
+  kept = $state.raw<ReadonlySet<number>>(new Set());
   /** A turn is under way. */
   inTurn = $state(false);
   /** `finished` was seen: nothing follows. */
@@ -106,6 +108,7 @@ export class ConversationFold {
     this.#lastText = "";
     this.#lastProblem = "";
     this.todos = [];
+    this.kept = new Set();
     this.inTurn = false;
     this.over = false;
     this.activity = null;
@@ -154,6 +157,13 @@ export class ConversationFold {
         return this.#put({ kind: "limit", key, at, resets_at: event.resets_at, reason: event.reason });
       case "turn_ended":
         return this.#turnEnded(key, at, event);
+      case "checkpoint":
+        if (!event.left_out) this.kept = new Set([...this.kept, event.turn]);
+        return;
+      case "review_started":
+        return this.#reviewStarted(key, at, event);
+      case "reviewed":
+        return this.#reviewed(key, at, event);
       case "artifact":
         return this.#put(artifact(key, at, event));
       case "finished":
@@ -234,6 +244,25 @@ export class ConversationFold {
     tool.endedAt = at;
   }
 
+  /** Shown like a subagent: what the reviewer does stands below it. */
+  #reviewStarted(key: number, at: number, event: Of<"review_started">): void {
+    const id = `review-${event.round}`;
+    const by = event.model ? `${event.agent} (${event.model})` : event.agent;
+    const review = new ToolEntry(key, at, id, "Review", {}, `round ${event.round} by ${by}`);
+    this.#put(review);
+    this.#tools.set(id, review);
+  }
+
+  #reviewed(key: number, at: number, event: Of<"reviewed">): void {
+    const review = this.#tools.get(`review-${event.round}`);
+    if (!review) return;
+    review.state = event.problem ? "refused" : "ok";
+    review.output = event.problem?.message ?? foundWords(event.findings);
+    review.endedAt = at;
+    const text = event.problem ? `*${event.problem.message}*` : foundWords(event.findings);
+    this.#put({ kind: "text", key, at, text }, review.id);
+  }
+
   #setTodos(key: number, at: number, items: Todo[]): void {
     this.todos = items;
     if (!this.#turnTodos) {
@@ -279,6 +308,16 @@ export class ConversationFold {
     this.#open.clear();
     for (const tool of this.#tools.values()) if (tool.state === "running") tool.state = "lost";
   }
+}
+
+/** Findings as Markdown. */
+function foundWords(findings: Of<"reviewed">["findings"]): string {
+  if (findings.length === 0) return "The review found nothing.";
+  const lines = findings.map(({ path, first_line, severity, text }) => {
+    const place = path === "" ? "" : `\`${path}${first_line === null ? "" : `:${first_line}`}\` `;
+    return `- **${severity}** ${place}${text.replace(/\n/g, "\n  ")}`;
+  });
+  return `The review found:\n\n${lines.join("\n")}`;
 }
 
 function artifact(key: number, at: number, event: Of<"artifact">): ArtifactEntry {

@@ -316,3 +316,31 @@ it("says in words what the agent reports and files", () => {
   const marks = fold.entries.flatMap((entry) => (entry.kind === "marks" ? entry.marks : []));
   expect(marks.map((mark) => mark.detail)).toEqual(["planning", "write the tests", "0000002a", "enough"]);
 });
+
+describe("a review and the turns that were kept", () => {
+  const finding = { path: "a.rs", first_line: 3, last_line: null, severity: "high", text: "It is wrong." };
+  const reviewed = { type: "reviewed", round: 1, agent: "codex", problem: null, usage: NOTHING_USED };
+
+  it("shows what the reviewer did below its review, and what it found", () => {
+    const fold = folded(
+      journal(
+        { type: "review_started", round: 1, agent: "codex", model: null },
+        text("I look.", "review-1"),
+        tool("review-1/t", "review-1"),
+        { ...reviewed, findings: [finding] },
+        turn(2, "mend it"),
+      ),
+    );
+    expect(kinds(fold.entries)).toEqual(["tool", "turn"]);
+    const review = toolAt(fold.entries, 0);
+    expect(kinds(review.children)).toEqual(["text", "tool", "text"]);
+    expect([review.state, review.output]).toEqual(["ok", expect.stringContaining("`a.rs:3` It is wrong.")]);
+  });
+
+  it("says which turns a run can begin at", () => {
+    const kept = (number: number, left_out = "") => ({ type: "checkpoint", turn: number, base: "b", left_out });
+    const fold = folded(journal(kept(0), turn(1), turnEnded(1), kept(1, "too large")));
+    expect([...fold.kept]).toEqual([0]);
+    expect(kinds(fold.entries)).toEqual(["turn", "turn_end"]);
+  });
+});

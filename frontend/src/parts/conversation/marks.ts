@@ -19,6 +19,8 @@ export function phaseWords(phase: Phase): string {
       return "Waiting for an answer";
     case "taken_over":
       return "A person drives";
+    case "reviewing":
+      return "A second agent looks at the work";
     case "collecting":
       return "Collecting the work";
     case "pushing":

@@ -8,11 +8,12 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_client::Client;
-use pilot_proto::TaskId;
 use pilot_proto::console::{
-    AttachmentNew, NewAttachment, NewTask, Nothing, ProfileList, TaskNew as Command,
+    AttachmentNew, NewAttachment, NewTask, NewTasks, Nothing, ProfileList, TaskNew as Command,
+    TaskNewMany,
 };
-use pilot_proto::task::{Attachment, Limits};
+use pilot_proto::task::{Attachment, Limits, ReviewPass};
+use pilot_proto::{GroupId, TaskId};
 use std::io::Read;
 use std::path::Path;
 use uuid::Uuid;
@@ -25,6 +26,9 @@ pub(crate) async fn run(
     if let Some(from) = arguments.from.clone() {
         return many::run(globals, hub, arguments, &from).await;
     }
+    if !arguments.tries.is_empty() {
+        return best_of(globals, hub, arguments).await;
+    }
     let (prompt, wait) = (prompt(&arguments.prompt)?, arguments.wait);
     let new = NewTask { id: Some(id()), ..wanted(hub, arguments, prompt).await? };
     let task = hub.call::<Command>(new).await?;
@@ -34,6 +38,30 @@ pub(crate) async fn run(
     output::show(globals, &task, || {
         let id = task.id.short();
         format!("{id} is queued; watch it with `pilot task log -f {id}`")
+    })?;
+    Ok(Done::Well)
+}
+
+/// One try by each agent, of which one is kept.
+async fn best_of(globals: &Globals, hub: &Client, mut arguments: TaskNew) -> anyhow::Result<Done> {
+    let tries = std::mem::take(&mut arguments.tries);
+    let prompt = prompt(&arguments.prompt)?;
+    let one = wanted(hub, arguments, prompt).await?;
+    let group = GroupId(id().0);
+    let tasks = tries.into_iter().map(|by| NewTask {
+        id: Some(id()),
+        group: Some(group),
+        agent: Some(by.agent),
+        model: by.model,
+        ..one.clone()
+    });
+    let new = NewTasks { tasks: tasks.collect(), batch: None };
+    let tasks = hub.call::<TaskNewMany>(new).await?;
+    output::show(globals, &tasks, || {
+        let names: Vec<_> =
+            tasks.iter().map(|task| format!("{} by {}", task.id.short(), task.agent)).collect();
+        let names = names.join(", ");
+        format!("{names}; look at them side by side with `pilot task compare {group}`")
     })?;
     Ok(Done::Well)
 }
@@ -82,7 +110,11 @@ pub(crate) async fn wanted(
         group: None,
         profile: arguments.profile,
         provider: arguments.provider,
-        review: None,
+        review: arguments.review.map(|review| ReviewPass {
+            agent: review.agent,
+            model: review.model,
+            rounds: arguments.review_rounds,
+        }),
         remote_control: arguments.remote_control,
     })
 }

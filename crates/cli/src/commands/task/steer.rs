@@ -1,13 +1,14 @@
 //! `pilot task reassign|publish|keep|dismiss`, and the other one-word wishes.
 
 use super::{find, told};
-use crate::args::{Globals, TaskName, TaskReassign, Whom};
+use crate::args::{Globals, TaskName, TaskReassign, TaskRetry, Whom};
 use crate::commands::{Done, runner};
 use pilot_client::Client;
 use pilot_proto::console::{
-    Command, OneTask, Reassign, TaskReassign as Reassigned, TaskShow, TaskUnsay, Unsay,
+    Command, OneTask, Reassign, RetryFrom, TaskReassign as Reassigned, TaskRetry as Retried,
+    TaskShow, TaskUnsay, Unsay,
 };
-use pilot_proto::{Code, Problem, Task};
+use pilot_proto::{Code, Problem, RunId, Task, TaskId};
 
 /// A command that needs to know the task and nothing else.
 pub(crate) async fn one<C>(globals: &Globals, hub: &Client, task: &TaskName) -> anyhow::Result<Done>
@@ -16,6 +17,31 @@ where
 {
     let one = OneTask { task: find(hub, task).await? };
     told(globals, &hub.call::<C>(one).await?)
+}
+
+pub(crate) async fn retry(
+    globals: &Globals,
+    hub: &Client,
+    arguments: TaskRetry,
+) -> anyhow::Result<Done> {
+    let task = find(hub, &arguments.task).await?;
+    let run = match arguments.run {
+        Some(name) => Some(run_of(hub, task, &name).await?),
+        None => None,
+    };
+    let TaskRetry { turn, prompt, .. } = arguments;
+    told(globals, &hub.call::<Retried>(RetryFrom { task, turn, run, prompt }).await?)
+}
+
+/// A run of the task by its number or its id.
+async fn run_of(hub: &Client, task: TaskId, name: &str) -> anyhow::Result<RunId> {
+    let runs = hub.call::<TaskShow>(OneTask { task }).await?.runs;
+    let number = name.parse::<u32>().ok();
+    let found = runs.iter().find(|run| Some(run.attempt) == number || run.id.to_string() == name);
+    found.map(|run| run.id).ok_or_else(|| {
+        let message = format!("the task has no run `{name}`");
+        Problem::new(Code::NotFound, message).hint("`pilot task show` lists them").into()
+    })
 }
 
 pub(crate) async fn reassign(

@@ -284,7 +284,7 @@ impl World {
             // Somebody sees it go and has no patience.
             if self.faulty() && self.dice.chance(250) {
                 self.tell_tasks_of(runner, &TaskEvent::StopWanted);
-                self.tell_tasks_of(runner, &TaskEvent::RetryWanted);
+                self.tell_tasks_of(runner, &TaskEvent::AgainWanted);
             }
         }
     }
@@ -510,6 +510,7 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         on_timeout: task.on_timeout,
         limits: task.limits.clone(),
         resume: machine.resume().cloned(),
+        at: machine.at().map(Into::into),
         git: None,
         attachments: Vec::new(),
         provider: None,
@@ -521,7 +522,10 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
         spent_micros: 0,
         hub_key: None,
         permissions: Default::default(),
-        review: None,
+        review: task
+            .review
+            .clone()
+            .map(|pass| Box::new(pilot_proto::run::Reviewer { pass, provider: None })),
         children: Default::default(),
         remote_control: None,
     }

@@ -2,11 +2,11 @@
 
 use super::hub::rests;
 use super::{Happening, World};
-use pilot_lifecycle::{Assignment, TaskEvent};
+use pilot_lifecycle::{Assignment, RetryAt, TaskEvent};
 use pilot_proto::inbox::Answer;
-use pilot_proto::run::Usage;
+use pilot_proto::run::{Checkpoint, Usage};
 use pilot_proto::snapshot::DiffSize;
-use pilot_proto::task::{Batch, Limits, Mode, OnTimeout, Task, TaskState};
+use pilot_proto::task::{Batch, Limits, Mode, OnTimeout, ReviewPass, Task, TaskState};
 use pilot_proto::{BatchId, InboxId, TaskId};
 
 impl World {
@@ -42,6 +42,7 @@ impl World {
             },
             issue: None,
             branch: format!("pilot/{id}"),
+            base_commit: None,
             state: TaskState::Queued,
             since: self.clock(),
             reason: String::new(),
@@ -63,7 +64,11 @@ impl World {
             profile: None,
             provider: None,
             parent: None,
-            review: None,
+            review: self.dice.chance(400).then(|| ReviewPass {
+                agent: "another".into(),
+                model: None,
+                rounds: 2,
+            }),
             remote_control: false,
             remote_link: None,
         };
@@ -109,11 +114,31 @@ impl World {
                 self.sights.see("reassigned");
                 TaskEvent::ReassignWanted { to: self.somebody_else() }
             }
+            _ if !over && self.dice.chance(200) => {
+                self.sights.see("edited and run again");
+                TaskEvent::RetryWanted { from: self.an_earlier_turn() }
+            }
             _ if !over => TaskEvent::InterruptWanted,
-            80..90 => TaskEvent::RetryWanted,
+            80..86 => TaskEvent::AgainWanted,
+            86..90 => TaskEvent::RetryWanted { from: self.an_earlier_turn() },
             _ => TaskEvent::ResumeWanted { text: None },
         };
         self.tell_task(task, event);
+    }
+
+    fn an_earlier_turn(&mut self) -> RetryAt {
+        RetryAt {
+            kept: Checkpoint {
+                turn: 1,
+                base: "base".into(),
+                bundle: None,
+                size: 0,
+                session: None,
+                left_out: String::new(),
+            },
+            attempt: 1,
+            prompt: "rather this".into(),
+        }
     }
 
     fn say(&mut self, task: TaskId) -> TaskEvent<'static> {

@@ -5,7 +5,7 @@ use super::{Happening, World};
 use pilot_lifecycle::{RunEffect, RunEvent, RunMachine, Step};
 use pilot_proto::event::{Event, Record, TurnEnd};
 use pilot_proto::inbox::{Ask, Question};
-use pilot_proto::run::Usage;
+use pilot_proto::run::{Checkpoint, Usage};
 use pilot_proto::{Code, Problem, RunId, TaskId};
 use std::collections::BTreeMap;
 
@@ -185,10 +185,13 @@ impl World {
             RunEffect::ChildDecided { .. } | RunEffect::ChildIs(_) => {}
             RunEffect::Clone
             | RunEffect::Setup { .. }
+            | RunEffect::Checkpoint { .. }
+            | RunEffect::Review { .. }
             | RunEffect::Collect { .. }
             | RunEffect::Push { .. }
             | RunEffect::ReadBack { .. }
             | RunEffect::Rescue { .. } => self.begin(machine, run, epoch, effect),
+            RunEffect::StopReview => self.review_ends_early(machine, run, epoch),
         }
     }
 
@@ -256,6 +259,21 @@ impl World {
             }
             RunEffect::Setup { .. } if fails => failed(Step::Setup, Code::SetupFailed),
             RunEffect::Setup { step } => RunEvent::SetupDone { step },
+            RunEffect::Checkpoint { turn } => RunEvent::Checkpointed {
+                turn,
+                kept: (!fails).then(|| Checkpoint {
+                    turn,
+                    base: "base".into(),
+                    bundle: None,
+                    size: 0,
+                    session: None,
+                    left_out: String::new(),
+                }),
+            },
+            RunEffect::Review { round } => {
+                let said = self.a_review(fails);
+                RunEvent::Reviewed { round, said, usage: Usage::default() }
+            }
             RunEffect::Collect { .. } if fails => failed(Step::Collect, Code::DiskFull),
             RunEffect::Collect { commit } => {
                 let wanted = commit && self.workspace(machine, run).dirty;
@@ -303,9 +321,37 @@ impl World {
             | RunEffect::KillAgent
             | RunEffect::SteerAgent { .. }
             | RunEffect::Rule { .. }
+            | RunEffect::StopReview
             | RunEffect::Done => return,
         };
         self.shim_hears(machine, run, epoch, report);
+    }
+
+    /// What a reviewer says: findings, none, nonsense, or nothing at all.
+    fn a_review(&mut self, fails: bool) -> Result<Option<String>, Problem> {
+        let said = match self.dice.below(5) {
+            _ if fails => return Err(problem(Code::AgentFailed)),
+            0 => return Ok(None),
+            1 => "All is well.",
+            2 => r#"{"findings": []}"#,
+            _ => {
+                self.sights.see("sent back by a reviewer");
+                r#"{"findings": [{"path": "a", "text": "It is wrong."}]}"#
+            }
+        };
+        Ok(Some(said.to_owned()))
+    }
+
+    fn review_ends_early(&mut self, machine: usize, run: RunId, epoch: u32) {
+        let Some(shim) = self.machines[machine].shims.get(&run) else { return };
+        let review = |job: &RunEffect| matches!(job, RunEffect::Review { .. });
+        let Some(token) = shim.jobs.iter().find(|(_, job)| review(job)).map(|(token, _)| *token)
+        else {
+            return;
+        };
+        if !(self.faulty() && self.dice.chance(100)) {
+            self.schedule(500, Happening::Step { machine, run, epoch, token });
+        }
     }
 
     fn rescue(&mut self, machine: usize, run: RunId) -> Option<pilot_lifecycle::run::Bundle> {
