@@ -412,7 +412,7 @@ mod tests {
         assert_eq!((first.last.seq, first.blobs.len()), (1, 0), "what is before must not wait");
         let second = reader.next(first.last, 10_000).expect("readable").expect("records");
         assert_eq!((second.first.seq, second.last.seq), (2, 4));
-        assert_eq!(second.blobs, [blob.clone()]);
+        assert_eq!(second.blobs, std::slice::from_ref(&blob));
         assert!(second.finished);
 
         let mut fixture = Fixture::new();
