@@ -104,6 +104,10 @@ export class FakeHub {
     return {
       call: (method, path, body) => this.#call(method, path, body),
       live: (events) => this.#live(events),
+      tunnel: (_, events) => {
+        queueMicrotask(() => events.closed(fault("precondition", "There is no run.")));
+        return { send: () => undefined, say: () => undefined, close: () => undefined };
+      },
       download: () => Promise.resolve(),
       objectUrl: () => Promise.resolve("about:blank"),
     };

@@ -10,6 +10,7 @@
 
 mod hub;
 mod hubs;
+mod tunnel;
 mod window;
 
 pub(crate) use hub::told;
@@ -27,6 +28,11 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         hub::live_say,
         hub::live_taken,
         hub::live_close,
+        tunnel::tunnel_open,
+        tunnel::tunnel_send,
+        tunnel::tunnel_say,
+        tunnel::tunnel_taken,
+        tunnel::tunnel_close,
         hubs::hubs,
         hubs::hub_probe,
         hubs::hub_add,

@@ -12,6 +12,7 @@ use crate::notices::{Counts, Seen, Wishes};
 use crate::rendering::Rendering;
 use crate::settings::{Settings, SettingsFile};
 use crate::tray::Tray;
+use crate::tunnel::Tunnels;
 use crate::voice::{Intent, Told, Voice};
 use crate::window;
 use pilot_client::{Client, Endpoint};
@@ -36,6 +37,8 @@ pub(crate) struct Desktop {
     pub(crate) local: LocalHub,
     /// Live sockets of the pages.
     pub(crate) sockets: Sockets,
+    /// Tunnels of the pages.
+    pub(crate) tunnels: Tunnels,
     /// Everything that is under way on somebody's behalf.
     pub(crate) tasks: TaskTracker,
     attendant: Attendant,
@@ -70,6 +73,7 @@ impl Desktop {
             keys: Keys::new(&folder, own_folder),
             local: LocalHub::new(folder.clone(), settings.now().workers),
             sockets: Sockets::default(),
+            tunnels: Tunnels::default(),
             tasks: TaskTracker::new(),
             attendant,
             voice: Voice::default(),
@@ -218,6 +222,7 @@ impl Desktop {
     pub(crate) fn window_gone(&self) {
         self.voice.hang_up();
         self.sockets.close_all();
+        self.tunnels.close_all();
         *lock(&self.seen) = View::default();
     }
 

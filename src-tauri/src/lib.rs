@@ -34,6 +34,7 @@ mod settings;
 mod surroundings;
 mod tray;
 mod tray_host;
+mod tunnel;
 mod voice;
 mod watching;
 mod window;

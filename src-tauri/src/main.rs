@@ -20,10 +20,19 @@ fn main() -> ExitCode {
         Some("agent-screen") => {
             ExitCode::from(pilot_agents::command::terminal::quiet_main(&words(&arguments[1..])))
         }
+        Some("inside-terminal") => {
+            ended(pilot_runner::inside::terminal::main(&words(&arguments[1..])))
+        }
+        Some("inside-port") => ended(pilot_runner::inside::port::main(&words(&arguments[1..]))),
         Some("walls-init") => pilot_desktop::walls_init(&arguments[1..]),
         Some("shim") => pilot_desktop::shim(&arguments[1..]),
         _ => pilot_desktop::run(),
     }
+}
+
+/// Why, it has said itself where somebody hears it.
+fn ended<E>(result: Result<(), E>) -> ExitCode {
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn words(arguments: &[OsString]) -> Vec<String> {

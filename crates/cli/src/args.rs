@@ -148,6 +148,16 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A terminal inside a run's walls for a person; started by the shim
+    #[command(hide = true, name = "inside-terminal", disable_help_flag = true)]
+    InsideTerminal {
+        /// Columns, rows, the shell and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// A connection to a port inside a run's walls; started by the shim
+    #[command(hide = true, name = "inside-port")]
+    InsidePort { arguments: Vec<String> },
     /// A terminal around an agent that wants one; started by the shim
     #[command(hide = true, name = "agent-terminal", disable_help_flag = true)]
     AgentTerminal {

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
     if let Command::AgentApi { arguments } = &arguments.command {
         return ExitCode::from(pilot_agents::agentapi::bridge::main(arguments));
     }
+    if let Some(ended) = inside(&arguments.command) {
+        return ended;
+    }
     if let Command::WallsInit { arguments } = &arguments.command {
         // Before there is a second thread: what one gives up, others keep.
         return match pilot_runner::inside::main(arguments) {
@@ -47,6 +50,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// What runs inside a run's walls for a tunnel.
+fn inside(command: &Command) -> Option<ExitCode> {
+    let done = match command {
+        Command::InsideTerminal { arguments } => pilot_runner::inside::terminal::main(arguments),
+        Command::InsidePort { arguments } => pilot_runner::inside::port::main(arguments),
+        _ => return None,
+    };
+    // Why, it has said itself where somebody hears it.
+    Some(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn run(arguments: Arguments) -> anyhow::Result<Done> {
     let Arguments { globals, command } = arguments;
     match command {
@@ -58,6 +72,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
         | Command::AgentApi { .. }
         | Command::AgentScreen { .. }
         | Command::AgentTerminal { .. }
+        | Command::InsideTerminal { .. }
+        | Command::InsidePort { .. }
         | Command::WallsInit { .. } => {
             unreachable!("it was run above")
         }

@@ -7,7 +7,9 @@ use crate::frames::Frames;
 use crate::journal::JournalRecords;
 use crate::live::Live;
 use crate::tls::{self, Stranger, Trust};
+use crate::tunnel::{self, TunnelReceiver, TunnelSender};
 use pilot_proto::console::{Command, Entry, Method, RESCUE_PATH};
+use pilot_proto::tunnel::TunnelQuery;
 use pilot_proto::{Code, Problem, RunId, TaskId};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Request, Response, Url, redirect};
@@ -138,6 +140,14 @@ impl Client {
     /// by itself.
     pub async fn live(&self) -> Result<Live, ClientError> {
         Live::connect(self.clone()).await
+    }
+
+    /// A tunnel into a task's run. It does not come back when it is lost.
+    pub async fn tunnel(
+        &self,
+        query: &TunnelQuery,
+    ) -> Result<(TunnelSender, TunnelReceiver), ClientError> {
+        tunnel::open(self, query).await
     }
 
     /// The records of a run's journal after `after` (0 for all): history first,

@@ -19,6 +19,7 @@ mod journal;
 mod live;
 mod probe;
 mod tls;
+mod tunnel;
 mod watches;
 
 pub use client::{Client, Fetched};
@@ -29,3 +30,4 @@ pub use greeting::{Age, Greeting};
 pub use journal::JournalRecords;
 pub use live::{Live, Told};
 pub use probe::{Probed, probe};
+pub use tunnel::{TunnelFrame, TunnelReceiver, TunnelSender};

@@ -14,6 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use pilot_proto::Problem;
 use pilot_proto::console::{FromConsole, LIVE_PATH, ToConsole};
 use pilot_proto::runner::{HEARTBEAT_SECS, OFFLINE_SECS};
+use reqwest::Url;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -235,7 +236,16 @@ fn dial(client: Client) -> Dial {
 }
 
 pub(crate) async fn connect(client: &Client) -> Result<Socket, ClientError> {
-    let mut url = client.url(&[], LIVE_PATH, "live")?;
+    let url = client.url(&[], LIVE_PATH, "live")?;
+    connect_to(client, url, LIVE_PATH).await
+}
+
+/// A WebSocket of the hub's; `path` is its name in what goes wrong.
+pub(crate) async fn connect_to(
+    client: &Client,
+    mut url: Url,
+    path: &str,
+) -> Result<Socket, ClientError> {
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     if url.set_scheme(scheme).is_err() {
         return Err(client.strange("its address cannot be a WebSocket's".to_owned()));
@@ -252,7 +262,7 @@ pub(crate) async fn connect(client: &Client) -> Result<Socket, ClientError> {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(Error::Http(response))) => {
             let body = response.body().as_deref().unwrap_or_default();
-            Err(client.refusal(response.status().as_u16(), LIVE_PATH, body))
+            Err(client.refusal(response.status().as_u16(), path, body))
         }
         Ok(Err(error)) => Err(client.unreachable(error)),
         Err(_) => Err(client.unreachable(silence())),

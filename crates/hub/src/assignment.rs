@@ -114,10 +114,11 @@ impl Granter {
                 model: pass.model.as_deref(),
                 remote_control: false,
             };
-            let provider = self.for_trial(caller, providers.iter().copied()).unwrap_or_else(|problem| {
-                tracing::warn!(task = %task.id, %problem, "a review begins without its login");
-                None
-            });
+            let provider =
+                self.for_trial(caller, providers.iter().copied()).unwrap_or_else(|problem| {
+                    tracing::warn!(task = %task.id, %problem, "a review begins without its login");
+                    None
+                });
             Box::new(Reviewer { pass, provider })
         });
         let chosen = Chosen::of(caller(task), &providers, |one| self.has_login(one));

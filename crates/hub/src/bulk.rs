@@ -98,9 +98,12 @@ impl Traffic {
                 | ToHub::Beat { .. }
                 | ToHub::About { .. }
                 | ToHub::Taken { .. }
-                | ToHub::Declined { .. },
+                | ToHub::Declined { .. }
+                | ToHub::Tunnel { .. }
+                | ToHub::TunnelRefused { .. }
+                | ToHub::TunnelText { .. },
             )
-            | Incoming::Bulk(BulkHead::Journal { .. }, _) => {
+            | Incoming::Bulk(BulkHead::Journal { .. } | BulkHead::Tunnel, _) => {
                 tracing::warn!(%runner, "a message that does not belong here; dropped");
                 Ok(())
             }

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use pilot_proto::console::{BLOB_PATH, LIVE_PATH, RESCUE_PATH, SESSION_PATH};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
+use pilot_proto::tunnel::TUNNEL_PATH;
 use pilot_proto::{Code, Problem};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
     let routes = dispatch::routes()
         .merge(agentapi::routes())
         .route(LIVE_PATH, get(crate::live::upgrade))
+        .route(TUNNEL_PATH, get(crate::tunnels::upgrade))
         .route(RESCUE_PATH, get(crate::reads::rescue))
         .route(BLOB_PATH, get(crate::attachments::blob))
         .route(SESSION_PATH, post(sessions::sign_in).delete(sessions::sign_out))

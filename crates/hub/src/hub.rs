@@ -14,6 +14,7 @@ use crate::options::HubOptions;
 use crate::publish::Publisher;
 use crate::sessions::{self, Sessions, SharedSessions};
 use crate::tls::{self, Certificate};
+use crate::tunnels::Tunnels;
 use crate::vaults::Vaults;
 use crate::web::Web;
 use crate::{demo, http, listen};
@@ -52,6 +53,7 @@ pub(crate) struct Parts {
     pub(crate) connections: Arc<Connections>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) vaults: Arc<Vaults>,
+    pub(crate) tunnels: Tunnels,
     pub(crate) core: CoreHandle,
     pub(crate) sessions: SharedSessions,
     pub(crate) web: Web,
@@ -165,6 +167,7 @@ impl Hub {
             connections,
             credentials,
             vaults,
+            tunnels: Tunnels::default(),
             core,
             sessions: Arc::clone(&sessions),
             web: Web::embedded(),

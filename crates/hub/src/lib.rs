@@ -44,6 +44,7 @@ mod request;
 mod sessions;
 mod settings;
 mod tls;
+mod tunnels;
 mod vaults;
 mod web;
 

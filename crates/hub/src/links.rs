@@ -153,6 +153,7 @@ async fn serve(parts: Arc<Parts>, socket: WebSocket, peer: SocketAddr) {
         match accepted.greeted.role {
             Role::Primary => primary::serve(&parts, accepted, connection).await,
             Role::Bulk => crate::bulk::serve(&parts, accepted, connection).await,
+            Role::Tunnel => crate::tunnels::arrive(&parts, accepted).await,
             Role::Unknown => tracing::warn!(%peer, %runner, "a connection for we know not what"),
         }
     }

@@ -25,6 +25,7 @@ pub mod secret;
 pub mod snapshot;
 pub mod task;
 pub mod time;
+pub mod tunnel;
 pub mod walls;
 
 pub use code::{Code, Problem};

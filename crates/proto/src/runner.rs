@@ -24,7 +24,7 @@
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
-//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints |
+//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints; tunnels |
 
 use crate::code::Problem;
 use crate::event::{Cursor, Record};
@@ -36,6 +36,7 @@ use crate::run::RunSpec;
 use crate::secret::{self, Secret};
 use crate::task::ChildSeen;
 use crate::time::Timestamp;
+use crate::tunnel::TunnelWish;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -73,6 +74,8 @@ pub enum Role {
     Primary,
     /// Blobs.
     Bulk,
+    /// One tunnel: see [`crate::tunnel`].
+    Tunnel,
     /// A role this build does not know yet.
     #[serde(other)]
     Unknown,
@@ -282,6 +285,25 @@ pub enum ToHub {
         /// Which.
         blob: BlobId,
     },
+    /// This is the tunnel with that ticket; first on a tunnel's connection.
+    Tunnel {
+        /// The ticket.
+        #[serde(with = "secret::in_clear")]
+        ticket: Secret,
+    },
+    /// A tunnel cannot be made. Primary connection.
+    TunnelRefused {
+        /// Its ticket.
+        #[serde(with = "secret::in_clear")]
+        ticket: Secret,
+        /// Why.
+        problem: Problem,
+    },
+    /// Text for the console. Tunnel's connection.
+    TunnelText {
+        /// See [`crate::tunnel`].
+        text: String,
+    },
     /// A message this build does not know yet.
     #[serde(untagged)]
     Unknown(Value),
@@ -464,6 +486,20 @@ pub enum ToRunner {
         /// All of them.
         runs: Vec<RunId>,
     },
+    /// Dial a connection for this tunnel and say its ticket there. Not repeated:
+    /// whoever waits for it asks again.
+    OpenTunnel {
+        /// Good once, and for seconds.
+        #[serde(with = "secret::in_clear")]
+        ticket: Secret,
+        /// To what.
+        wish: TunnelWish,
+    },
+    /// Text of the console. Tunnel's connection.
+    TunnelText {
+        /// See [`crate::tunnel`].
+        text: String,
+    },
     /// Look again which agents and tools are there, and say so with
     /// [`ToHub::About`]. Not repeated.
     Look,
@@ -581,6 +617,8 @@ pub enum BulkHead {
         /// Position of the first record.
         first: Cursor,
     },
+    /// Bytes of a tunnel, whose connection this is.
+    Tunnel,
     /// A piece of a blob, zstd-compressed as a whole before it was cut.
     Blob {
         /// Which.

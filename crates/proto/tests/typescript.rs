@@ -3,6 +3,7 @@
 //! and writes them when it is run with `PILOTHOUSE_WRITE=1`.
 
 use pilot_proto::console::{self, Command, FromConsole, Method, Role, SignIn, ToConsole};
+use pilot_proto::tunnel::{FromTerminal, TUNNEL_PATH, ToTerminal, TunnelQuery};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -102,6 +103,9 @@ fn typescript() -> String {
     declarations.visit::<ToConsole>();
     declarations.visit::<SignIn>();
     declarations.visit::<Role>();
+    declarations.visit::<TunnelQuery>();
+    declarations.visit::<ToTerminal>();
+    declarations.visit::<FromTerminal>();
     let mut text = HEAD.to_owned();
     for declared in declarations.found.values() {
         text.push('\n');
@@ -115,11 +119,13 @@ fn typescript() -> String {
          export const ROUTES = {{\n{routes}}} as const satisfies Record<\n  keyof Commands,\n  \
          {{ method: \"GET\" | \"POST\" | \"DELETE\"; path: string; role: Role }}\n>;\n\n\
          export const LIVE_PATH = \"{}\";\nexport const SESSION_PATH = \"{}\";\n\
-         export const RESCUE_PATH = \"{}\";\nexport const BLOB_PATH = \"{}\";\n",
+         export const RESCUE_PATH = \"{}\";\nexport const BLOB_PATH = \"{}\";\n\
+         export const TUNNEL_PATH = \"{}\";\n",
         console::LIVE_PATH,
         console::SESSION_PATH,
         console::RESCUE_PATH,
         console::BLOB_PATH,
+        TUNNEL_PATH,
     )
     .expect("a string takes everything");
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()

@@ -18,6 +18,12 @@ fn main() -> ExitCode {
         ["agent-terminal", ref rest @ ..] => {
             ExitCode::from(pilot_agents::command::terminal::main(&words(rest)))
         }
+        [pilot_runner::inside::terminal::COMMAND, ref rest @ ..] => {
+            said(pilot_runner::inside::terminal::main(&words(rest)))
+        }
+        [pilot_runner::inside::port::COMMAND, ref rest @ ..] => {
+            said(pilot_runner::inside::port::main(&words(rest)))
+        }
         [pilot_runner::inside::COMMAND, ref rest @ ..] => {
             said(pilot_runner::inside::main(&words(rest)))
         }

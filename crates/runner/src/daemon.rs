@@ -21,6 +21,7 @@ mod hub_says;
 mod outgoing;
 mod reaper;
 mod spawn;
+mod tunnel;
 mod uplink;
 
 pub use enrolment::EnrolmentError;

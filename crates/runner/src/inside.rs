@@ -1,6 +1,9 @@
 //! The init of a run's walls: the first process inside. It hands everything
 //! that wants out to the run's gate, and starts what the shim asks for.
 
+pub mod port;
+pub mod terminal;
+
 use pilot_egress::inside::{BindError, Listeners, forward, prepare_loopback};
 use pilot_egress::uplink::Uplink;
 use pilot_sandbox::inside::{InsideError, enter};

@@ -32,4 +32,5 @@ pub mod shim_socket;
 pub mod workspace;
 
 mod blobs;
+mod frames;
 mod load;

@@ -42,7 +42,9 @@ mod sessions;
 mod setup;
 mod spoken;
 mod steps;
+mod terminal;
 mod trial;
+mod visits;
 mod walls;
 mod workspace;
 

@@ -6,6 +6,7 @@
 
 use crate::run_dir::RunDir;
 use pilot_proto::runner::Act;
+use pilot_proto::tunnel::TunnelWish;
 use pilot_proto::{Cursor, OrderId, Problem};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -49,6 +50,12 @@ pub enum ToShim {
     },
     /// There is no more of it.
     InputEnds,
+    /// This connection is a tunnel from now on: the shim says
+    /// [`FromShim::Opened`] or [`FromShim::Refused`], and then frames follow.
+    Tunnel {
+        /// To what.
+        wish: TunnelWish,
+    },
     /// Whether somebody reads the journal as it grows. Until this is said on a
     /// connection somebody does.
     Watched {
@@ -85,6 +92,13 @@ pub enum FromShim {
         /// Why it did not begin.
         #[serde(default)]
         problem: Option<Problem>,
+    },
+    /// The tunnel is open; frames follow, and nothing else.
+    Opened,
+    /// The tunnel is not opened; the shim hangs up.
+    Refused {
+        /// Why.
+        problem: Problem,
     },
 }
 

@@ -11,6 +11,7 @@ class FakeHub {
     call: () => Promise.reject(new Error("not used")),
     download: () => Promise.reject(new Error("not used")),
     objectUrl: () => Promise.reject(new Error("not used")),
+    tunnel: () => ({ send: () => undefined, say: () => undefined, close: () => undefined }),
     live: (events: FrameEvents) => {
       const line = { events, asked: [] as FromConsole[], closed: false };
       this.dialled.push(line);

@@ -1,8 +1,23 @@
 // A browser: same-origin requests, the session in a cookie that no script sees.
 
-import { SESSION_PATH, LIVE_PATH, type Problem, type SignIn } from "$/api/generated/proto";
+import {
+  SESSION_PATH,
+  LIVE_PATH,
+  TUNNEL_PATH,
+  type Problem,
+  type SignIn,
+  type TunnelQuery,
+} from "$/api/generated/proto";
 import { asProblem, fault } from "$/api/errors";
-import type { Capability, Connection, FrameEvents, Frames, Host } from "./host";
+import type {
+  Capability,
+  Connection,
+  FrameEvents,
+  Frames,
+  Host,
+  Tunnel,
+  TunnelEvents,
+} from "./host";
 
 const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["sign_in", "install"]);
 
@@ -34,9 +49,48 @@ async function refusal(response: Response): Promise<Problem> {
   }
 }
 
-function live(events: FrameEvents): Frames {
-  const url = new URL(basePath() + LIVE_PATH.slice(1), location.href);
+function socketUrl(path: string): URL {
+  const url = new URL(basePath() + path.slice(1), location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
+}
+
+function tunnel(query: TunnelQuery, events: TunnelEvents): Tunnel {
+  const url = socketUrl(TUNNEL_PATH);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  }
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  let over = false;
+  const close = (problem: Problem | null) => {
+    if (over) return;
+    over = true;
+    events.closed(problem);
+  };
+  socket.onopen = () => events.opened();
+  socket.onmessage = (message: MessageEvent<string | ArrayBuffer>) => {
+    if (over) return;
+    if (typeof message.data === "string") events.said(message.data);
+    else events.bytes(new Uint8Array(message.data));
+  };
+  socket.onerror = () => close(fault("repository_unreachable", "The tunnel to the run was lost."));
+  socket.onclose = () => close(null);
+  const send = (data: string | Uint8Array<ArrayBuffer>) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(data);
+  };
+  return {
+    send: (bytes) => send(new Uint8Array(bytes)),
+    say: send,
+    close: () => {
+      socket.close();
+      close(null);
+    },
+  };
+}
+
+function live(events: FrameEvents): Frames {
+  const url = socketUrl(LIVE_PATH);
   const socket = new WebSocket(url);
   let over = false;
   const close = (problem: Problem | null) => {
@@ -72,6 +126,7 @@ const here: Connection = {
     return response.text();
   },
   live,
+  tunnel,
   async download(path, name) {
     const link = document.createElement("a");
     link.href = await here.objectUrl(path);

@@ -1,7 +1,7 @@
 // What the page runs in: the desktop window or a browser. The one seam
 // between them; everything else asks "can this host do X", never "where am I".
 
-import type { Problem, SignIn } from "$/api/generated/proto";
+import type { Problem, SignIn, TunnelQuery } from "$/api/generated/proto";
 
 /** What a host may be able to do. A control for what it cannot is absent. */
 export type Capability =
@@ -32,6 +32,21 @@ export interface FrameEvents {
   closed(problem: Problem | null): void;
 }
 
+/** A tunnel into a run: bytes and words about them. */
+export interface Tunnel {
+  send(bytes: Uint8Array): void;
+  say(text: string): void;
+  close(): void;
+}
+
+export interface TunnelEvents {
+  opened(): void;
+  bytes(bytes: Uint8Array): void;
+  said(text: string): void;
+  /** Once, at the end; with why, where that is known. */
+  closed(problem: Problem | null): void;
+}
+
 /** The way to one hub. */
 export interface Connection {
   /**
@@ -41,6 +56,8 @@ export interface Connection {
   call(method: "GET" | "POST" | "DELETE", path: string, body?: string): Promise<string>;
   /** Opens the live socket. Never throws: what fails is told by `closed`. */
   live(events: FrameEvents): Frames;
+  /** Opens a tunnel. Never throws: what fails is told by `closed`. */
+  tunnel(query: TunnelQuery, events: TunnelEvents): Tunnel;
   /** Saves the bytes at a raw path as a file of the person's. */
   download(path: string, name: string): Promise<void>;
   /** A URL whose bytes an `<img>` may show, for a raw path; revoke it when done. */

@@ -4,7 +4,7 @@
 
 import { Channel, invoke } from "@tauri-apps/api/core";
 import { asProblem } from "$/api/errors";
-import type { Problem } from "$/api/generated/proto";
+import type { Problem, TunnelQuery } from "$/api/generated/proto";
 import type {
   Capability,
   Connection,
@@ -17,6 +17,8 @@ import type {
   Intent,
   Keychain,
   LocalHub,
+  Tunnel,
+  TunnelEvents,
 } from "./host";
 
 const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>([
@@ -88,6 +90,63 @@ function live(hub: string, events: FrameEvents): Frames {
   };
 }
 
+// As the program marks what crosses: see src-tauri/src/tunnel.rs.
+const BYTES = 0;
+const TEXT = 1;
+const OPENED = 2;
+const CLOSED = 3;
+
+function tunnel(hub: string, query: TunnelQuery, events: TunnelEvents): Tunnel {
+  const tunnel = sockets++;
+  let over = false;
+  const close = (problem: Problem | null) => {
+    if (over) return;
+    over = true;
+    events.closed(problem);
+  };
+  const decoder = new TextDecoder();
+  const page = new Channel<ArrayBuffer>((crossed) => {
+    if (over) return;
+    const bytes = new Uint8Array(crossed);
+    const body = bytes.subarray(1);
+    switch (bytes[0]) {
+      case OPENED:
+        return events.opened();
+      case CLOSED:
+        return close(JSON.parse(decoder.decode(body)) as Problem | null);
+      case BYTES:
+        events.bytes(body);
+        break;
+      case TEXT:
+        events.said(decoder.decode(body));
+        break;
+    }
+    // Only now the next ones are sent: a page that lags is not flooded.
+    ask("tunnel_taken", { tunnel }).catch(untold);
+  });
+  // One after the other: two calls at once may arrive in either order.
+  let said: Promise<unknown> = ask("tunnel_open", { hub, tunnel, query, page }).catch((thrown: unknown) =>
+    close(asProblem(thrown)),
+  );
+  const next = (command: string, request: Record<string, unknown>) => {
+    said = said.then(() => (over ? undefined : ask(command, { tunnel, ...request }))).catch(untold);
+  };
+  return {
+    send: (bytes) => next("tunnel_send", { base64: base64(bytes) }),
+    say: (text) => next("tunnel_say", { text }),
+    close: () => {
+      said = said.then(() => ask("tunnel_close", { tunnel })).catch(untold);
+      close(null);
+    },
+  };
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
 function connect(hub: string): Connection {
   return {
     async call(method, path, body) {
@@ -95,6 +154,7 @@ function connect(hub: string): Connection {
       return new TextDecoder().decode(answer);
     },
     live: (events) => live(hub, events),
+    tunnel: (query, events) => tunnel(hub, query, events),
     async download(path, name) {
       await ask<string>("hub_download", { hub, path, name });
     },

@@ -102,6 +102,31 @@ pub(crate) enum Task {
     },
     /// Wait until a task is done
     Wait(TaskName),
+    /// Open a terminal inside a run's walls; Ctrl-] leaves it
+    Terminal(TaskTerminal),
+    /// Reach a port inside a run's walls from this machine
+    Forward(TaskForward),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskTerminal {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// Only look on
+    #[arg(long)]
+    pub(crate) view: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskForward {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// Port inside
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Port on this machine's loopback; without it, the same, or any that is free
+    #[arg(long, value_name = "PORT")]
+    pub(crate) local: Option<u16>,
 }
 
 #[derive(Debug, Clone, Args)]

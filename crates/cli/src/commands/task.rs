@@ -10,6 +10,7 @@ mod new;
 mod review;
 mod show;
 mod steer;
+mod terminal;
 mod wait;
 
 use super::{Done, connect};
@@ -67,6 +68,8 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
         Task::Dismiss(task) => steer::one::<TaskDismiss>(globals, hub, &task).await,
         Task::Reassign(arguments) => steer::reassign(globals, hub, arguments).await,
         Task::Review(arguments) => review::run(globals, hub, arguments).await,
+        Task::Terminal(words) => terminal::run(globals, hub, words).await,
+        Task::Forward(words) => terminal::forward(globals, hub, words).await,
     })
 }
 

@@ -20,6 +20,7 @@ mod permissions;
 mod pi;
 mod postgres;
 mod profiles;
+mod tunnels;
 mod vaults;
 mod walls;
 mod ways_on;

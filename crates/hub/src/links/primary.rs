@@ -40,7 +40,7 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
     let sender = live.sender();
     let own = Own::default();
     let closed = tokio::select! {
-        closed = listen(parts, &mut live, runner, link, news, &own) => Some(closed),
+        closed = listen(parts, &mut live, (runner, link, &outlet), news, &own) => Some(closed),
         closed = tell_watched(parts.fanout.watched(), &outlet, &own) => Some(closed),
         closed = outlet.drain() => Some(closed),
         // Also while `listen` waits for the core: a revoked runner goes at once.
@@ -51,6 +51,7 @@ pub(super) async fn serve(parts: &Parts, accepted: Accepted, link: u64) {
         Some(closed) => tracing::info!(%runner, %closed, "a runner is disconnected"),
         None => tracing::debug!(%runner, "the hub stops"),
     }
+    parts.tunnels.detach(runner, link);
     parts.core.tell(News::Disconnected { runner, link }).await;
     good_bye(live).await;
 }
@@ -75,6 +76,9 @@ impl Own {
             | ToHub::About { .. }
             | ToHub::BlobsMissing { .. }
             | ToHub::BlobGet { .. }
+            | ToHub::Tunnel { .. }
+            | ToHub::TunnelRefused { .. }
+            | ToHub::TunnelText { .. }
             | ToHub::Unknown(_) => {}
         }
     }
@@ -124,8 +128,7 @@ fn bounded(mut about: About) -> About {
 async fn listen(
     parts: &Parts,
     live: &mut HubLive,
-    runner: RunnerId,
-    link: u64,
+    (runner, link, outlet): (RunnerId, u64, &Arc<Outlet>),
     connected: Connected,
     own: &Own,
 ) -> Closed {
@@ -136,8 +139,16 @@ async fn listen(
             Err(closed) => return closed,
         };
         let news = match incoming {
+            Incoming::Message(ToHub::TunnelRefused { ticket, problem }) => {
+                parts.tunnels.refused(runner, &ticket, problem);
+                None
+            }
             Incoming::Message(message) => {
                 own.hear(&message);
+                if matches!(message, ToHub::Beat { .. }) {
+                    // Not before: until its first beat it waits for its welcome.
+                    parts.tunnels.attach(runner, link, outlet);
+                }
                 news_of(runner, link, message)
             }
             Incoming::Bulk(BulkHead::Journal { run, .. }, bytes) => {
@@ -149,6 +160,10 @@ async fn listen(
             }
             Incoming::Bulk(BulkHead::Blob { blob, .. }, _) => {
                 tracing::warn!(%runner, %blob, "a piece of a blob on the primary connection; dropped");
+                None
+            }
+            Incoming::Bulk(BulkHead::Tunnel, _) => {
+                tracing::warn!(%runner, "a tunnel's bytes on the primary connection; dropped");
                 None
             }
             Incoming::Malformed { why } => {
@@ -173,7 +188,12 @@ fn news_of(runner: RunnerId, link: u64, message: ToHub) -> Option<News> {
             Some(News::Declined { runner, link, run, fence, reason })
         }
         ToHub::About { about } => Some(News::About { runner, link, about: bounded(about) }),
-        ToHub::Hello { .. } | ToHub::BlobsMissing { .. } | ToHub::BlobGet { .. } => {
+        ToHub::Hello { .. }
+        | ToHub::BlobsMissing { .. }
+        | ToHub::BlobGet { .. }
+        | ToHub::Tunnel { .. }
+        | ToHub::TunnelRefused { .. }
+        | ToHub::TunnelText { .. } => {
             tracing::warn!(%runner, "a message that does not belong here; dropped");
             None
         }

@@ -141,6 +141,8 @@ async fn talk(
                     }
                     // To a person's command, which speaks on a connection of its own.
                     Ok(FromShim::GuestSaid { .. } | FromShim::GuestGone { .. }) => {}
+                    // Words of a tunnel.
+                    Ok(FromShim::Opened | FromShim::Refused { .. }) => {}
                     Err(error) => tracing::warn!(%run, %error, "the shim said something odd"),
                 }
                 line.clear();
@@ -162,6 +164,7 @@ fn remember(said: &mut Vec<ToShim>, message: ToShim) {
         // Stale at once; said anew on every connection.
         ToShim::Contact { .. } | ToShim::Watched { .. } => {}
         // A person's, on a connection of its own.
-        ToShim::Guest { .. } | ToShim::Input { .. } | ToShim::InputEnds => {}
+        ToShim::Guest { .. } | ToShim::Input { .. } | ToShim::InputEnds | ToShim::Tunnel { .. } => {
+        }
     }
 }

@@ -219,6 +219,9 @@ impl Load {
             Incoming::Bulk(BulkHead::Journal { run, .. }, _) => {
                 tracing::warn!(%run, "the hub sent a journal, which goes the other way");
             }
+            Incoming::Bulk(BulkHead::Tunnel, _) => {
+                tracing::warn!("the hub sent a tunnel's bytes where none belong");
+            }
             Incoming::Malformed { why } => {
                 tracing::warn!(why, "the hub said something malformed");
             }

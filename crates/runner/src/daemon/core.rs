@@ -8,7 +8,7 @@ use super::enrolment::Enrolment;
 use super::held::{HeldRun, Next, Shim};
 use super::outgoing::Outgoing;
 use super::uplink::{Uplink, UplinkEvent};
-use super::{RunnerOptions, reaper};
+use super::{RunnerOptions, reaper, tunnel};
 use crate::agents::{Doctor, Programs};
 use crate::blobs::Blobs;
 use crate::clock::SteadyClock;
@@ -18,13 +18,14 @@ use crate::run_dir::seal_key_file;
 use crate::run_dir::wipe::wipe;
 use pilot_link::{Greeting, Outbox};
 use pilot_proto::runner::{BulkHead, HEARTBEAT_SECS, LiveCheck, MAX_BATCH, Role, ToHub};
-use pilot_proto::{Problem, RunId, Timestamp};
+use pilot_proto::{Problem, RunId, Secret, Timestamp};
 use pilot_secrets::RunnerKey;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +63,9 @@ pub(super) struct Daemon {
     /// What came of it, by agent; until we end.
     pub(super) live: BTreeMap<String, LiveCheck>,
     pub(super) looked: mpsc::Sender<Looked>,
+    /// Places for tunnels.
+    pub(super) tunnels: Arc<Semaphore>,
+    refusals: mpsc::Sender<(Secret, Problem)>,
     enrolment: Enrolment,
     load: LoadMeter,
     /// There is a connection to the hub.
@@ -80,6 +84,7 @@ struct Inboxes {
     carried: mpsc::Receiver<Carried>,
     looked: mpsc::Receiver<Looked>,
     tried: mpsc::Receiver<(String, LiveCheck)>,
+    refusals: mpsc::Receiver<(Secret, Problem)>,
 }
 
 /// Without it a run whose project has secrets is refused, and others go on.
@@ -104,6 +109,7 @@ impl Daemon {
         let (carried, from_carried) = mpsc::channel(16);
         let (looked, from_looked) = mpsc::channel(1);
         let (tried, from_tried) = mpsc::channel(1);
+        let (refusals, from_refusals) = mpsc::channel(16);
         tasks.spawn(bulk::carry(enrolment.clone(), from_jobs, carried));
         let mut daemon = Self {
             clock: SteadyClock::start(),
@@ -119,6 +125,8 @@ impl Daemon {
             jobs,
             outgoing: None,
             beats: VecDeque::new(),
+            tunnels: Arc::new(Semaphore::new(tunnel::MOST)),
+            refusals,
             enrolment,
             doctor: Doctor::default(),
             looking: false,
@@ -134,6 +142,7 @@ impl Daemon {
                 carried: from_carried,
                 looked: from_looked,
                 tried: from_tried,
+                refusals: from_refusals,
             },
             shipped: None,
             next_beat: Timestamp::default(),
@@ -197,6 +206,9 @@ impl Daemon {
             Some(carried) = self.heard.carried.recv() => self.carried(carried),
             Some(looked) = self.heard.looked.recv() => self.has_looked(looked),
             Some((agent, live)) = self.heard.tried.recv() => self.has_tried(agent, live),
+            Some((ticket, problem)) = self.heard.refusals.recv() => {
+                self.refuse_tunnel(ticket, problem);
+            }
             Some(permit) = reserve(room) => {
                 if let Some(batch) = self.next_batch() {
                     permit.send(batch);
@@ -236,6 +248,16 @@ impl Daemon {
     /// The hub says whose journals are read as they grow.
     pub(super) fn watched(&self, runs: Vec<RunId>) {
         self.readers.send_replace(Readers::Of(runs.into_iter().collect()));
+    }
+
+    /// Who we are to the hub.
+    pub(super) fn enrolment(&self) -> &Enrolment {
+        &self.enrolment
+    }
+
+    /// Where a tunnel's task says that there is none.
+    pub(super) fn refusals(&self) -> mpsc::Sender<(Secret, Problem)> {
+        self.refusals.clone()
     }
 
     /// For whoever attends to a shim.

@@ -35,12 +35,14 @@ impl Daemon {
             ToRunner::Look => self.look_again(),
             ToRunner::Try { agent, model, provider } => self.try_agent(agent, model, provider),
             ToRunner::Watched { runs } => self.watched(runs),
+            ToRunner::OpenTunnel { ticket, wish } => self.open_tunnel(ticket, wish),
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }
             | ToRunner::Refused(_)
             | ToRunner::Missing { .. }
             | ToRunner::BlobStored { .. }
             | ToRunner::BlobUnknown { .. }
+            | ToRunner::TunnelText { .. }
             | ToRunner::Unknown(_) => {
                 tracing::debug!(?message, "a message that has no place here");
             }

@@ -156,6 +156,10 @@ fn understood(incoming: Incoming<ToRunner>) -> Option<ToRunner> {
             tracing::warn!(%run, "the hub sent a journal, which goes the other way");
             None
         }
+        Incoming::Bulk(BulkHead::Tunnel, _) => {
+            tracing::warn!("the hub sent a tunnel's bytes where none belong");
+            None
+        }
         Incoming::Malformed { why } => {
             tracing::warn!(why, "the hub said something malformed");
             None

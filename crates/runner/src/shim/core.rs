@@ -13,6 +13,7 @@ use super::pump::Piece;
 use super::renewals::Renewals;
 use super::reviewing::{Before, Reviewing};
 use super::steps::Report;
+use super::visits::Visits;
 use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
 use crate::clock::SteadyClock;
@@ -34,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 const CHORES: Duration = Duration::from_secs(10);
 /// Output on its way: one piece in the hand, and one behind it.
 const PIECES: usize = 2;
+/// Words about visitors that wait while the shim is busy.
+const VISITORS: usize = 8;
 /// A shim's own words. More is a fault that repeats itself.
 const LOG_LIMIT: u64 = 1024 * 1024;
 /// After the agent's processes are gone, their pipes end at once; a pipe that
@@ -112,6 +115,9 @@ pub(super) struct Shim {
     last_words: Option<Timestamp>,
     orphans: Orphans,
     chores: Timestamp,
+    /// Who came through a tunnel.
+    pub(super) visits: Visits,
+    visitors_words: mpsc::Receiver<Event>,
 }
 
 impl Shim {
@@ -119,7 +125,10 @@ impl Shim {
         let Begin { workspace, machine, log, ledger, clock } = begin;
         let (heard, pieces) = mpsc::channel(PIECES);
         let (voices, ears) = gates::line(log.talk());
+        let (words, visitors_words) = mpsc::channel(VISITORS);
         Self {
+            visits: Visits::new(workspace.clone(), clock, words),
+            visitors_words,
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),
             workspace,
@@ -164,7 +173,13 @@ impl Shim {
                 Some(said) = from_daemon.recv() => match said {
                     doorway::Said::Daemon(message) => self.daemon_says(message),
                     doorway::Said::Guest(guest) => self.let_in(guest),
+                    doorway::Said::Visitor(visitor) => {
+                        self.visits.receive(visitor, self.walls.clone());
+                    }
                 },
+                Some(words) = self.visitors_words.recv(), if !self.log.is_blocked() => {
+                    self.log.append(&words);
+                }
                 Some(done) = self.work.join_next() => match done {
                     Ok(done) => self.work_done(done),
                     Err(error) => tracing::error!(%error, "a task of the shim failed"),
@@ -265,7 +280,8 @@ impl Shim {
             ToShim::Watched { .. }
             | ToShim::Guest { .. }
             | ToShim::Input { .. }
-            | ToShim::InputEnds => {}
+            | ToShim::InputEnds
+            | ToShim::Tunnel { .. } => {}
             ToShim::Contact { age_ms } => {
                 let lease = Duration::from_secs(self.workspace.spec.lease_secs);
                 let left = lease.saturating_sub(Duration::from_millis(age_ms));

@@ -2,6 +2,7 @@
 
 use super::guest::{self, Feed, Guest};
 use super::log::End;
+use super::visits::Visitor;
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim, check_peer};
 use std::io;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(super) enum Said {
     Daemon(ToShim),
     /// A person's command wants in.
     Guest(Guest),
+    /// Somebody who came through a tunnel.
+    Visitor(Visitor),
 }
 
 /// Lets daemons in, tells them how far the journal is, and hands on what they
@@ -52,16 +55,20 @@ pub(super) async fn serve(
 }
 
 async fn host(stream: UnixStream, end: watch::Receiver<End>, said: mpsc::Sender<Said>) {
-    if let Err(error) = talk(stream, end, said).await {
-        tracing::debug!(%error, "a daemon hung up");
+    match talk(stream, end, &said).await {
+        // Nobody hears of them any more when the shim ends.
+        Ok(Some(visitor)) => drop(said.send(Said::Visitor(visitor)).await),
+        Ok(None) => {}
+        Err(error) => tracing::debug!(%error, "a daemon hung up"),
     }
 }
 
+/// Talks with a daemon until it hangs up, or says that it brings a visitor.
 async fn talk(
     stream: UnixStream,
     mut end: watch::Receiver<End>,
-    said: mpsc::Sender<Said>,
-) -> io::Result<()> {
+    said: &mpsc::Sender<Said>,
+) -> io::Result<Option<Visitor>> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::with_capacity(1024, reader).take(MAX_LINE as u64);
     let mut line = Vec::new();
@@ -73,12 +80,12 @@ async fn talk(
             Some(message) = hear_guest(&mut guest_says) => {
                 writer.write_all(&shim_socket::line(&message)?).await?;
                 if matches!(message, FromShim::GuestGone { .. }) {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             () = give(&mut feed), if !is_free => {}
             word = word(&mut end, told, watched), if guest_says.is_none() => {
-                let Some(now) = word else { return Ok(()) };
+                let Some(now) = word else { return Ok(None) };
                 told = Some(now);
                 let at = FromShim::At { end: now.cursor, finished: now.finished };
                 writer.write_all(&shim_socket::line(&at)?).await?;
@@ -86,7 +93,7 @@ async fn talk(
             // Keeps what it read in `line` when it is cancelled.
             read = reader.read_until(b'\n', &mut line), if is_free => {
                 if read? == 0 {
-                    return Ok(());
+                    return Ok(None);
                 }
                 reader.set_limit(MAX_LINE as u64);
                 match serde_json::from_slice(&line) {
@@ -95,13 +102,16 @@ async fn talk(
                         let (guest, input, told) = guest::invite(command);
                         (feed, guest_says) = (Some(input), Some(told));
                         if said.send(Said::Guest(guest)).await.is_err() {
-                            return Ok(());
+                            return Ok(None);
                         }
+                    }
+                    Ok(ToShim::Tunnel { wish }) => {
+                        return Ok(Some(Visitor { wish, reader: reader.into_inner(), writer }));
                     }
                     Ok(message) => {
                         let for_guest = feed.as_mut().is_some_and(|feed| feed.hear(&message));
                         if !for_guest && said.send(Said::Daemon(message)).await.is_err() {
-                            return Ok(());
+                            return Ok(None);
                         }
                     }
                     Err(error) => tracing::warn!(%error, "the daemon said something odd"),

@@ -83,6 +83,7 @@ impl Shim {
             }
             RunEffect::Wipe { keep_tree } => {
                 drop(self.diff.end());
+                self.visits.end();
                 let walls = self.walls.take();
                 let keep_tree = keep_tree || workspace.is_withheld();
                 self.work.spawn(async move {

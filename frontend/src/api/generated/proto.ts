@@ -924,6 +924,36 @@ run: RunId, } | { "type": "unwatch",
 watch: number, };
 
 /**
+ * From a terminal. What it shows comes as bytes, secrets taken out; at first
+ * the last of what it showed before.
+ */
+export type FromTerminal = { "type": "state",
+/**
+ * Characters in a row.
+ */
+columns: number,
+/**
+ * Rows.
+ */
+rows: number,
+/**
+ * Who types; none: nobody.
+ */
+driver: string | null,
+/**
+ * That is you.
+ */
+yours: boolean,
+/**
+ * How many look on or type.
+ */
+viewers: number, } | { "type": "ended",
+/**
+ * Why, in a sentence.
+ */
+why: string, } | { "type": "unknown" };
+
+/**
  * How the gate treats what no rule names.
  */
 export type GateMode = "enforce" | "learn" | "off" | "unknown";
@@ -3922,6 +3952,19 @@ watch: number,
 problem: Problem | null, };
 
 /**
+ * To a terminal. What is typed comes as bytes.
+ */
+export type ToTerminal = { "type": "resize",
+/**
+ * Characters in a row: 1 to [`ToTerminal::LARGEST`].
+ */
+columns: number,
+/**
+ * Rows: 1 to [`ToTerminal::LARGEST`].
+ */
+rows: number, } | { "type": "drive" } | { "type": "unknown" };
+
+/**
  * One item of a to-do list.
  */
 export type Todo = {
@@ -3990,6 +4033,21 @@ change: Change,
  * How much.
  */
 size: DiffSize, };
+ * Which tunnel a console wants, as a query string.
+ */
+export type TunnelQuery = {
+/**
+ * To a run of this task: the latest.
+ */
+task: TaskId,
+/**
+ * To this port of loopback inside; none: to the terminal.
+ */
+port?: number | null,
+/**
+ * Only look: nothing that is typed is taken.
+ */
+view?: boolean | null, };
 
 /**
  * Why a turn ended.
@@ -4373,3 +4431,4 @@ export const LIVE_PATH = "/api/live";
 export const SESSION_PATH = "/session";
 export const RESCUE_PATH = "/api/tasks/{task}/rescue";
 export const BLOB_PATH = "/api/tasks/{task}/blobs/{blob}";
+export const TUNNEL_PATH = "/api/tunnel";

@@ -1,0 +1,206 @@
+//! `pilot task terminal` and `pilot task forward`: tunnels into a run.
+
+use super::find;
+use crate::args::{Globals, TaskForward, TaskTerminal};
+use crate::commands::Done;
+use crate::output;
+use anyhow::Context;
+use pilot_client::{Client, TunnelFrame, TunnelReceiver, TunnelSender};
+use pilot_proto::tunnel::{FromTerminal, MAX_TUNNEL_FRAME, ToTerminal, TunnelQuery};
+use pilot_proto::{Code, Problem, TaskId};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io::{self, Read, Write};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// Ctrl-], as in telnet: no shell and no editor wants it.
+const LEAVE: u8 = 0x1d;
+/// How often the window's size is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// Connections through one `forward`: a page with everything on it.
+const MOST: usize = 64;
+
+/// The person's own terminal, raw as long as this lives.
+struct Raw(Termios);
+
+impl Raw {
+    fn begin() -> io::Result<Option<Self>> {
+        if !isatty(io::stdin()) {
+            return Ok(None);
+        }
+        let before = tcgetattr(io::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
+        Ok(Some(Self(before)))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // There is no better place to say that it failed than a broken terminal.
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.0).ok();
+    }
+}
+
+pub(super) async fn run(
+    globals: &Globals,
+    hub: &Client,
+    words: TaskTerminal,
+) -> anyhow::Result<Done> {
+    let task = find(hub, &words.task).await?;
+    let query = TunnelQuery { task, port: None, view: Some(words.view) };
+    let (sender, receiver) = hub.tunnel(&query).await?;
+    let raw = Raw::begin().context("this terminal cannot be used")?;
+    if raw.is_some() {
+        output::note("a terminal in the run's walls; Ctrl-] leaves it\r");
+    }
+    let end = attach(sender, receiver, raw.is_some()).await;
+    drop(raw);
+    let end = end?;
+    output::show(globals, &serde_json::json!({ "task": task, "end": end }), || end.clone())?;
+    Ok(Done::Well)
+}
+
+/// Until either side leaves; why, in a sentence.
+async fn attach(
+    mut sender: TunnelSender,
+    mut receiver: TunnelReceiver,
+    follow_size: bool,
+) -> anyhow::Result<String> {
+    let (typed, mut keys) = mpsc::channel(16);
+    // A read of the terminal cannot be given up; it ends with this process.
+    std::thread::spawn(move || type_in(&typed));
+    let mut size = None;
+    let mut look = tokio::time::interval(LOOK);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            typed = keys.recv(), if open => match typed {
+                Some(bytes) if bytes.contains(&LEAVE) && follow_size => {
+                    sender.close().await;
+                    return Ok("left; the shell goes on".to_owned());
+                }
+                Some(bytes) => sender.send(TunnelFrame::Bytes(bytes.into())).await?,
+                // A file was typed in; what it does is still shown.
+                None => open = false,
+            },
+            frame = receiver.next() => match frame? {
+                Some(TunnelFrame::Bytes(bytes)) => show(&bytes)?,
+                Some(TunnelFrame::Text(text)) => {
+                    if let Ok(FromTerminal::Ended { why }) = serde_json::from_str(&text) {
+                        return Ok(why);
+                    }
+                }
+                None => return Ok("the tunnel has ended".to_owned()),
+            },
+            _ = look.tick(), if follow_size => {
+                let now = tcgetwinsize(io::stdout()).ok().map(|size| (size.ws_col, size.ws_row));
+                if let Some((columns, rows)) = now.filter(|_| now != size) {
+                    size = now;
+                    let text = serde_json::to_string(&ToTerminal::Resize { columns, rows })?;
+                    sender.send(TunnelFrame::Text(text)).await?;
+                }
+            }
+        }
+    }
+}
+
+fn show(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+fn type_in(typed: &mpsc::Sender<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = io::stdin().lock().read(&mut buffer) {
+        if typed.blocking_send(buffer[..read].to_vec()).is_err() {
+            return;
+        }
+    }
+}
+
+pub(super) async fn forward(
+    globals: &Globals,
+    hub: &Client,
+    words: TaskForward,
+) -> anyhow::Result<Done> {
+    let task = find(hub, &words.task).await?;
+    let listener = listen(&words).await?;
+    let address = listener.local_addr()?;
+    output::show(globals, &serde_json::json!({ "task": task, "local": address }), || {
+        format!("http://{address} is port {} of the run; Ctrl-C ends it", words.port)
+    })?;
+    let mut visits = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if visits.len() < MOST => {
+                let (stream, _) = accepted?;
+                let hub = hub.clone();
+                visits.spawn(async move { carry(&hub, task, words.port, stream).await });
+            }
+            Some(ended) = visits.join_next() => {
+                if let Ok(Err(error)) = ended {
+                    output::note(&format!("a connection broke: {error:#}"));
+                }
+            }
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                return Ok(Done::Well);
+            }
+        }
+    }
+}
+
+/// On loopback only: what is behind it has no login of its own.
+async fn listen(words: &TaskForward) -> anyhow::Result<TcpListener> {
+    let wanted = words.local.unwrap_or(words.port);
+    match (TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await, words.local) {
+        (Ok(listener), _) => Ok(listener),
+        (Err(_), None) => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
+        (Err(error), Some(port)) => {
+            let message = format!("port {port} of this machine cannot be listened on: {error}");
+            Err(Problem::new(Code::Precondition, message).hint("choose another `--local`").into())
+        }
+    }
+}
+
+async fn carry(hub: &Client, task: TaskId, port: u16, stream: TcpStream) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let query = TunnelQuery { task, port: Some(port), view: None };
+    let (mut sender, mut receiver) = hub.tunnel(&query).await?;
+    let (mut reader, mut writer) = stream.into_split();
+    let there = async {
+        let mut buffer = vec![0; MAX_TUNNEL_FRAME];
+        loop {
+            let read = reader.read(&mut buffer).await?;
+            // The end of one direction is an empty frame.
+            sender.send(TunnelFrame::Bytes(buffer[..read].to_vec().into())).await?;
+            if read == 0 {
+                return Ok::<(), anyhow::Error>(());
+            }
+        }
+    };
+    let back = async {
+        while let Some(frame) = receiver.next().await? {
+            match frame {
+                TunnelFrame::Bytes(bytes) if bytes.is_empty() => writer.shutdown().await?,
+                TunnelFrame::Bytes(bytes) => writer.write_all(&bytes).await?,
+                TunnelFrame::Text(text) => {
+                    if let Ok(FromTerminal::Ended { why }) = serde_json::from_str(&text) {
+                        anyhow::bail!("{why}");
+                    }
+                }
+            }
+        }
+        Ok::<(), anyhow::Error>(())
+    };
+    tokio::select! {
+        ended = back => ended,
+        ended = async { there.await?; std::future::pending().await } => ended,
+    }
+}

@@ -1,0 +1,100 @@
+//! One tunnel into a run: bytes and text both ways, as they are.
+//!
+//! Nothing is read ahead and nothing waits here, as with [`crate::Frames`]. A
+//! tunnel that is lost does not come back: whoever wants another asks for it.
+
+use crate::client::Client;
+use crate::error::ClientError;
+use crate::live::{ASK_AFTER, DEAD_AFTER, Socket, connect_to, silence};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use pilot_proto::tunnel::{TUNNEL_PATH, TunnelQuery};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+/// What came through a tunnel, or goes into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TunnelFrame {
+    /// At most [`pilot_proto::tunnel::MAX_TUNNEL_FRAME`].
+    Bytes(Bytes),
+    /// About them.
+    Text(String),
+}
+
+/// What is sent into a tunnel.
+#[derive(Debug)]
+pub struct TunnelSender {
+    client: Client,
+    sink: SplitSink<Socket, Message>,
+}
+
+/// What comes out of a tunnel.
+#[derive(Debug)]
+pub struct TunnelReceiver {
+    client: Client,
+    stream: SplitStream<Socket>,
+}
+
+/// Asks the hub for a tunnel. Why there is none, the tunnel's first text says.
+pub(crate) async fn open(
+    client: &Client,
+    query: &TunnelQuery,
+) -> Result<(TunnelSender, TunnelReceiver), ClientError> {
+    let mut url = client.url(&[], TUNNEL_PATH, "tunnel")?;
+    {
+        let mut pairs = url.query_pairs_mut();
+        pairs.append_pair("task", &query.task.to_string());
+        if let Some(port) = query.port {
+            pairs.append_pair("port", &port.to_string());
+        }
+        if let Some(view) = query.view {
+            pairs.append_pair("view", if view { "true" } else { "false" });
+        }
+    }
+    let (sink, stream) = connect_to(client, url, TUNNEL_PATH).await?.split();
+    let receiver = TunnelReceiver { client: client.clone(), stream };
+    Ok((TunnelSender { client: client.clone(), sink }, receiver))
+}
+
+impl TunnelSender {
+    /// Sends a frame, once the socket takes it.
+    pub async fn send(&mut self, frame: TunnelFrame) -> Result<(), ClientError> {
+        let message = match frame {
+            TunnelFrame::Bytes(bytes) => Message::Binary(bytes),
+            TunnelFrame::Text(text) => Message::text(text),
+        };
+        let sent = timeout(DEAD_AFTER, self.sink.send(message)).await;
+        sent.unwrap_or_else(|_| Err(silence())).map_err(|error| self.client.unreachable(error))
+    }
+
+    /// Says good-bye.
+    pub async fn close(mut self) {
+        if timeout(ASK_AFTER, self.sink.close()).await.is_err() {
+            tracing::debug!("the hub takes no good-bye");
+        }
+    }
+}
+
+impl TunnelReceiver {
+    /// The next frame; none when the tunnel has ended. The hub asks often
+    /// whether we are there, so a long silence is its end. May be dropped at
+    /// any point without losing a frame.
+    pub async fn next(&mut self) -> Result<Option<TunnelFrame>, ClientError> {
+        loop {
+            let heard = match timeout(DEAD_AFTER, self.stream.next()).await {
+                Ok(heard) => heard,
+                Err(_) => return Err(self.client.unreachable(silence())),
+            };
+            return match heard {
+                None | Some(Ok(Message::Close(_))) => Ok(None),
+                Some(Ok(Message::Binary(bytes))) => Ok(Some(TunnelFrame::Bytes(bytes))),
+                Some(Ok(Message::Text(text))) => {
+                    Ok(Some(TunnelFrame::Text(text.as_str().to_owned())))
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => Ok(None),
+                Some(Err(error)) => Err(self.client.unreachable(error)),
+            };
+        }
+    }
+}

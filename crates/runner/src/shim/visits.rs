@@ -1,0 +1,214 @@
+//! Who comes through a tunnel: to the run's terminal, or to a port inside.
+//!
+//! A visitor arrives on the shim's socket by way of the daemon, is let in or
+//! told why not, and speaks in [`frames`] from then on.
+//!
+//! **Invariant:** visitors are owned by the shim and end with the walls; none
+//! holds the run up.
+
+use super::terminal::Terminal;
+use super::walls::SharedWalls;
+use super::workspace::SharedWorkspace;
+use crate::clock::SteadyClock;
+use crate::frames::{self, Frame};
+use crate::inside::port;
+use crate::shim_socket::{self, FromShim};
+use pilot_proto::tunnel::{FromTerminal, MAX_TUNNEL_FRAME, TunnelEnd, TunnelWish};
+use pilot_proto::{Code, Event, Problem};
+use pilot_sandbox::Launch;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// A visitor of a page has a handful of connections to a port; a hundred is a
+/// load test, which does not belong here.
+const MOST: usize = 64;
+/// How long a word to a visitor may take to be taken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Somebody who came through a tunnel.
+pub(super) struct Visitor {
+    pub(super) wish: TunnelWish,
+    pub(super) reader: BufReader<OwnedReadHalf>,
+    pub(super) writer: OwnedWriteHalf,
+}
+
+impl Visitor {
+    /// Lets them in: frames follow.
+    pub(super) async fn let_in(&mut self) -> io::Result<()> {
+        self.writer.write_all(&shim_socket::line(&FromShim::Opened)?).await
+    }
+
+    async fn refuse(mut self, problem: Problem) {
+        let told = async {
+            let line = shim_socket::line(&FromShim::Refused { problem })?;
+            self.writer.write_all(&line).await
+        };
+        if !matches!(tokio::time::timeout(PATIENCE, told).await, Ok(Ok(()))) {
+            tracing::debug!("a visitor went before they were told");
+        }
+    }
+}
+
+/// All visitors, and what they came to.
+pub(super) struct Visits {
+    workspace: SharedWorkspace,
+    clock: SteadyClock,
+    tasks: JoinSet<()>,
+    terminal: Option<Terminal>,
+    /// What goes into the run's journal.
+    words: mpsc::Sender<Event>,
+}
+
+impl Visits {
+    pub(super) fn new(
+        workspace: SharedWorkspace,
+        clock: SteadyClock,
+        words: mpsc::Sender<Event>,
+    ) -> Self {
+        Self { workspace, clock, tasks: JoinSet::new(), terminal: None, words }
+    }
+
+    /// Lets somebody in, or tells them why not.
+    pub(super) fn receive(&mut self, visitor: Visitor, walls: Option<SharedWalls>) {
+        while self.tasks.try_join_next().is_some() {}
+        let refused = match (&visitor.wish.to, walls) {
+            _ if self.tasks.len() >= MOST => busy(),
+            (TunnelEnd::Terminal, Some(walls)) => return self.to_terminal(visitor, walls),
+            (TunnelEnd::Port { port }, Some(walls)) if visitor.wish.drive => {
+                let port = *port;
+                let workspace = self.workspace.clone();
+                self.tasks.spawn(async move { to_port(visitor, port, &workspace, &walls).await });
+                return;
+            }
+            (TunnelEnd::Port { .. }, Some(_)) => looks_on(),
+            (TunnelEnd::Terminal | TunnelEnd::Port { .. }, None) => no_walls(),
+            (TunnelEnd::Unknown(_), _) => unknown(),
+        };
+        self.tasks.spawn(visitor.refuse(refused));
+    }
+
+    fn to_terminal(&mut self, visitor: Visitor, walls: SharedWalls) {
+        let open = self.terminal.as_ref().filter(|terminal| terminal.is_open());
+        let visitor = match open {
+            Some(terminal) => match terminal.enter(visitor) {
+                Ok(()) => return,
+                Err(visitor) if terminal.is_open() => {
+                    self.tasks.spawn(visitor.refuse(busy()));
+                    return;
+                }
+                // It ended just now.
+                Err(visitor) => visitor,
+            },
+            None => visitor,
+        };
+        let (workspace, words) = (self.workspace.clone(), self.words.clone());
+        let (terminal, work) = Terminal::new(workspace, walls, self.clock, words);
+        if let Err(visitor) = terminal.enter(visitor) {
+            self.tasks.spawn(visitor.refuse(busy()));
+        }
+        self.tasks.spawn(work);
+        self.terminal = Some(terminal);
+    }
+
+    /// Ends every visit: the walls come down.
+    pub(super) fn end(&mut self) {
+        self.terminal = None;
+        self.tasks.abort_all();
+    }
+}
+
+async fn to_port(visitor: Visitor, port: u16, workspace: &SharedWorkspace, walls: &SharedWalls) {
+    if let Err(error) = splice(visitor, port, workspace, walls).await {
+        tracing::debug!(%error, port, "a connection to a port broke");
+    }
+}
+
+async fn splice(
+    mut visitor: Visitor,
+    port: u16,
+    workspace: &SharedWorkspace,
+    walls: &SharedWalls,
+) -> io::Result<()> {
+    let launch = Launch {
+        program: workspace.pilot.clone().into(),
+        args: vec![port::COMMAND.into(), port.to_string().into()],
+        env: workspace.environment(),
+        cwd: workspace.dir.tree(),
+    };
+    let mut process = match walls.spawn(&launch).await {
+        Ok(process) => process,
+        Err(error) => {
+            visitor.refuse(error.problem()).await;
+            return Ok(());
+        }
+    };
+    visitor.let_in().await?;
+    let Visitor { mut reader, mut writer, .. } = visitor;
+    let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
+        (process.stdin.take(), process.stdout.take(), process.stderr.take())
+    else {
+        return Err(io::Error::other("a process without pipes"));
+    };
+    let feed = async {
+        while let Some(frame) = frames::read(&mut reader).await? {
+            match frame {
+                // The end of one direction is an empty frame.
+                Frame::Bytes(bytes) if bytes.is_empty() => break,
+                Frame::Bytes(bytes) => stdin.write_all(&bytes).await?,
+                Frame::Text(_) | Frame::Size { .. } => {}
+            }
+        }
+        drop(stdin);
+        Ok::<(), io::Error>(())
+    };
+    let show = async {
+        let mut buffer = vec![0; MAX_TUNNEL_FRAME];
+        loop {
+            let read = stdout.read(&mut buffer).await?;
+            frames::write(&mut writer, &Frame::Bytes(buffer[..read].to_vec())).await?;
+            if read == 0 {
+                break;
+            }
+        }
+        let mut why = String::new();
+        (&mut stderr).take(1000).read_to_string(&mut why).await?;
+        if !why.is_empty() {
+            let ended = FromTerminal::Ended { why: why.trim().to_owned() };
+            frames::write(&mut writer, &Frame::Text(serde_json::to_string(&ended)?)).await?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    // Whoever asked has gone, or the answer is at its end.
+    let result = tokio::select! {
+        shown = show => shown,
+        fed = async { feed.await?; std::future::pending().await } => fed,
+    };
+    process.process.ask_to_end();
+    result
+}
+
+fn busy() -> Problem {
+    let message = format!("The run has {MOST} tunnels already.");
+    Problem::new(Code::Precondition, message).hint("Close one, then try again.")
+}
+
+fn looks_on() -> Problem {
+    Problem::new(Code::Forbidden, "Whoever only looks on may not reach a port of the run.")
+}
+
+fn no_walls() -> Problem {
+    Problem::new(
+        Code::Precondition,
+        "The run's workspace does not stand: it is being made, or it is gone already.",
+    )
+    .hint("A terminal opens while the run sets up or works.")
+}
+
+fn unknown() -> Problem {
+    Problem::new(Code::Version, "This runner does not know where that tunnel is to end.")
+        .hint("Update `pilot` on the runner.")
+}
