@@ -16,7 +16,6 @@ mod hands_on;
 mod held;
 mod logins;
 mod many;
-mod permissions;
 mod pi;
 mod postgres;
 mod profiles;
