@@ -38,7 +38,7 @@ pub trait Identity: Debug + Send + Sync {
     fn pace(&self) -> &Pace;
 
     /// How git logs in to repositories of this forge. Only for a URL that
-    /// [`repository`](dyn Forge::repository) takes.
+    /// `Forge::repository` takes.
     fn grant(&self) -> GitGrant;
 
     /// Is this such a forge, is the token good, and may it do all we need?
@@ -97,7 +97,7 @@ pub trait Issues: Debug + Send + Sync {
     ) -> Result<Vec<Comment>, ForgeError>;
 
     /// Comments. To comment once whatever happens, see
-    /// [`comment_once`](dyn Forge::comment_once).
+    /// `Forge::comment_once`.
     async fn comment(
         &self,
         repository: &Repository,

@@ -84,7 +84,7 @@ impl dyn Forge + '_ {
     /// a second pull request.
     ///
     /// A pull request that a person merged or closed since is returned as it
-    /// is; [`state`](dyn Forge::state) tells.
+    /// is; `Forge::state` tells.
     pub async fn ensure_pull_request(&self, wanted: &Wanted) -> Result<PullRequest, ForgeError> {
         let number = self.find_or_create(wanted).await?;
         self.read_back(wanted, number).await
