@@ -93,6 +93,7 @@ fn task(number: u128, state: TaskState, since: i64) -> Task {
         parent: None,
         review: None,
         remote_control: false,
+        remote_link: None,
     }
 }
 

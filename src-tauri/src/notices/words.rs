@@ -55,6 +55,7 @@ pub(super) fn of_item(hub: &HubKey, item: &InboxItem, task: &str) -> Notice {
             "Allow as much again, or the task ends. Its work is kept.".to_owned(),
             false,
         ),
+        Ask::HandsOn { what, .. } => ("Work for you", what.clone(), false),
         Ask::Unknown(_) => ("Needs you", "Open it to see what is asked.".to_owned(), false),
     };
     Notice {

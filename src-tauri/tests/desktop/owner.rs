@@ -39,7 +39,7 @@ impl Owner {
             "project": "demo", "agent": "scripted", "prompt": prompt, "on_timeout": "pause",
         }))
         .expect("a task");
-        self.asks::<TaskNew>(NewTask { mode: Mode::Ask, ..new })
+        self.asks::<TaskNew>(NewTask { mode: Some(Mode::Ask), ..new })
     }
 
     pub(crate) fn stops(&self, task: &Task) {

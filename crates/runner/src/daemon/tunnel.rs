@@ -98,8 +98,8 @@ async fn knock(dir: &RunDir, wish: TunnelWish) -> Result<AtShim, Problem> {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             match serde_json::from_slice(&line)? {
-                // What every guest is told first.
-                FromShim::At { .. } => {}
+                // What everybody is told first; the rest is for a person's command.
+                FromShim::At { .. } | FromShim::GuestSaid { .. } | FromShim::GuestGone { .. } => {}
                 FromShim::Opened => return Ok(Ok(AtShim { reader, writer })),
                 FromShim::Refused { problem } => return Ok(Err(problem)),
             }

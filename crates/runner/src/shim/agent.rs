@@ -208,7 +208,7 @@ impl AgentProcess {
         prompt: String,
     ) -> Result<Self, Problem> {
         Ok(Self {
-            driver: driver(workspace, walls, prompt)?,
+            driver: driver(workspace, Role::first(workspace, walls, prompt))?,
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             exit: None,

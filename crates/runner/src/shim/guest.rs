@@ -62,6 +62,7 @@ impl Feed {
             | ToShim::Contact { .. }
             | ToShim::Fenced
             | ToShim::Guest { .. }
+            | ToShim::Tunnel { .. }
             | ToShim::Watched { .. } => false,
         }
     }

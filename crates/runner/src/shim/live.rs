@@ -2,7 +2,7 @@
 //! the login that a run would have. A process of its own does that
 //! ([`main`]), as for a run; it reads what to try and says what came of it.
 
-use super::agent::{self, AgentProcess, Heard, Source};
+use super::agent::{self, AgentProcess, Heard, Role, Source};
 use super::gates;
 use super::walls::{self, SharedWalls};
 use super::workspace::Workspace;
@@ -168,11 +168,13 @@ async fn talk(workspace: &Workspace, standing: &SharedWalls) -> Result<String, P
     if !workspace.programs.agent(&workspace.spec.agent)?.has_process() {
         return Ok("a person does the work".to_owned());
     }
-    let (process, starting) = AgentProcess::prepare(workspace, standing, PROMPT.to_owned())?;
+    let role = Role::first(workspace, standing, PROMPT.to_owned());
+    let (process, starting) = AgentProcess::prepare(workspace, standing, role)?;
     let (mut agent, input) = agent::start(standing.clone(), starting).await?;
     let (heard, pieces) = mpsc::channel(PIECES);
     let mut pipes = JoinSet::new();
-    agent::attach(&mut agent, input, &heard, &mut pipes);
+    let sources = [Source::AgentOut, Source::AgentErr];
+    agent::attach(&mut agent, input, &heard, sources, &mut pipes);
     drop(heard);
     let mut turn = Turn { process, pieces, answer: String::new() };
     let begun = turn.process.driver.begin();
@@ -226,7 +228,7 @@ impl Turn {
                 self.process.heard_err(piece, &mut |_| {});
                 None
             }
-            Source::SetupOut | Source::SetupErr => None,
+            Source::SetupOut | Source::SetupErr | Source::ReviewerOut | Source::ReviewerErr => None,
         }
     }
 

@@ -291,6 +291,7 @@ async fn host(stream: TcpStream, address: SocketAddr, inner: Inner) {
     match greeted.role {
         Role::Primary => primary(accepted.live, greeted.about, greeted.runs, &inner).await,
         Role::Bulk => bulk(accepted.live, &inner).await,
+        Role::Tunnel => panic!("nobody asked for a tunnel"),
         Role::Unknown => panic!("the runner says what it wants"),
     }
 }
@@ -341,8 +342,10 @@ async fn primary(mut live: HubLive, about: Option<About>, held: Vec<Held>, inner
             Ok(Incoming::Bulk(BulkHead::Journal { run, first }, bytes)) => {
                 inner.state().journal(run, first, &bytes);
             }
-            Ok(Incoming::Bulk(BulkHead::Blob { .. }, _)) => {
-                inner.state().fault("a blob on the primary connection".to_owned());
+            Ok(Incoming::Bulk(BulkHead::Blob { .. } | BulkHead::Tunnel, _)) => {
+                inner
+                    .state()
+                    .fault("bulk that does not belong on the primary connection".to_owned());
             }
             Ok(Incoming::Malformed { why }) => inner.state().fault(why),
             Err(_) => return,

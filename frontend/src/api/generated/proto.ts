@@ -3269,6 +3269,8 @@ mend: string,
  * Page where it is changed.
  */
 page?: string | null, };
+
+/**
  * How much a finding matters.
  */
 export type Severity = "high" | "medium" | "low" | "unknown";
@@ -3999,6 +4001,23 @@ problem: string | null,
 mend: string, };
 
 /**
+ * What one task did to a file.
+ */
+export type TouchedBy = {
+/**
+ * Which task.
+ */
+task: TaskId,
+/**
+ * What it did.
+ */
+change: Change,
+/**
+ * How much.
+ */
+size: DiffSize, };
+
+/**
  * Whether an agent of a runner answers.
  */
 export type TryAgent = {
@@ -4018,21 +4037,8 @@ provider?: string | null,
  * With which model; none: the agent's default.
  */
 model?: string | null, };
- * What one task did to a file.
- */
-export type TouchedBy = {
+
 /**
- * Which task.
- */
-task: TaskId,
-/**
- * What it did.
- */
-change: Change,
-/**
- * How much.
- */
-size: DiffSize, };
  * Which tunnel a console wants, as a query string.
  */
 export type TunnelQuery = {
