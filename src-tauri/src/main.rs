@@ -21,9 +21,9 @@ fn main() -> ExitCode {
             ExitCode::from(pilot_agents::command::terminal::quiet_main(&words(&arguments[1..])))
         }
         Some("inside-terminal") => {
-            ended(pilot_runner::inside::terminal::main(&words(&arguments[1..])))
+            ended(&pilot_runner::inside::terminal::main(&words(&arguments[1..])))
         }
-        Some("inside-port") => ended(pilot_runner::inside::port::main(&words(&arguments[1..]))),
+        Some("inside-port") => ended(&pilot_runner::inside::port::main(&words(&arguments[1..]))),
         Some("walls-init") => pilot_desktop::walls_init(&arguments[1..]),
         Some("shim") => pilot_desktop::shim(&arguments[1..]),
         _ => pilot_desktop::run(),
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 /// Why, it has said itself where somebody hears it.
-fn ended<E>(result: Result<(), E>) -> ExitCode {
+fn ended<E>(result: &Result<(), E>) -> ExitCode {
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -1,10 +1,10 @@
 //! A terminal inside the walls for a person: the program between it and the
 //! shim, which `pilot` runs as [`COMMAND`].
 //!
-//! What is typed, and the size, come as [`crate::frames`] on its standard
+//! What is typed, and the size, come as frames on its standard
 //! input; what is shown goes to its standard output as it is. The shell gets
 //! the terminal as its controlling one by going through this program a second
-//! time ([`LEADER`]): there it leads a session, takes the terminal, and becomes
+//! time (`LEADER`): there it leads a session, takes the terminal, and becomes
 //! the shell.
 
 use crate::frames::{Frame, read_blocking};
@@ -115,6 +115,7 @@ fn type_in(mut keys: File) {
             break;
         }
     }
+    #[expect(clippy::exit, reason = "the other thread waits for a shell that nobody looks at")]
     std::process::exit(0);
 }
 

@@ -78,10 +78,10 @@ impl Terminal {
     }
 
     /// Brings somebody in; gives them back if it cannot.
-    pub(super) fn enter(&self, visitor: Visitor) -> Result<(), Visitor> {
+    pub(super) fn enter(&self, visitor: Visitor) -> Result<(), Box<Visitor>> {
         self.door.try_send(visitor).map_err(|error| match error {
             mpsc::error::TrySendError::Full(visitor)
-            | mpsc::error::TrySendError::Closed(visitor) => visitor,
+            | mpsc::error::TrySendError::Closed(visitor) => Box::new(visitor),
         })
     }
 }
@@ -313,7 +313,7 @@ impl Room<'_> {
         self.shown.drain(..surplus.min(self.shown.len()));
         self.shown.extend(&text);
         for piece in text.chunks(MAX_TUNNEL_FRAME) {
-            self.to_all(|_| Frame::Bytes(piece.to_vec()));
+            self.everybody(|_| Frame::Bytes(piece.to_vec()));
         }
     }
 
@@ -323,14 +323,14 @@ impl Room<'_> {
         let (columns, rows) = self.size;
         let viewers = u32::try_from(self.guests.len()).unwrap_or(u32::MAX);
         let drives = self.driver;
-        self.to_all(|number| {
+        self.everybody(|number| {
             let yours = drives == Some(number);
             text(&FromTerminal::State { columns, rows, driver: driver.clone(), yours, viewers })
         });
     }
 
     /// To everybody; who does not keep up is shown out.
-    fn to_all(&mut self, frame: impl Fn(u64) -> Frame) {
+    fn everybody(&mut self, frame: impl Fn(u64) -> Frame) {
         self.guests.retain(|number, guest| {
             let kept = guest.out.try_send(frame(*number)).is_ok();
             if !kept {
@@ -344,7 +344,7 @@ impl Room<'_> {
     }
 
     async fn end(mut self, why: &str) {
-        self.to_all(|_| text(&FromTerminal::Ended { why: why.to_owned() }));
+        self.everybody(|_| text(&FromTerminal::Ended { why: why.to_owned() }));
         for (_, guest) in std::mem::take(&mut self.guests) {
             guest.reader.abort();
         }

@@ -77,7 +77,7 @@ impl Visits {
         while self.tasks.try_join_next().is_some() {}
         let refused = match (&visitor.wish.to, walls) {
             _ if self.tasks.len() >= MOST => busy(),
-            (TunnelEnd::Terminal, Some(walls)) => return self.to_terminal(visitor, walls),
+            (TunnelEnd::Terminal, Some(walls)) => return self.bring_to_terminal(visitor, walls),
             (TunnelEnd::Port { port }, Some(walls)) if visitor.wish.drive => {
                 let port = *port;
                 let workspace = self.workspace.clone();
@@ -91,7 +91,7 @@ impl Visits {
         self.tasks.spawn(visitor.refuse(refused));
     }
 
-    fn to_terminal(&mut self, visitor: Visitor, walls: SharedWalls) {
+    fn bring_to_terminal(&mut self, visitor: Visitor, walls: SharedWalls) {
         let open = self.terminal.as_ref().filter(|terminal| terminal.is_open());
         let visitor = match open {
             Some(terminal) => match terminal.enter(visitor) {
@@ -101,7 +101,7 @@ impl Visits {
                     return;
                 }
                 // It ended just now.
-                Err(visitor) => visitor,
+                Err(visitor) => *visitor,
             },
             None => visitor,
         };

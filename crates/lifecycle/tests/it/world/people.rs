@@ -116,17 +116,17 @@ impl World {
             }
             _ if !over && self.dice.chance(200) => {
                 self.sights.see("edited and run again");
-                TaskEvent::RetryWanted { from: self.an_earlier_turn() }
+                TaskEvent::RetryWanted { from: Self::an_earlier_turn() }
             }
             _ if !over => TaskEvent::InterruptWanted,
             80..86 => TaskEvent::AgainWanted,
-            86..90 => TaskEvent::RetryWanted { from: self.an_earlier_turn() },
+            86..90 => TaskEvent::RetryWanted { from: Self::an_earlier_turn() },
             _ => TaskEvent::ResumeWanted { text: None },
         };
         self.tell_task(task, event);
     }
 
-    fn an_earlier_turn(&mut self) -> RetryAt {
+    fn an_earlier_turn() -> RetryAt {
         RetryAt {
             kept: Checkpoint {
                 turn: 1,
