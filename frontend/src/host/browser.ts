@@ -9,15 +9,7 @@ import {
   type TunnelQuery,
 } from "$/api/generated/proto";
 import { asProblem, fault } from "$/api/errors";
-import type {
-  Capability,
-  Connection,
-  FrameEvents,
-  Frames,
-  Host,
-  Tunnel,
-  TunnelEvents,
-} from "./host";
+import type { Capability, Connection, FrameEvents, Frames, Host, Tunnel, TunnelEvents } from "./host";
 
 const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["sign_in", "install"]);
 

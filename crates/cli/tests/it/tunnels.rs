@@ -146,8 +146,11 @@ async fn a_terminal_in_the_runs_walls_has_one_driver_and_outlives_the_runners_da
     back.until("it lives", |seat| seat.shown.contains("still ab here")).await;
     back.until("it ends with its shell", Seat::ended).await;
 
-    let log = world.pilot(&["task", "log", &task.to_string()]).ok();
-    assert!(log.contains("owner types in the terminal."), "who drove is in the log: {log}");
+    // What nobody reads comes a moment later.
+    world.until("who drove is in the log", || {
+        let log = world.pilot(&["task", "log", &task.to_string()]).ok();
+        log.contains("owner types in the terminal.").then_some(())
+    });
     client.call::<TaskStop>(Stop { task, keep_children: None }).await.expect("it stops");
     world.until_state(task, "cancelled");
     let records = world.pilot(&["task", "log", "--records", "--json", &task.to_string()]).ok();

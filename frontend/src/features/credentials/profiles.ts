@@ -43,7 +43,8 @@ export function profileFields(profile: Profile | null): ProfileFields {
     provider: profile?.provider ?? "",
     model: profile?.model ?? "",
     mode: profile?.mode ?? "",
-    minutes: limits && limits.agent_secs !== LIMITS.agent_secs ? String(Math.round(limits.agent_secs / 60)) : "",
+    minutes:
+      limits && limits.agent_secs !== LIMITS.agent_secs ? String(Math.round(limits.agent_secs / 60)) : "",
     budget: budget === null ? "" : String(budget / 1_000_000),
     remote_control: profile?.remote_control ?? false,
   };

@@ -22,13 +22,21 @@ describe("what can be done to a task", () => {
       { state: "working", phase: "cloning" },
       ["retry", "reassign", "stop", "kill"],
     ],
-    ["at work", { state: "working", phase: "agent_running" }, ["interrupt", "retry", "reassign", "stop", "kill"]],
+    [
+      "at work",
+      { state: "working", phase: "agent_running" },
+      ["interrupt", "retry", "reassign", "stop", "kill"],
+    ],
     [
       "waits within a turn",
       { state: "needs_you", need: "permission" },
       ["interrupt", "retry", "reassign", "stop", "kill"],
     ],
-    ["interrupted already", { state: "needs_you", need: "interrupted" }, ["retry", "reassign", "stop", "kill"]],
+    [
+      "interrupted already",
+      { state: "needs_you", need: "interrupted" },
+      ["retry", "reassign", "stop", "kill"],
+    ],
     [
       "done by a person",
       { state: "needs_you", need: "hands_on", agent: "hands-on" },

@@ -84,7 +84,11 @@ function possible(task: Task): Action[] {
   }
   if (begun && canRetry(task)) actions.push(plain("retry", "Retry from a turn…", "operator"));
   if (over)
-    actions.push({ ...plain("again", "Run again", "operator"), fitting: startsOver(task), confirm: again(task) });
+    actions.push({
+      ...plain("again", "Run again", "operator"),
+      fitting: startsOver(task),
+      confirm: again(task),
+    });
   if (task.state !== "publishing" && task.state !== "in_review") {
     actions.push({ ...plain("reassign", "Re-assign…", "operator") });
   }

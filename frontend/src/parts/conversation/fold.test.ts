@@ -338,7 +338,12 @@ describe("a review and the turns that were kept", () => {
   });
 
   it("says which turns a run can begin at", () => {
-    const kept = (number: number, left_out = "") => ({ type: "checkpoint", turn: number, base: "b", left_out });
+    const kept = (number: number, left_out = "") => ({
+      type: "checkpoint",
+      turn: number,
+      base: "b",
+      left_out,
+    });
     const fold = folded(journal(kept(0), turn(1), turnEnded(1), kept(1, "too large")));
     expect([...fold.kept]).toEqual([0]);
     expect(kinds(fold.entries)).toEqual(["turn", "turn_end"]);
