@@ -87,6 +87,7 @@ async fn a_permission_that_is_decided_for_the_project_is_decided_for_all_its_run
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_waits_visibly_and_can_be_taken_back() {
     let house = House::new().await;
+    house.project().await;
     let mut runner = FakeRunner::connected(&house, 1).await;
     let task = house.file("one").await.id;
     let run = runner.take().await.run;
