@@ -12,7 +12,8 @@ use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::permission::{PermissionDecision, PermissionPolicy, PermissionRule};
 use pilot_proto::runner::Act;
 use pilot_proto::task::OnTimeout;
-use pilot_proto::{Code, InboxId, Project};
+use pilot_proto::{Code, InboxId, OrderId, Project, RunId};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 fn asks_for(item: InboxId, line: &str) -> Event {
@@ -84,6 +85,20 @@ async fn a_permission_that_is_decided_for_the_project_is_decided_for_all_its_run
     house.hub.stop().await;
 }
 
+/// The next order that was not sent before: each is sent until it is done.
+async fn new_order(
+    runner: &mut FakeRunner,
+    run: RunId,
+    seen: &mut BTreeSet<OrderId>,
+) -> (OrderId, Act) {
+    loop {
+        let (order, act) = runner.order(run).await;
+        if seen.insert(order) {
+            return (order, act);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_waits_visibly_and_can_be_taken_back() {
     let house = House::new().await;
@@ -94,10 +109,11 @@ async fn what_was_said_waits_visibly_and_can_be_taken_back() {
     runner.begin(run).await;
     let say = |text: &str, now| Say { task, text: text.to_owned(), now };
     house.call::<TaskSay>(say("left", true)).await;
-    let (steered, act) = runner.order(run).await;
+    let mut seen = BTreeSet::new();
+    let (steered, act) = new_order(&mut runner, run, &mut seen).await;
     assert_eq!(act, Act::Steer { text: "left".to_owned() });
     house.call::<TaskSay>(say("later", false)).await;
-    let (said, _) = runner.order(run).await;
+    let (said, _) = new_order(&mut runner, run, &mut seen).await;
     let words: Vec<_> =
         house.show(task).await.said.into_iter().map(|one| (one.text, one.now)).collect();
     assert_eq!(words, [("left".to_owned(), true), ("later".to_owned(), false)]);
@@ -116,13 +132,13 @@ async fn what_was_said_waits_visibly_and_can_be_taken_back() {
     assert_eq!((left.len(), left[0].text.as_str()), (1, "later"), "what was told waits no more");
     let word = left[0].word.clone();
     house.call::<TaskUnsay>(Unsay { task, word: word.clone() }).await;
-    let (_, act) = runner.order(run).await;
+    let (_, act) = new_order(&mut runner, run, &mut seen).await;
     assert_eq!(act, Act::Unsay { order: said });
     assert_eq!(house.show(task).await.said, [], "it is as good as taken back");
     let unknown = Unsay { task, word: "next-0".to_owned() };
     assert_eq!(house.refused::<TaskUnsay>(unknown).await.code, Code::Precondition);
     house.call::<TaskKill>(OneTask { task }).await;
-    let (_, act) = runner.order(run).await;
+    let (_, act) = new_order(&mut runner, run, &mut seen).await;
     assert_eq!(act, Act::Kill);
     house.hub.stop().await;
 }
