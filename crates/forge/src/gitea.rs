@@ -16,7 +16,6 @@ use crate::forge::Identity;
 use crate::http::{Budget, Call, Dialect, Http, Pace, Reach, below};
 use crate::lenient::{Person, or_default, version};
 use crate::model::{Account, Capabilities};
-use crate::repository::Repository;
 use async_trait::async_trait;
 use pilot_proto::project::GitGrant;
 use pilot_proto::{ForgeKind, Secret};
@@ -27,6 +26,8 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use url::Url;
 
+/// What the answer to a `DELETE` says of what is not there.
+const ABSENT: &[u16] = &[404];
 /// Comments on pull requests go through issues.
 const SCOPES: &[&str] = &["write:repository", "write:issue", "read:user"];
 
@@ -165,11 +166,6 @@ fn capabilities(kind: ForgeKind, text: &str) -> Capabilities {
         pushes_for_review: true,
         tells_limits: false,
     }
-}
-
-/// `repos/owner/name` with more behind it.
-fn path<'a>(repository: &'a Repository, rest: &[&'a str]) -> Vec<&'a str> {
-    [&["repos", repository.owner.as_str(), repository.name.as_str()], rest].concat()
 }
 
 #[derive(Debug, Default, Deserialize)]

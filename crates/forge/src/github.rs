@@ -16,6 +16,7 @@ use crate::forge::Identity;
 use crate::http::{Budget, Call, Dialect, Http, Pace, Reach, below};
 use crate::lenient::{Person, or_default};
 use crate::model::{Account, Capabilities};
+use crate::repos_api::path;
 use crate::repository::Repository;
 use async_trait::async_trait;
 use pilot_proto::project::GitGrant;
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use url::Url;
 
+/// What the answer to a `DELETE` says of what is not there; 422 is a ref.
+const ABSENT: &[u16] = &[404, 422];
 /// Of a classic token; it holds everything else we need. A fine-grained token
 /// and a GitHub App name no scopes, and are told at the first refusal.
 const SCOPES: &[&str] = &["repo"];
@@ -178,11 +181,6 @@ impl GitHub {
         let call = Call::get("asking what is installed", &["installation", "repositories"]);
         self.http.send(&call).await.is_ok_and(|reply| reply.is_good())
     }
-}
-
-/// `repos/owner/name` with more behind it.
-fn path<'a>(repository: &'a Repository, rest: &[&'a str]) -> Vec<&'a str> {
-    [&["repos", repository.owner.as_str(), repository.name.as_str()], rest].concat()
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -22,6 +22,8 @@ use serde::Deserialize;
 use std::sync::Arc;
 use url::Url;
 
+/// What the answer to a `DELETE` says of what is not there.
+const ABSENT: &[u16] = &[404];
 const SCOPES: &[&str] = &["api"];
 
 /// A GitLab, and our token for it.

@@ -223,14 +223,53 @@ impl Http {
         call: &Call<'_>,
         most: usize,
     ) -> Result<Vec<T>, ForgeError> {
+        self.gather(call, most, Some).await
+    }
+
+    /// At most `most` of what `take` makes of a list's items.
+    pub(crate) async fn gather<T: DeserializeOwned, U: Send>(
+        &self,
+        call: &Call<'_>,
+        most: usize,
+        mut take: impl FnMut(T) -> Option<U> + Send,
+    ) -> Result<Vec<U>, ForgeError> {
         let mut all = Vec::new();
-        self.pages(call, |page| {
-            all.extend(page);
+        self.pages(call, |page: Vec<T>| {
+            all.extend(page.into_iter().filter_map(&mut take));
             all.len() >= most
         })
         .await?;
         all.truncate(most);
         Ok(all)
+    }
+
+    /// Asks, and reads the answer as `T`; none where the forge refuses with one
+    /// of the statuses in `absent`.
+    pub(crate) async fn if_there<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        absent: &[u16],
+    ) -> Result<Option<T>, ForgeError> {
+        match self.json(call).await {
+            Ok(seen) => Ok(Some(seen)),
+            Err(ForgeError::Refused { status, .. }) if absent.contains(&status) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes. False if it was not there, which the statuses in `absent` say.
+    pub(crate) async fn delete(
+        &self,
+        doing: &'static str,
+        path: &[&str],
+        absent: &[u16],
+    ) -> Result<bool, ForgeError> {
+        let reply = self.send(&Call { method: Method::DELETE, ..Call::get(doing, path) }).await?;
+        match reply.status {
+            200..=299 => Ok(true),
+            status if absent.contains(&status) => Ok(false),
+            _ => Err(self.refusal(doing, &reply)),
+        }
     }
 
     /// Reads something that lies elsewhere, at an address that is itself the

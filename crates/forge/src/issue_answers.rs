@@ -2,16 +2,9 @@
 //! took the shape over from the third, and it never moved since.
 
 use crate::lenient::{Named, Person, logins, names, or_default};
-use crate::model::{Comment, Feedback, Issue, Subject, Verdict};
+use crate::model::{Comment, Feedback, Issue, Verdict};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-/// One row of numbers for both.
-pub(crate) fn number_of(on: Subject) -> String {
-    match on {
-        Subject::Issue(number) | Subject::Pull(number) => number.to_string(),
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

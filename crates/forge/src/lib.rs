@@ -28,6 +28,7 @@ mod lenient;
 pub mod login;
 mod model;
 mod publish;
+mod repos_api;
 mod repository;
 pub mod webhook;
 

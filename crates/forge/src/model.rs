@@ -10,6 +10,7 @@ mod review;
 mod settings;
 
 pub use checks::{Check, Held, Job, Release, fold};
+pub(crate) use issue::MAX_COMMENTS;
 pub use issue::{Comment, Issue, IssueFilter, Subject, image_links};
 pub use pull::{Merge, NewPull, PullChange, PullRequestSeen, PullState, Standing, Wanted};
 pub(crate) use pull::{draft_title, plain_title};

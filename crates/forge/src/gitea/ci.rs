@@ -4,12 +4,13 @@
 //! ones list runs, a Gitea and a Forgejo each in its own words. No version has
 //! a call that lets a run go, so a person is sent to the run's own page.
 
-use super::{Gitea, path};
+use super::Gitea;
 use crate::error::ForgeError;
 use crate::forge::Ci;
 use crate::http::Call;
 use crate::lenient::{or_default, page, tail};
 use crate::model::{Check, Held, Job, PullRequestSeen, Release};
+use crate::repos_api::path;
 use crate::repository::Repository;
 use async_trait::async_trait;
 use pilot_proto::ForgeKind;

@@ -1,18 +1,16 @@
 //! Pull requests.
 
-use super::repositories::RepositoryAnswer;
-use super::{Gitea, path};
+use super::Gitea;
 use crate::error::ForgeError;
 use crate::forge::{Issues, PullRequests};
 use crate::http::Call;
-use crate::lenient::{Named, Person, logins, names, or_default};
 use crate::model::{
-    Merge, NewPull, PullChange, PullRequestSeen, Standing, Subject, draft_title, plain_title,
+    Merge, NewPull, PullChange, PullRequestSeen, Subject, draft_title, plain_title,
 };
+use crate::repos_api::{self, PullAnswer, Side, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Map, json};
 
 /// What makes a draft: the versions this was written against have no field.
@@ -36,7 +34,7 @@ impl PullRequests for Gitea {
         let mut found = Vec::new();
         self.http
             .pages(&call, |page: Vec<PullAnswer>| {
-                let page = page.into_iter().map(|pull| pull.seen(repository));
+                let page = page.into_iter().map(|pull| seen(pull, repository));
                 found.extend(page.filter(|pull| pull.is_of(head, base)));
                 // One that was closed changed last of all: the first page will do.
                 !open || !found.is_empty()
@@ -50,11 +48,7 @@ impl PullRequests for Gitea {
         repository: &Repository,
         number: u64,
     ) -> Result<PullRequestSeen, ForgeError> {
-        let number = number.to_string();
-        let path = path(repository, &["pulls", &number]);
-        let pull: PullAnswer =
-            self.http.json(&Call::get("reading the pull request", &path)).await?;
-        Ok(pull.seen(repository))
+        Ok(seen(repos_api::pull(&self.http, repository, number).await?, repository))
     }
 
     async fn create_pull(
@@ -72,13 +66,7 @@ impl PullRequests for Gitea {
             "head": head,
             "base": new.base,
         });
-        let path = path(repository, &["pulls"]);
-        let call = Call::post("creating the pull request", &path, &body);
-        let pull: PullAnswer = self.http.json(&call).await?;
-        if pull.number == 0 {
-            return Err(self.http.strange(call.doing, "its answer has no number".to_owned()));
-        }
-        Ok(pull.seen(repository))
+        Ok(seen(repos_api::create_pull(&self.http, repository, &body).await?, repository))
     }
 
     async fn update_pull(
@@ -118,9 +106,7 @@ impl PullRequests for Gitea {
             self.label(repository, Subject::Pull(number), &change.labels, &[]).await?;
         }
         if !change.reviewers.is_empty() {
-            let path = path(repository, &["pulls", &text, "requested_reviewers"]);
-            let body = json!({ "reviewers": change.reviewers });
-            self.http.done(&Call::post("asking for a review", &path, &body)).await?;
+            repos_api::ask_for_review(&self.http, repository, &text, &change.reviewers).await?;
         }
         Ok(())
     }
@@ -143,84 +129,14 @@ impl PullRequests for Gitea {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PullAnswer {
-    #[serde(deserialize_with = "or_default")]
-    number: u64,
-    #[serde(deserialize_with = "or_default")]
-    title: String,
-    #[serde(deserialize_with = "or_default")]
-    body: String,
-    #[serde(deserialize_with = "or_default")]
-    html_url: String,
-    #[serde(deserialize_with = "or_default")]
-    state: String,
-    #[serde(deserialize_with = "or_default")]
-    merged: bool,
-    #[serde(deserialize_with = "or_default")]
-    draft: bool,
-    mergeable: Option<bool>,
-    merge_commit_sha: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    user: Person,
-    #[serde(deserialize_with = "or_default")]
-    labels: Vec<Named>,
-    #[serde(deserialize_with = "or_default")]
-    assignees: Vec<Person>,
-    #[serde(deserialize_with = "or_default")]
-    requested_reviewers: Vec<Person>,
-    #[serde(deserialize_with = "or_default")]
-    head: Side,
-    #[serde(deserialize_with = "or_default")]
-    base: Side,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Side {
-    /// `refs/pull/N/head` once the branch is gone, and for a push for review.
-    #[serde(rename = "ref", deserialize_with = "or_default")]
-    name: String,
-    /// The branch as it was called when the pull request was made.
-    #[serde(deserialize_with = "or_default")]
-    label: String,
-    #[serde(deserialize_with = "or_default")]
-    sha: String,
-    repo: Option<RepositoryAnswer>,
-}
-
-impl PullAnswer {
-    fn seen(self, repository: &Repository) -> PullRequestSeen {
-        let of = |side: &Side| side.repo.as_ref().map(|repo| repo.full_name.to_ascii_lowercase());
-        // Compared with the pull request's own repository: after a rename,
-        // both have the new name.
-        let here = of(&self.base).unwrap_or_else(|| repository.to_string().to_ascii_lowercase());
-        let standing = match (self.merged, self.state.as_str()) {
-            (true, _) => Standing::Merged,
-            (false, "closed") => Standing::Closed,
-            (false, _) => Standing::Open,
-        };
-        let (title, marked) = plain_title(&self.title);
-        PullRequestSeen {
-            number: self.number,
-            title: title.to_owned(),
-            body: self.body,
-            url: self.html_url,
-            standing,
-            draft: self.draft || marked,
-            author: self.user.login,
-            from_fork: of(&self.head) != Some(here),
-            head: self.head.name,
-            head_label: self.head.label,
-            head_commit: self.head.sha,
-            base: self.base.name,
-            base_commit: Some(self.base.sha).filter(|sha| !sha.is_empty()),
-            merge_commit: self.merge_commit_sha.filter(|_| self.merged),
-            mergeable: self.mergeable,
-            labels: names(&self.labels),
-            assignees: logins(&self.assignees),
-            reviewers: logins(&self.requested_reviewers),
-        }
-    }
+fn seen(pull: PullAnswer, repository: &Repository) -> PullRequestSeen {
+    let of = |side: &Side| side.repository().map(str::to_ascii_lowercase);
+    // Compared with the pull request's own repository: after a rename,
+    // both have the new name.
+    let here = of(&pull.base).unwrap_or_else(|| repository.to_string().to_ascii_lowercase());
+    let (merged, from_fork) = (pull.merged, of(&pull.head) != Some(here));
+    let head_label = pull.head.label.clone();
+    let seen = pull.seen(merged, from_fork, head_label);
+    let (title, marked) = plain_title(&seen.title);
+    PullRequestSeen { title: title.to_owned(), draft: seen.draft || marked, ..seen }
 }

@@ -1,14 +1,14 @@
 //! Repositories, branches, webhooks, and how a repository is set up.
 
-use super::{Gitea, path};
+use super::{ABSENT, Gitea};
 use crate::error::ForgeError;
 use crate::forge::{Hooks, Repositories};
 use crate::http::Call;
 use crate::lenient::or_default;
 use crate::model::{Advice, Branch, Hook, RepositorySeen, Weight};
+use crate::repos_api::{self, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,11 +50,9 @@ impl Repositories for Gitea {
         // and several to one that decodes early; both find it in several.
         let segments: Vec<&str> = ["branches"].into_iter().chain(name.split('/')).collect();
         let path = path(repository, &segments);
-        match self.http.json::<BranchAnswer>(&Call::get("looking at the branch", &path)).await {
-            Ok(seen) => Ok(Some(seen.into())),
-            Err(ForgeError::Refused { status: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let call = Call::get("looking at the branch", &path);
+        let seen: Option<BranchAnswer> = self.http.if_there(&call, &[404]).await?;
+        Ok(seen.map(Branch::from))
     }
 
     async fn branches(
@@ -71,8 +69,7 @@ impl Repositories for Gitea {
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError> {
         let segments: Vec<&str> = ["branches"].into_iter().chain(name.split('/')).collect();
         let path = path(repository, &segments);
-        let call = Call { method: Method::DELETE, ..Call::get("deleting the branch", &path) };
-        self.gone(&call).await
+        self.http.delete("deleting the branch", &path, ABSENT).await
     }
 
     async fn advice(&self, repository: &Repository) -> Result<Vec<Advice>, ForgeError> {
@@ -87,16 +84,6 @@ impl Repositories for Gitea {
 }
 
 impl Gitea {
-    /// True if what a `DELETE` asks for was there.
-    pub(super) async fn gone(&self, call: &Call<'_>) -> Result<bool, ForgeError> {
-        let reply = self.http.send(call).await?;
-        match reply.status {
-            200..=299 => Ok(true),
-            404 => Ok(false),
-            _ => Err(self.http.refusal(call.doing, &reply)),
-        }
-    }
-
     async fn protection(
         &self,
         repository: &Repository,
@@ -184,9 +171,7 @@ fn fork_secrets(settings: &str) -> Advice {
 #[async_trait]
 impl Hooks for Gitea {
     async fn hooks(&self, repository: &Repository) -> Result<Vec<Hook>, ForgeError> {
-        let path = path(repository, &["hooks"]);
-        let all = self.http.list::<HookAnswer>(&Call::get("listing webhooks", &path), 200).await?;
-        Ok(all.into_iter().map(Hook::from).collect())
+        repos_api::hooks(&self.http, repository).await
     }
 
     async fn add_hook(
@@ -195,31 +180,27 @@ impl Hooks for Gitea {
         url: &str,
         secret: &str,
     ) -> Result<Hook, ForgeError> {
-        let path = path(repository, &["hooks"]);
         let body = json!({
             "type": "gitea",
             "active": true,
             "events": EVENTS,
             "config": { "url": url, "content_type": "json", "secret": secret },
         });
-        let hook: HookAnswer =
-            self.http.json(&Call::post("adding a webhook", &path, &body)).await?;
-        Ok(hook.into())
+        repos_api::add_hook(&self.http, repository, &body).await
     }
 
     async fn remove_hook(&self, repository: &Repository, id: u64) -> Result<bool, ForgeError> {
         let id = id.to_string();
         let path = path(repository, &["hooks", &id]);
-        let call = Call { method: Method::DELETE, ..Call::get("removing the webhook", &path) };
-        self.gone(&call).await
+        self.http.delete("removing the webhook", &path, ABSENT).await
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RepositoryAnswer {
+struct RepositoryAnswer {
     #[serde(deserialize_with = "or_default")]
-    pub(super) full_name: String,
+    full_name: String,
     #[serde(deserialize_with = "or_default")]
     default_branch: String,
     #[serde(deserialize_with = "or_default")]
@@ -264,22 +245,4 @@ struct Protection {
     enable_push: bool,
     #[serde(deserialize_with = "or_default")]
     enable_push_whitelist: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct HookAnswer {
-    #[serde(deserialize_with = "or_default")]
-    id: u64,
-    #[serde(deserialize_with = "or_default")]
-    active: bool,
-    #[serde(deserialize_with = "or_default")]
-    config: Value,
-}
-
-impl From<HookAnswer> for Hook {
-    fn from(seen: HookAnswer) -> Self {
-        let url = seen.config["url"].as_str().unwrap_or_default().to_owned();
-        Self { id: seen.id, url, active: seen.active }
-    }
 }

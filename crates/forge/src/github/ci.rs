@@ -4,12 +4,13 @@
 //! older programs commit statuses, and a workflow run that waits for an
 //! approval has neither, because none of its jobs was made yet.
 
-use super::{GitHub, path};
+use super::GitHub;
 use crate::error::ForgeError;
 use crate::forge::Ci;
 use crate::http::Call;
 use crate::lenient::{or_default, page, tail};
 use crate::model::{Check, Held, Job, PullRequestSeen, Release};
+use crate::repos_api::path;
 use crate::repository::Repository;
 use async_trait::async_trait;
 use pilot_proto::task::ChecksState;

@@ -1,32 +1,21 @@
 //! Issues, comments and labels.
 
-use super::{GitHub, path};
+use super::{ABSENT, GitHub};
 use crate::error::ForgeError;
 use crate::forge::Issues;
 use crate::http::Call;
-use crate::issue_answers::{CommentAnswer, IssueAnswer, number_of};
+use crate::issue_answers::IssueAnswer;
 use crate::lenient::Named;
 use crate::model::{Comment, Issue, IssueFilter, Subject};
+use crate::repos_api::{self, number_of, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
-use reqwest::Method;
 use serde_json::json;
-
-/// More comments than a person reads are more than an agent should.
-const MAX_COMMENTS: usize = 1000;
 
 #[async_trait]
 impl Issues for GitHub {
     async fn issue(&self, repository: &Repository, number: u64) -> Result<Issue, ForgeError> {
-        let asked = number.to_string();
-        let path = path(repository, &["issues", &asked]);
-        let doing = "reading the issue";
-        let issue: IssueAnswer = self.http.json(&Call::get(doing, &path)).await?;
-        // A transferred issue redirects to where it is now.
-        if issue.number != number {
-            return Err(self.http.strange(doing, format!("it has the number {}", issue.number)));
-        }
-        Ok(issue.into())
+        repos_api::issue(&self.http, repository, number).await
     }
 
     async fn issues(
@@ -44,19 +33,13 @@ impl Issues for GitHub {
         ];
         query.extend(words.into_iter().filter_map(|(name, text)| Some((name, text?.as_str()))));
         let call = Call { query: &query, ..Call::get("listing issues", &path) };
-        let mut all: Vec<Issue> = Vec::new();
-        self.http
-            .pages(&call, |page: Vec<IssueAnswer>| {
-                let page = page.into_iter().map(Issue::from);
-                // Pull requests stand in the same list, a milestone is asked
-                // for by number there, and a text not at all.
-                let wanted = |issue: &Issue| filter.admits(issue) && filter.admits_text(issue);
-                all.extend(page.filter(wanted));
-                all.len() >= filter.most
-            })
-            .await?;
-        all.truncate(filter.most);
-        Ok(all)
+        // Pull requests stand in the same list, a milestone is asked for by
+        // number there, and a text not at all.
+        let wanted = |one: IssueAnswer| {
+            let issue = Issue::from(one);
+            (filter.admits(&issue) && filter.admits_text(&issue)).then_some(issue)
+        };
+        self.http.gather(&call, filter.most, wanted).await
     }
 
     async fn comments(
@@ -64,11 +47,7 @@ impl Issues for GitHub {
         repository: &Repository,
         on: Subject,
     ) -> Result<Vec<Comment>, ForgeError> {
-        let number = number_of(on);
-        let path = path(repository, &["issues", &number, "comments"]);
-        let call = Call::get("reading the comments", &path);
-        let all: Vec<CommentAnswer> = self.http.list(&call, MAX_COMMENTS).await?;
-        Ok(all.into_iter().map(Comment::from).collect())
+        repos_api::comments(&self.http, repository, on).await
     }
 
     async fn comment(
@@ -77,11 +56,7 @@ impl Issues for GitHub {
         on: Subject,
         body: &str,
     ) -> Result<Comment, ForgeError> {
-        let number = number_of(on);
-        let path = path(repository, &["issues", &number, "comments"]);
-        let body = json!({ "body": body });
-        let made: CommentAnswer = self.http.json(&Call::post("commenting", &path, &body)).await?;
-        Ok(made.into())
+        repos_api::comment(&self.http, repository, on, body).await
     }
 
     async fn label(
@@ -100,8 +75,7 @@ impl Issues for GitHub {
         }
         for name in remove {
             let path = path(repository, &["issues", &number, "labels", name]);
-            let call = Call { method: Method::DELETE, ..Call::get("removing a label", &path) };
-            self.gone(&call).await?;
+            self.http.delete("removing a label", &path, ABSENT).await?;
         }
         Ok(())
     }
@@ -112,10 +86,7 @@ impl Issues for GitHub {
         number: u64,
         open: bool,
     ) -> Result<(), ForgeError> {
-        let number = number.to_string();
-        let path = path(repository, &["issues", &number]);
-        let body = json!({ "state": if open { "open" } else { "closed" } });
-        self.http.done(&Call::send("changing the issue", Method::PATCH, &path, &body)).await
+        repos_api::set_open(&self.http, repository, number, open).await
     }
 }
 

@@ -1,14 +1,14 @@
 //! Repositories, branches, webhooks, and how a repository is set up.
 
-use super::{GitHub, path};
+use super::{ABSENT, GitHub};
 use crate::error::ForgeError;
 use crate::forge::{Hooks, Repositories};
 use crate::http::Call;
 use crate::lenient::or_default;
 use crate::model::{Advice, Branch, Hook, RepositorySeen, Weight};
+use crate::repos_api::{self, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,11 +49,9 @@ impl Repositories for GitHub {
         let segments: Vec<&str> =
             ["git", "ref", "heads"].into_iter().chain(name.split('/')).collect();
         let path = path(repository, &segments);
-        match self.http.json::<Reference>(&Call::get("looking at the branch", &path)).await {
-            Ok(seen) => Ok(Some(Branch { name: name.to_owned(), commit: seen.sha() })),
-            Err(ForgeError::Refused { status: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let call = Call::get("looking at the branch", &path);
+        let seen: Option<Reference> = self.http.if_there(&call, &[404]).await?;
+        Ok(seen.map(|seen| Branch { name: name.to_owned(), commit: seen.sha() }))
     }
 
     async fn branches(
@@ -75,8 +73,7 @@ impl Repositories for GitHub {
         let segments: Vec<&str> =
             ["git", "refs", "heads"].into_iter().chain(name.split('/')).collect();
         let path = path(repository, &segments);
-        let call = Call { method: Method::DELETE, ..Call::get("deleting the branch", &path) };
-        self.gone(&call).await
+        self.http.delete("deleting the branch", &path, ABSENT).await
     }
 
     async fn advice(&self, repository: &Repository) -> Result<Vec<Advice>, ForgeError> {
@@ -91,17 +88,6 @@ impl Repositories for GitHub {
 }
 
 impl GitHub {
-    /// True if what a `DELETE` asks for was there. A ref that is not there is
-    /// 422.
-    pub(super) async fn gone(&self, call: &Call<'_>) -> Result<bool, ForgeError> {
-        let reply = self.http.send(call).await?;
-        match reply.status {
-            200..=299 => Ok(true),
-            404 | 422 => Ok(false),
-            _ => Err(self.http.refusal(call.doing, &reply)),
-        }
-    }
-
     async fn protection(
         &self,
         repository: &Repository,
@@ -216,21 +202,14 @@ impl GitHub {
         rest: &[&str],
     ) -> Result<Option<Value>, ForgeError> {
         let path = path(repository, rest);
-        match self.http.json(&Call::get("reading the settings", &path)).await {
-            Ok(value) => Ok(Some(value)),
-            Err(ForgeError::Refused { status: 403 | 404 | 409, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.http.if_there(&Call::get("reading the settings", &path), &[403, 404, 409]).await
     }
 }
 
 #[async_trait]
 impl Hooks for GitHub {
     async fn hooks(&self, repository: &Repository) -> Result<Vec<Hook>, ForgeError> {
-        let path = path(repository, &["hooks"]);
-        let all: Vec<HookAnswer> =
-            self.http.list(&Call::get("listing webhooks", &path), 200).await?;
-        Ok(all.into_iter().map(Hook::from).collect())
+        repos_api::hooks(&self.http, repository).await
     }
 
     async fn add_hook(
@@ -239,23 +218,19 @@ impl Hooks for GitHub {
         url: &str,
         secret: &str,
     ) -> Result<Hook, ForgeError> {
-        let path = path(repository, &["hooks"]);
         let body = json!({
             "name": "web",
             "active": true,
             "events": EVENTS,
             "config": { "url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0" },
         });
-        let hook: HookAnswer =
-            self.http.json(&Call::post("adding a webhook", &path, &body)).await?;
-        Ok(hook.into())
+        repos_api::add_hook(&self.http, repository, &body).await
     }
 
     async fn remove_hook(&self, repository: &Repository, id: u64) -> Result<bool, ForgeError> {
         let id = id.to_string();
         let path = path(repository, &["hooks", &id]);
-        let call = Call { method: Method::DELETE, ..Call::get("removing the webhook", &path) };
-        self.gone(&call).await
+        self.http.delete("removing the webhook", &path, ABSENT).await
     }
 }
 
@@ -296,22 +271,4 @@ struct BranchAnswer {
     commit: Value,
     #[serde(deserialize_with = "or_default")]
     protected: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct HookAnswer {
-    #[serde(deserialize_with = "or_default")]
-    id: u64,
-    #[serde(deserialize_with = "or_default")]
-    active: bool,
-    #[serde(deserialize_with = "or_default")]
-    config: Value,
-}
-
-impl From<HookAnswer> for Hook {
-    fn from(seen: HookAnswer) -> Self {
-        let url = seen.config["url"].as_str().unwrap_or_default().to_owned();
-        Self { id: seen.id, url, active: seen.active }
-    }
 }

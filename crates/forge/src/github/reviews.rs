@@ -1,12 +1,13 @@
 //! What people say about a pull request.
 
-use super::{GitHub, path};
+use super::GitHub;
 use crate::error::ForgeError;
 use crate::forge::{Issues, Reviews};
 use crate::http::Call;
 use crate::issue_answers::{CommentAnswer, ReviewAnswer, remark};
 use crate::lenient::or_default;
 use crate::model::{Comment, Done, Feedback, Subject};
+use crate::repos_api::path;
 use crate::repository::Repository;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -46,9 +47,7 @@ impl Reviews for GitHub {
         }
         let comments = self.comments(repository, Subject::Pull(pull)).await?;
         all.extend(comments.into_iter().map(remark));
-        all.retain(|said| said.is_after(since));
-        all.sort_by(|one, other| one.written.cmp(&other.written));
-        Ok(all)
+        Ok(Feedback::in_order(all, since))
     }
 
     async fn reply(

@@ -5,15 +5,13 @@ use crate::error::ForgeError;
 use crate::forge::Issues;
 use crate::http::Call;
 use crate::lenient::{Named, Person, logins, or_default};
-use crate::model::{Comment, Issue, IssueFilter, Subject};
+use crate::model::{Comment, Issue, IssueFilter, MAX_COMMENTS, Subject};
 use crate::repository::Repository;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-/// More comments than a person reads are more than an agent should.
-const MAX_COMMENTS: usize = 1000;
 /// Labels of a project; past these a name is not found.
 const MAX_LABELS: usize = 1000;
 
@@ -48,16 +46,8 @@ impl Issues for GitLab {
         ];
         query.extend(words.into_iter().filter_map(|(name, text)| Some((name, text?.as_str()))));
         let call = Call { query: &query, ..Call::get("listing issues", &path) };
-        let mut all: Vec<Issue> = Vec::new();
-        self.http
-            .pages(&call, |page: Vec<IssueAnswer>| {
-                let page = page.into_iter().map(Issue::from);
-                all.extend(page.filter(|issue| filter.admits(issue)));
-                all.len() >= filter.most
-            })
-            .await?;
-        all.truncate(filter.most);
-        Ok(all)
+        let wanted = |one: IssueAnswer| Some(Issue::from(one)).filter(|issue| filter.admits(issue));
+        self.http.gather(&call, filter.most, wanted).await
     }
 
     async fn comments(

@@ -1,6 +1,6 @@
 //! Projects, branches, webhooks, and how a project is set up.
 
-use super::GitLab;
+use super::{ABSENT, GitLab};
 use crate::error::ForgeError;
 use crate::forge::{Hooks, Repositories};
 use crate::http::Call;
@@ -8,7 +8,6 @@ use crate::lenient::or_default;
 use crate::model::{Advice, Branch, Hook, RepositorySeen, Weight};
 use crate::repository::Repository;
 use async_trait::async_trait;
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,11 +36,9 @@ impl Repositories for GitLab {
     ) -> Result<Option<Branch>, ForgeError> {
         let id = repository.to_string();
         let path = ["projects", &id, "repository", "branches", name];
-        match self.http.json::<BranchAnswer>(&Call::get("looking at the branch", &path)).await {
-            Ok(seen) => Ok(Some(seen.into())),
-            Err(ForgeError::Refused { status: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let call = Call::get("looking at the branch", &path);
+        let seen: Option<BranchAnswer> = self.http.if_there(&call, &[404]).await?;
+        Ok(seen.map(Branch::from))
     }
 
     async fn branches(
@@ -59,8 +56,7 @@ impl Repositories for GitLab {
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError> {
         let id = repository.to_string();
         let path = ["projects", &id, "repository", "branches", name];
-        let call = Call { method: Method::DELETE, ..Call::get("deleting the branch", &path) };
-        self.gone(&call).await
+        self.http.delete("deleting the branch", &path, ABSENT).await
     }
 
     async fn advice(&self, repository: &Repository) -> Result<Vec<Advice>, ForgeError> {
@@ -78,16 +74,6 @@ impl GitLab {
     async fn project(&self, repository: &Repository) -> Result<Project, ForgeError> {
         let id = repository.to_string();
         self.http.json(&Call::get("looking at the repository", &["projects", &id])).await
-    }
-
-    /// True if what a `DELETE` asks for was there.
-    pub(super) async fn gone(&self, call: &Call<'_>) -> Result<bool, ForgeError> {
-        let reply = self.http.send(call).await?;
-        match reply.status {
-            200..=299 => Ok(true),
-            404 => Ok(false),
-            _ => Err(self.http.refusal(call.doing, &reply)),
-        }
     }
 
     async fn protection(
@@ -202,8 +188,7 @@ impl Hooks for GitLab {
     async fn remove_hook(&self, repository: &Repository, id: u64) -> Result<bool, ForgeError> {
         let (project, id) = (repository.to_string(), id.to_string());
         let path = ["projects", &project, "hooks", &id];
-        let call = Call { method: Method::DELETE, ..Call::get("removing the webhook", &path) };
-        self.gone(&call).await
+        self.http.delete("removing the webhook", &path, ABSENT).await
     }
 }
 

@@ -30,10 +30,8 @@ impl Reviews for GitLab {
         let path = ["projects", &id, "merge_requests", &number, "discussions"];
         let call = Call::get("reading the discussions", &path);
         let all: Vec<Discussion> = self.http.list(&call, MOST).await?;
-        let mut said: Vec<Feedback> = all.into_iter().flat_map(Discussion::said).collect();
-        said.retain(|one| one.is_after(since));
-        said.sort_by(|one, other| one.written.cmp(&other.written));
-        Ok(said)
+        let said = all.into_iter().flat_map(Discussion::said).collect();
+        Ok(Feedback::in_order(said, since))
     }
 
     async fn reply(

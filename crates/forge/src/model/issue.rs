@@ -2,6 +2,9 @@
 
 use url::Url;
 
+/// More comments than a person reads are more than an agent should.
+pub(crate) const MAX_COMMENTS: usize = 1000;
+
 /// What a comment stands on. GitLab numbers the two apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {

@@ -39,6 +39,13 @@ pub struct Feedback {
 }
 
 impl Feedback {
+    /// What of `all` was written after `since`, oldest first.
+    pub(crate) fn in_order(mut all: Vec<Self>, since: Option<&str>) -> Vec<Self> {
+        all.retain(|said| said.is_after(since));
+        all.sort_by(|one, other| one.written.cmp(&other.written));
+        all
+    }
+
     /// True if it was written after `since` (RFC 3339 of the same forge, whose
     /// times have one form and so one order).
     pub fn is_after(&self, since: Option<&str>) -> bool {
