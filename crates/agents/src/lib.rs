@@ -5,8 +5,8 @@
 //! **Invariant:** a driver does no IO. It is given lines and says what to
 //! write ([`Step`]); it never spawns, reads a file or looks at a clock. The
 //! exceptions live beside their drivers and not in them: [`scripted::run`] is the
-//! built-in agent's own program, [`command::terminal`] the terminal of a command
-//! that wants one, and [`agentapi::bridge`] what speaks HTTP with a server.
+//! built-in agent's own program, [`command::terminal`] the terminal ([`pty`]) of a
+//! command that wants one, and [`agentapi::bridge`] what speaks HTTP with a server.
 //!
 //! A run drives an agent like this: put [`Launch::files`] into the private
 //! HOME, start [`Launch::program`] in the tree with [`Launch::env`] on top of
@@ -31,6 +31,7 @@ mod own_tools;
 pub mod pi;
 pub mod pinned;
 pub mod probe;
+pub mod pty;
 pub mod scripted;
 
 pub use attached::{Attached, is_image};

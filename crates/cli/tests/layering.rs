@@ -52,6 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tauri-plugin-single-instance", &["desktop"]),
     ("tauri-plugin-updater", &["desktop"]),
     ("tauri-plugin-window-state", &["desktop"]),
+    ("signal-hook", &["agents"]),
     ("webkit2gtk", &["desktop"]),
     ("glib", &["desktop"]),
     ("notify-rust", &["desktop"]),

@@ -130,6 +130,7 @@ pub async fn main(options: ShimOptions) -> Result<(), ShimError> {
     if let Err(error) = rustix::process::setsid() {
         tracing::debug!(%error, "the shim leads its session already");
     }
+    pilot_agents::pty::heed_signals().map_err(|source| ShimError::Process { source })?;
     pilot_sandbox::become_subreaper().map_err(|source| ShimError::Process { source })?;
     Box::pin(Ready::prepare(options)?.run()).await
 }

@@ -11,16 +11,15 @@
 //! that the log of a plain program is the same as over a pipe.
 
 use super::screen::Screen;
+use crate::pty;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, OptionalActions, OutputModes, Winsize};
-use rustix::termios::{tcgetattr, tcsetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
 
 /// The hidden subcommand of `pilot` that is this program.
 pub const SUBCOMMAND: &str = "agent-terminal";
@@ -36,7 +35,9 @@ pub const QUIET_SUBCOMMAND: &str = "agent-screen";
 const INSIDE: &str = "--inside";
 
 /// Wide enough that few programs break their lines, and what people have.
-const SIZE: Winsize = Winsize { ws_row: 40, ws_col: 160, ws_xpixel: 0, ws_ypixel: 0 };
+const COLUMNS: u16 = 160;
+/// As a high window has them.
+const ROWS: u16 = 40;
 
 /// How often it is asked whether the command has ended while something it left
 /// behind keeps the terminal open: as soon as a person would notice.
@@ -64,7 +65,7 @@ pub fn quiet_main(args: &[String]) -> u8 {
 /// if one ended it, or 127 if it could not be started.
 pub fn main(args: &[String]) -> u8 {
     let result = match args {
-        [inside, program, args @ ..] if inside == INSIDE => become_command(program, args),
+        [inside, program, args @ ..] if inside == INSIDE => Err(pty::lead(program, args)),
         [_, ..] => relay(args, &mut io::stdout().lock()),
         [] => Err(io::Error::new(io::ErrorKind::InvalidInput, "which command?")),
     };
@@ -83,18 +84,6 @@ fn told(result: io::Result<u8>, args: &[String]) -> u8 {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "our environment was built for the agent")]
-fn command(program: &str) -> Command {
-    Command::new(program)
-}
-
-/// Inside: returns only if the command cannot be started.
-fn become_command(program: &str, args: &[String]) -> io::Result<u8> {
-    rustix::process::setsid()?;
-    rustix::process::ioctl_tiocsctty(io::stdin())?;
-    Err(command(program).args(args).exec())
-}
-
 fn relay(args: &[String], out: &mut dyn Write) -> io::Result<u8> {
     if args.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "which command?"));
@@ -110,33 +99,18 @@ fn relay(args: &[String], out: &mut dyn Write) -> io::Result<u8> {
     Ok(code(status))
 }
 
-/// Both ends of a new terminal.
+/// Both ends of a new terminal that shows what the command writes and no more.
 fn open() -> io::Result<(OwnedFd, OwnedFd)> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let name = ptsname(&ours, Vec::new())?;
-    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
-    let theirs = rustix::fs::open(name, flags, rustix::fs::Mode::empty())?;
+    let (ours, theirs) = pty::open(COLUMNS, ROWS)?;
     let mut modes = tcgetattr(&theirs)?;
     modes.local_modes.remove(LocalModes::ECHO);
     modes.output_modes.remove(OutputModes::ONLCR);
     tcsetattr(&theirs, OptionalActions::Now, &modes)?;
-    tcsetwinsize(&theirs, SIZE)?;
     Ok((ours, theirs))
 }
 
 fn start(args: &[String], terminal: &OwnedFd) -> io::Result<Child> {
-    let end = || terminal.try_clone();
-    let this = std::env::current_exe()?;
-    command(&this.to_string_lossy())
-        .args([SUBCOMMAND, INSIDE])
-        .args(args)
-        .env("TERM", "xterm-256color")
-        .stdin(end()?)
-        .stdout(end()?)
-        .stderr(end()?)
-        .spawn()
+    pty::again(terminal)?.args([SUBCOMMAND, INSIDE]).args(args).spawn()
 }
 
 /// What comes in is typed; its end is Ctrl-D.
@@ -160,9 +134,7 @@ fn show(mut screen: File, child: &mut Child, out: &mut dyn Write) -> io::Result<
                     out.flush()?;
                 }
                 // Nobody has the terminal open any more.
-                Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
-                    return child.wait();
-                }
+                Err(error) if pty::is_left(&error) => return child.wait(),
                 Err(error) => return Err(error),
             }
         } else if let Some(status) = child.try_wait()? {

@@ -1,7 +1,7 @@
 //! Declared commands, with real programs of `/bin/sh`, over pipes and on a
 //! terminal.
 
-use crate::play::{Happened, Over, Play, World};
+use crate::play::{Happened, Over, Play, World, pilot};
 use pilot_agents::Start;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::{Code, Event, Mode};
@@ -154,6 +154,22 @@ async fn an_interrupt_that_ends_the_program_is_an_interrupt() {
     play.interrupt();
     let over = play.over().await;
     assert_eq!((over.end, code(&over)), (TurnEnd::Interrupted, None), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_program_on_a_terminal_hears_signals_that_we_were_started_without() {
+    // As a script starts its background jobs.
+    let deaf = "trap '' INT HUP; exec \"$0\" \"$@\"";
+    let hears = "trap 'echo heard' INT; kill -INT $$; kill -HUP $$; echo deaf";
+    let ran = tokio::process::Command::new("/bin/sh")
+        .args(["-c", deaf])
+        .arg(pilot())
+        .args([pilot_agents::command::terminal::SUBCOMMAND, "/bin/sh", "-c", hears])
+        .stdin(std::process::Stdio::null())
+        .output();
+    let ran = ran.await.expect("a shell starts");
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "heard\n");
+    assert_eq!(ran.status.code(), Some(128 + 1), "the hang-up ended it");
 }
 
 #[tokio::test]

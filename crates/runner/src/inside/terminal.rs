@@ -8,14 +8,12 @@
 //! the shell.
 
 use crate::frames::{Frame, read_blocking};
-use rustix::io::Errno;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use pilot_agents::pty;
+use rustix::termios::tcsetwinsize;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Child;
 
 /// The argument by which our program becomes this one; behind it stand the
 /// columns, the rows, and the shell with its arguments.
@@ -32,7 +30,7 @@ const PIECE: usize = 16 * 1024;
 /// The system has no terminal for us, or the shell cannot be started.
 pub fn main(arguments: &[String]) -> io::Result<()> {
     match arguments {
-        [leader, shell, rest @ ..] if leader == LEADER => Err(lead(shell, rest)),
+        [leader, shell, rest @ ..] if leader == LEADER => Err(pty::lead(shell, rest)),
         [columns, rows, shell @ ..] if !shell.is_empty() => {
             let size = |text: &String| text.parse().map_err(io::Error::other);
             relay(size(columns)?, size(rows)?, shell)
@@ -41,24 +39,8 @@ pub fn main(arguments: &[String]) -> io::Result<()> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "our environment was built for the run")]
-fn command(program: &str) -> Command {
-    Command::new(program)
-}
-
-/// Becomes the shell; returns only if that fails.
-fn lead(shell: &str, arguments: &[String]) -> io::Error {
-    let terminal = rustix::process::setsid()
-        .and_then(|_| rustix::process::ioctl_tiocsctty(io::stdin()))
-        .map_err(io::Error::from);
-    match terminal {
-        Ok(()) => command(shell).args(arguments).exec(),
-        Err(error) => error,
-    }
-}
-
 fn relay(columns: u16, rows: u16, shell: &[String]) -> io::Result<()> {
-    let (ours, theirs) = open(columns, rows)?;
+    let (ours, theirs) = pty::open(columns, rows)?;
     let mut child = start(shell, &theirs)?;
     // Or we would hold it open ourselves.
     drop(theirs);
@@ -70,33 +52,9 @@ fn relay(columns: u16, rows: u16, shell: &[String]) -> io::Result<()> {
     child.wait().map(drop)
 }
 
-fn open(columns: u16, rows: u16) -> io::Result<(OwnedFd, OwnedFd)> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let name = ptsname(&ours, Vec::new())?;
-    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
-    let theirs = rustix::fs::open(name, flags, rustix::fs::Mode::empty())?;
-    tcsetwinsize(&theirs, size(columns, rows))?;
-    Ok((ours, theirs))
-}
-
-fn size(columns: u16, rows: u16) -> Winsize {
-    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
-}
-
 fn start(shell: &[String], terminal: &OwnedFd) -> io::Result<Child> {
-    let end = || terminal.try_clone();
-    let this = std::env::current_exe()?;
-    command(&this.to_string_lossy())
-        .args([COMMAND, LEADER])
-        .args(shell)
-        .env("TERM", "xterm-256color")
-        .env("COLORTERM", "truecolor")
-        .stdin(end()?)
-        .stdout(end()?)
-        .stderr(end()?)
-        .spawn()
+    let mut again = pty::again(terminal)?;
+    again.args([COMMAND, LEADER]).args(shell).env("COLORTERM", "truecolor").spawn()
 }
 
 /// Does what comes in, until nothing comes any more. Then the shim is gone, and
@@ -107,7 +65,7 @@ fn type_in(mut keys: File) {
         let done = match frame {
             Frame::Bytes(bytes) => keys.write_all(&bytes),
             Frame::Size { columns, rows } => {
-                tcsetwinsize(keys.as_fd(), size(columns, rows)).map_err(io::Error::from)
+                tcsetwinsize(keys.as_fd(), pty::size(columns, rows)).map_err(io::Error::from)
             }
             Frame::Text(_) => Ok(()),
         };
@@ -130,7 +88,7 @@ fn show(mut screen: File) -> io::Result<()> {
                 out.write_all(&buffer[..read])?;
                 out.flush()?;
             }
-            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => return Ok(()),
+            Err(error) if pty::is_left(&error) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
