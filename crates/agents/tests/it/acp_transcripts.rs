@@ -1,25 +1,18 @@
-//! Recorded conversations over the Agent Client Protocol, replayed through its
-//! driver: Gemini CLI, opencode, and the wrappers for Claude and Codex as
-//! agents that somebody declared. What the driver makes of each stands beside
-//! it in `*.steps.txt`; `PILOTHOUSE_UPDATE_SNAPSHOTS=1` writes those anew, to
-//! be read afterwards.
+//! Recorded conversations over the Agent Client Protocol: Gemini CLI, opencode,
+//! and the wrappers for Claude and Codex as agents that somebody declared.
 
 use crate::driver;
-use crate::transcripts::shown;
+use crate::replay::{self, Heard, Replay, shown};
 use pilot_agents::{Catalog, Driver, Ruling, Start, Step};
 use pilot_proto::event::TurnEnd;
-use pilot_proto::inbox::{Answer, Ask};
+use pilot_proto::inbox::Answer;
 use pilot_proto::project::{ProviderGrant, ProviderLogin};
-use pilot_proto::{Event, Mode, ProviderKind, RunId, Secret};
+use pilot_proto::{Event, Mode, ProviderKind, Secret};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-/// Replays one transcript: lines of the program (`<`) are fed to the driver,
-/// lines of the recorder (`>`) say what a person did.
-struct Replay {
-    driver: Box<dyn Driver>,
-    asks: BTreeMap<String, Ask>,
+struct Acp {
+    heard: Heard,
     /// The recorder's requests: id → method.
     recorded: BTreeMap<u64, String>,
     /// The driver's requests that have no answer yet, in order: method, id.
@@ -28,25 +21,10 @@ struct Replay {
     tells_mode: bool,
     begun: bool,
     prompted: bool,
-    steps: String,
 }
 
 fn start(mode: Mode, tree: &str, resume: Option<String>) -> Start {
-    Start {
-        run: RunId(uuid::Uuid::nil()),
-        prompt: "the first prompt".to_owned(),
-        model: None,
-        mode,
-        ruled: false,
-        resume,
-        home: "/srv/demo/run/home".into(),
-        tree: tree.into(),
-        tmp: "/srv/demo/run/tmp".into(),
-        program: "agent".into(),
-        provider: None,
-        attachments: Vec::new(),
-        tools: None,
-    }
+    Start { tree: tree.into(), resume, ..replay::start("agent", mode) }
 }
 
 /// With a login, as the recorder had.
@@ -69,7 +47,7 @@ fn declared(start: Start) -> Box<dyn Driver> {
     catalog.get("any").expect("declared").driver(start)
 }
 
-impl Replay {
+impl Acp {
     fn new(agent: &str, transcript: &str) -> Self {
         let sent = |method: &str, field: &str| {
             let lines = transcript.lines().filter_map(|line| line.strip_prefix("> "));
@@ -90,33 +68,19 @@ impl Replay {
             _ => declared(start),
         };
         Self {
-            driver,
-            asks: BTreeMap::new(),
+            heard: Heard::new(driver),
             recorded: BTreeMap::new(),
             open: Vec::new(),
             tells_mode: sent("session/set_mode", "modeId").is_some(),
             begun: false,
             prompted: false,
-            steps: String::new(),
         }
     }
+}
 
-    fn note(&mut self, steps: Vec<Step>) {
-        for step in steps {
-            self.steps.push_str(&shown(&step));
-            self.steps.push('\n');
-            match &step {
-                Step::Ask { key, ask } => {
-                    self.asks.insert(key.clone(), ask.clone());
-                }
-                Step::Write(text) => self.wrote(text),
-                Step::Check { key, ask } => {
-                    let steps = self.driver.ruled(key, ask, &Ruling::Go);
-                    self.note(steps);
-                }
-                _ => {}
-            }
-        }
+impl Replay for Acp {
+    fn heard(&mut self) -> &mut Heard {
+        &mut self.heard
     }
 
     fn wrote(&mut self, text: &str) {
@@ -128,7 +92,7 @@ impl Replay {
         let of_mode = ["session/set_mode", "session/set_config_option"].contains(&method);
         if of_mode && !self.tells_mode {
             let answer = json!({"jsonrpc": "2.0", "id": id, "result": {}});
-            let steps = self.driver.line(&answer.to_string());
+            let steps = self.heard.driver.line(&answer.to_string());
             self.note(steps);
         } else {
             self.open.push((method.to_owned(), id));
@@ -145,7 +109,7 @@ impl Replay {
             };
             message["id"] = self.open.remove(at).1.into();
         }
-        let steps = self.driver.line(&message.to_string());
+        let steps = self.heard.driver.line(&message.to_string());
         self.note(steps);
     }
 
@@ -155,10 +119,10 @@ impl Replay {
             self.recorded.insert(id, method.clone());
         }
         let steps = match method.as_str() {
-            "session/cancel" => self.driver.interrupt(),
+            "session/cancel" => self.heard.driver.interrupt(),
             "session/prompt" if self.prompted => {
                 let text = message["params"]["prompt"][0]["text"].as_str().expect("a prompt");
-                self.driver.say(text)
+                self.heard.driver.say(text)
             }
             "session/prompt" => {
                 self.prompted = true;
@@ -167,13 +131,13 @@ impl Replay {
             "" => {
                 let key = message["id"].to_string();
                 // What the mode allows was not asked.
-                let Some(ask) = self.asks.get(&key).cloned() else { return };
-                self.driver.answer(&key, &ask, &answer(&message["result"]))
+                let Some(ask) = self.heard.asks.get(&key).cloned() else { return };
+                self.heard.driver.answer(&key, &ask, &answer(&message["result"]))
             }
             _ if self.begun => return,
             _ => {
                 self.begun = true;
-                self.driver.begin()
+                self.heard.driver.begin()
             }
         };
         self.note(steps);
@@ -192,51 +156,11 @@ fn answer(result: &Value) -> Answer {
     }
 }
 
-fn transcripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/acp")
-}
-
-fn replayed(name: &str, transcript: &str) -> String {
-    let agent = name.split('-').next().expect("a name");
-    let mut replay = Replay::new(agent, transcript);
-    for line in transcript.lines() {
-        let (direction, line) = line.split_at(2);
-        if direction == "< " {
-            replay.received(line);
-        } else {
-            replay.sent(&serde_json::from_str(line).expect("the recorder wrote JSON"));
-        }
-    }
-    let steps = replay.driver.exited(Some(0), "");
-    replay.note(steps);
-    replay.steps
-}
-
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test's settings are its environment")]
 fn recorded_conversations_give_the_steps_written_beside_them() {
-    let update = std::env::var("PILOTHOUSE_UPDATE_SNAPSHOTS").is_ok();
-    let mut names: Vec<String> = std::fs::read_dir(transcripts())
-        .expect("the transcripts are in the repository")
-        .map(|entry| entry.expect("readable").file_name().into_string().expect("plain names"))
-        .filter_map(|name| {
-            let name = name.strip_suffix(".txt")?;
-            (!name.ends_with(".steps")).then(|| name.to_owned())
-        })
-        .collect();
-    names.sort();
-    assert!(names.len() >= 25, "all transcripts must be replayed, not only {names:?}");
-    for name in names {
-        let path = transcripts().join(format!("{name}.txt"));
-        let transcript = std::fs::read_to_string(path).expect("readable");
-        let steps = replayed(&name, &transcript);
-        let beside = transcripts().join(format!("{name}.steps.txt"));
-        if update {
-            std::fs::write(&beside, &steps).expect("writable");
-        }
-        let expected = std::fs::read_to_string(&beside).expect("steps stand beside a transcript");
-        assert_eq!(steps, expected, "the driver reads `{name}` differently now");
-    }
+    replay::all("acp", 25, |name, transcript| {
+        Acp::new(name.split('-').next().expect("a name"), transcript)
+    });
 }
 
 fn begun(mode: Mode) -> Box<dyn Driver> {

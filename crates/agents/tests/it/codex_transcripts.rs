@@ -1,66 +1,45 @@
-//! Recorded conversations with the real Codex, replayed through the driver.
-//! What the driver makes of each stands beside it in `*.steps.txt`;
-//! `PILOTHOUSE_UPDATE_SNAPSHOTS=1` writes those anew, to be read afterwards.
+//! Recorded conversations with the real Codex.
 
 use crate::driver;
-use crate::transcripts::shown;
-use pilot_agents::{Driver, Ruling, Start, Step};
+use crate::replay::{self, Heard, Replay, shown};
+use pilot_agents::{Driver, Start, Step};
 use pilot_proto::inbox::{Answer, Ask};
 use pilot_proto::project::{ProviderGrant, ProviderLogin};
-use pilot_proto::{Mode, ProviderKind, RunId, Secret};
+use pilot_proto::{Mode, ProviderKind, Secret};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-/// Replays one transcript: lines of the program (`<`) are fed to the driver,
-/// lines of the recorder (`>`) say what a person did.
-struct Replay {
-    driver: Box<dyn Driver>,
-    asks: BTreeMap<String, Ask>,
+struct Codex {
+    heard: Heard,
     turns: u32,
-    steps: String,
 }
 
-impl Replay {
-    fn new(mode: Mode, resume: Option<&str>) -> Self {
-        let driver = driver("codex", start(mode, resume));
-        Self { driver, asks: BTreeMap::new(), turns: 0, steps: String::new() }
-    }
-
-    fn note(&mut self, steps: Vec<Step>) {
-        for step in steps {
-            if let Step::Ask { key, ask } = &step {
-                self.asks.insert(key.clone(), ask.clone());
-            }
-            self.steps.push_str(&shown(&step));
-            self.steps.push('\n');
-            if let Step::Check { key, ask } = &step {
-                let steps = self.driver.ruled(key, ask, &Ruling::Go);
-                self.note(steps);
-            }
-        }
+impl Replay for Codex {
+    fn heard(&mut self) -> &mut Heard {
+        &mut self.heard
     }
 
     fn sent(&mut self, message: &Value) {
         let steps = match message["method"].as_str() {
-            Some("initialize") => self.driver.begin(),
+            Some("initialize") => self.heard.driver.begin(),
             Some("turn/start") => {
                 self.turns += 1;
                 let text = message["params"]["input"][0]["text"].as_str().expect("a prompt");
                 // The driver begins the first one by itself.
-                if self.turns == 1 { Vec::new() } else { self.driver.say(text) }
+                if self.turns == 1 { Vec::new() } else { self.heard.driver.say(text) }
             }
-            Some("turn/interrupt") => self.driver.interrupt(),
+            Some("turn/interrupt") => self.heard.driver.interrupt(),
             Some(_) => Vec::new(),
             None => self.answered(message),
         };
         self.note(steps);
     }
+}
 
+impl Codex {
     /// Nothing happens where the driver answered by itself.
     fn answered(&mut self, message: &Value) -> Vec<Step> {
         let key = message["id"].to_string();
-        let Some(ask) = self.asks.get(&key) else { return Vec::new() };
+        let Some(ask) = self.heard.asks.get(&key) else { return Vec::new() };
         let result = &message["result"];
         let answer = match (ask, result["decision"].as_str()) {
             (Ask::Question { questions }, _) => Answer::Choose {
@@ -75,33 +54,17 @@ impl Replay {
             (_, Some("accept")) => Answer::ALLOW,
             _ => Answer::Deny { reason: String::new() },
         };
-        self.driver.answer(&key, ask, &answer)
+        self.heard.driver.answer(&key, ask, &answer)
     }
 }
 
 fn start(mode: Mode, resume: Option<&str>) -> Start {
-    Start {
-        run: RunId(uuid::Uuid::nil()),
-        prompt: "the first prompt".to_owned(),
-        model: None,
-        mode,
-        ruled: false,
-        resume: resume.map(str::to_owned),
-        home: "/srv/demo/run/hc".into(),
-        tree: "/srv/demo/run/rc1".into(),
-        tmp: "/srv/demo/run/tmp".into(),
-        program: "codex".into(),
-        provider: None,
-        attachments: Vec::new(),
-        tools: None,
-    }
+    let resume = resume.map(str::to_owned);
+    Start { tree: "/srv/demo/run/rc1".into(), resume, ..replay::start("codex", mode) }
 }
 
-fn transcripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/codex")
-}
-
-fn replayed(transcript: &str) -> String {
+/// As the recorder began it.
+fn opened(transcript: &str) -> Codex {
     let (mut mode, mut resume) = (Mode::Ask, None);
     for line in transcript.lines().filter_map(|line| line.strip_prefix("> ")) {
         let message: Value = serde_json::from_str(line).expect("the recorder wrote JSON");
@@ -116,55 +79,22 @@ fn replayed(transcript: &str) -> String {
             resume = params["threadId"].as_str().map(str::to_owned);
         }
     }
-    let mut replay = Replay::new(mode, resume.as_deref());
-    for line in transcript.lines() {
-        let (direction, line) = line.split_at(2);
-        if direction == "< " {
-            let steps = replay.driver.line(line);
-            replay.note(steps);
-        } else {
-            replay.sent(&serde_json::from_str(line).expect("the recorder wrote JSON"));
-        }
-    }
-    let steps = replay.driver.exited(Some(0), "");
-    replay.note(steps);
-    replay.steps
+    Codex { heard: Heard::new(driver("codex", start(mode, resume.as_deref()))), turns: 0 }
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test's settings are its environment")]
 fn recorded_conversations_give_the_steps_written_beside_them() {
-    let update = std::env::var("PILOTHOUSE_UPDATE_SNAPSHOTS").is_ok();
-    let mut names: Vec<String> = std::fs::read_dir(transcripts())
-        .expect("the transcripts are in the repository")
-        .map(|entry| entry.expect("readable").file_name().into_string().expect("plain names"))
-        .filter_map(|name| {
-            let name = name.strip_suffix(".txt")?;
-            (!name.ends_with(".steps")).then(|| name.to_owned())
-        })
-        .collect();
-    names.sort();
-    assert!(names.len() >= 13, "all transcripts must be replayed, not only {names:?}");
-    for name in names {
-        let path = transcripts().join(format!("{name}.txt"));
-        let steps = replayed(&std::fs::read_to_string(path).expect("readable"));
-        let beside = transcripts().join(format!("{name}.steps.txt"));
-        if update {
-            std::fs::write(&beside, &steps).expect("writable");
-        }
-        let expected = std::fs::read_to_string(&beside).expect("steps stand beside a transcript");
-        assert_eq!(steps, expected, "the driver reads `{name}` differently now");
-    }
+    replay::all("codex", 13, |_, transcript| opened(transcript));
 }
 
 /// A driver whose thread and first turn are there.
-fn under_way(mode: Mode) -> Replay {
-    let mut replay = Replay::new(mode, None);
-    replay.driver.begin();
-    replay.driver.line(r#"{"id":1,"result":{}}"#);
-    replay.driver.line(r#"{"id":2,"result":{"thread":{"id":"t"},"model":"m"}}"#);
-    replay.driver.line(r#"{"id":3,"result":{"turn":{"id":"u"}}}"#);
-    replay
+fn under_way(mode: Mode) -> Box<dyn Driver> {
+    let mut codex = driver("codex", start(mode, None));
+    codex.begin();
+    codex.line(r#"{"id":1,"result":{}}"#);
+    codex.line(r#"{"id":2,"result":{"thread":{"id":"t"},"model":"m"}}"#);
+    codex.line(r#"{"id":3,"result":{"turn":{"id":"u"}}}"#);
+    codex
 }
 
 fn written(steps: &[Step]) -> Vec<Value> {
@@ -177,7 +107,7 @@ fn written(steps: &[Step]) -> Vec<Value> {
 
 #[test]
 fn a_line_that_makes_no_sense_gives_no_steps() {
-    let mut replay = under_way(Mode::Ask);
+    let mut codex = under_way(Mode::Ask);
     let lines = [
         "",
         "garbage",
@@ -199,14 +129,14 @@ fn a_line_that_makes_no_sense_gives_no_steps() {
         r#"{"method":"thread/tokenUsage/updated","params":{"threadId":"t"}}"#,
     ];
     for line in lines {
-        assert_eq!(replay.driver.line(line), [], "{line}");
+        assert_eq!(codex.line(line), [], "{line}");
     }
 }
 
 #[test]
 fn requests_that_were_never_offered_are_refused_and_not_left_waiting() {
-    let mut replay = under_way(Mode::Ask);
-    let steps = replay.driver.line(r#"{"method":"currentTime/read","id":7,"params":{}}"#);
+    let mut codex = under_way(Mode::Ask);
+    let steps = codex.line(r#"{"method":"currentTime/read","id":7,"params":{}}"#);
     assert_eq!(
         written(&steps),
         [json!({"id": 7, "error": {"code": -32601, "message": "not supported"}})]
@@ -216,17 +146,17 @@ fn requests_that_were_never_offered_are_refused_and_not_left_waiting() {
 
 #[test]
 fn a_safety_stop_in_auto_is_refused_without_asking() {
-    let mut replay = under_way(Mode::Auto);
+    let mut codex = under_way(Mode::Auto);
     let line = r#"{"method":"item/commandExecution/requestApproval","id":0,
         "params":{"threadId":"t","itemId":"i","command":"/bin/bash -lc 'rm -rf /'"}}"#;
-    let answers = written(&replay.driver.line(line));
+    let answers = written(&codex.line(line));
     assert_eq!(answers[0], json!({"id": 0, "result": {"decision": "decline"}}));
     assert_eq!(answers[1]["method"], "turn/steer", "the model is told why: {answers:?}");
 }
 
 #[test]
 fn a_subagent_is_a_tool_call_with_what_it_does_below_it() {
-    let mut replay = under_way(Mode::Auto);
+    let mut codex = under_way(Mode::Auto);
     let mut all = Vec::new();
     for line in [
         r#"{"method":"item/started","params":{"threadId":"t","item":{"type":"subAgentActivity",
@@ -241,7 +171,7 @@ fn a_subagent_is_a_tool_call_with_what_it_does_below_it() {
             "items":[{"type":"agentMessage","text":"The kid is done."}]}}}"#,
         r#"{"method":"turn/completed","params":{"threadId":"t","turn":{"status":"completed"}}}"#,
     ] {
-        all.extend(replay.driver.line(line));
+        all.extend(codex.line(line));
     }
     let lines: Vec<String> = all.iter().map(shown).collect();
     assert_parts(
@@ -266,21 +196,21 @@ fn assert_parts(lines: &[String], parts: &[&str]) {
 
 #[test]
 fn words_that_come_too_late_for_a_turn_are_said_in_another() {
-    let mut replay = under_way(Mode::Auto);
-    let steps = replay.driver.steer("and this").expect("a turn runs");
+    let mut codex = under_way(Mode::Auto);
+    let steps = codex.steer("and this").expect("a turn runs");
     let id = written(&steps)[0]["id"].clone();
     let over =
         r#"{"method":"turn/completed","params":{"threadId":"t","turn":{"status":"completed"}}}"#;
-    assert_eq!(replay.driver.line(over), [], "the words are still on their way");
+    assert_eq!(codex.line(over), [], "the words are still on their way");
     let late = json!({"id": id, "error": {"code": -32600, "message": "no active turn"}});
-    let steps = replay.driver.line(&late.to_string());
+    let steps = codex.line(&late.to_string());
     let next = &written(&steps)[0];
     assert_eq!(
         (&next["method"], &next["params"]["input"][0]["text"]),
         (&json!("turn/start"), &json!("and this"))
     );
-    assert!(replay.driver.line(r#"{"id":5,"result":{"turn":{"id":"v"}}}"#).is_empty());
-    let ends = replay.driver.line(over);
+    assert!(codex.line(r#"{"id":5,"result":{"turn":{"id":"v"}}}"#).is_empty());
+    let ends = codex.line(over);
     assert!(ends.iter().any(|step| matches!(step, Step::TurnEnded { .. })), "{ends:?}");
 }
 

@@ -6,6 +6,7 @@ mod acp_transcripts;
 mod agentapi;
 mod claude_cli;
 mod claude_remote;
+mod claude_transcripts;
 mod codex_cli;
 mod codex_transcripts;
 mod command_agent;
@@ -14,8 +15,8 @@ mod opencode_cli;
 mod pi_cli;
 mod pi_transcripts;
 mod play;
+mod replay;
 mod scripted_agent;
-mod transcripts;
 
 use pilot_agents::{Catalog, Driver, Start};
 

@@ -1,69 +1,40 @@
-//! Recorded conversations with the real pi, replayed through the driver. What
-//! it makes of each stands beside it in `*.steps.txt`;
-//! `PILOTHOUSE_UPDATE_SNAPSHOTS=1` writes those anew, to be read afterwards.
+//! Recorded conversations with the real pi.
 
 use crate::driver;
-use crate::transcripts::shown;
-use pilot_agents::{Driver, Ruling, Start, Step};
+use crate::replay::{self, Heard, Replay};
+use pilot_agents::{Driver, Step};
+use pilot_proto::Mode;
 use pilot_proto::inbox::{Answer, Ask};
-use pilot_proto::{Mode, RunId};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-struct Replay {
-    driver: Box<dyn Driver>,
-    asks: BTreeMap<String, Ask>,
+struct Pi {
+    heard: Heard,
     begun: bool,
-    steps: String,
 }
 
-impl Replay {
-    fn new() -> Self {
-        let start = Start {
-            run: RunId(uuid::Uuid::nil()),
-            prompt: "the first prompt".to_owned(),
-            model: None,
-            mode: Mode::Ask,
-            ruled: false,
-            resume: None,
-            home: "/srv/demo/home".into(),
-            tree: "/srv/demo/tree".into(),
-            tmp: "/srv/demo/tmp".into(),
-            program: "pi".into(),
-            provider: None,
-            attachments: Vec::new(),
-            tools: None,
-        };
-        let driver = driver("pi", start);
-        Self { driver, asks: BTreeMap::new(), begun: false, steps: String::new() }
-    }
+fn new() -> Box<dyn Driver> {
+    driver("pi", replay::start("pi", Mode::Ask))
+}
 
-    fn note(&mut self, steps: Vec<Step>) {
-        for step in steps {
-            if let Step::Ask { key, ask } = &step {
-                self.asks.insert(key.clone(), ask.clone());
-            }
-            self.steps.push_str(&shown(&step));
-            self.steps.push('\n');
-            if let Step::Check { key, ask } = &step {
-                let steps = self.driver.ruled(key, ask, &Ruling::Go);
-                self.note(steps);
-            }
-        }
+impl Replay for Pi {
+    fn heard(&mut self) -> &mut Heard {
+        &mut self.heard
     }
 
     fn sent(&mut self, message: &Value) {
         let text = message["message"].as_str().unwrap_or_default();
         let steps = match message["type"].as_str() {
-            Some("prompt") if !std::mem::replace(&mut self.begun, true) => self.driver.begin(),
-            Some("prompt") => self.driver.say(text),
-            Some("steer") => self.driver.steer(text).expect("in the middle of a turn"),
-            Some("abort") => self.driver.interrupt(),
+            Some("prompt") if !std::mem::replace(&mut self.begun, true) => {
+                self.heard.driver.begin()
+            }
+            Some("prompt") => self.heard.driver.say(text),
+            Some("steer") => self.heard.driver.steer(text).expect("in the middle of a turn"),
+            Some("abort") => self.heard.driver.interrupt(),
             Some("extension_ui_response") if message["cancelled"] != Value::Bool(true) => {
                 let key = message["id"].as_str().expect("an answer has a key");
-                let ask = self.asks[key].clone();
-                self.driver.answer(key, &ask, &answer(&ask, message))
+                let ask = self.heard.asks[key].clone();
+                self.heard.driver.answer(key, &ask, &answer(&ask, message))
             }
             _ => Vec::new(),
         };
@@ -84,56 +55,15 @@ fn answer(ask: &Ask, response: &Value) -> Answer {
     Answer::Deny { reason: said["reason"].as_str().unwrap_or_default().to_owned() }
 }
 
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/pi")
-}
-
-fn replayed(transcript: &str) -> String {
-    let mut replay = Replay::new();
-    for line in transcript.lines() {
-        let (direction, line) = line.split_at(2);
-        if direction == "< " {
-            let steps = replay.driver.line(line);
-            replay.note(steps);
-        } else {
-            replay.sent(&serde_json::from_str(line).expect("the recorder wrote JSON"));
-        }
-    }
-    let steps = replay.driver.exited(Some(0), "");
-    replay.note(steps);
-    replay.steps
-}
-
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test's settings are its environment")]
 fn recorded_conversations_give_the_steps_written_beside_them() {
-    let update = std::env::var("PILOTHOUSE_UPDATE_SNAPSHOTS").is_ok();
-    let mut names: Vec<String> = std::fs::read_dir(directory())
-        .expect("the transcripts are in the repository")
-        .map(|entry| entry.expect("readable").file_name().into_string().expect("plain names"))
-        .filter_map(|name| {
-            let name = name.strip_suffix(".txt")?;
-            (!name.ends_with(".steps")).then(|| name.to_owned())
-        })
-        .collect();
-    names.sort();
-    assert!(names.len() >= 8, "all transcripts must be replayed, not only {names:?}");
-    for name in names {
-        let path = directory().join(format!("{name}.txt"));
-        let steps = replayed(&std::fs::read_to_string(path).expect("readable"));
-        let beside = directory().join(format!("{name}.steps.txt"));
-        if update {
-            std::fs::write(&beside, &steps).expect("writable");
-        }
-        let expected = std::fs::read_to_string(&beside).expect("steps stand beside a transcript");
-        assert_eq!(steps, expected, "the driver reads `{name}` differently now");
-    }
+    replay::all("pi", 8, |_, _| Pi { heard: Heard::new(new()), begun: false });
 }
 
 #[test]
 fn a_line_that_makes_no_sense_gives_no_steps() {
-    let mut replay = Replay::new();
-    replay.driver.begin();
+    let mut pi = new();
+    pi.begin();
     let lines = [
         "",
         "garbage",
@@ -152,15 +82,15 @@ fn a_line_that_makes_no_sense_gives_no_steps() {
         r#"{"type":"response","command":"get_state","success":true,"data":{}}"#,
     ];
     for line in lines {
-        assert_eq!(replay.driver.line(line), [], "{line}");
+        assert_eq!(pi.line(line), [], "{line}");
     }
 }
 
 /// Sends lines and returns how many turns have ended.
 fn turns_ended(lines: &[&str]) -> usize {
-    let mut replay = Replay::new();
-    replay.driver.begin();
-    let steps = lines.iter().flat_map(|line| replay.driver.line(line));
+    let mut pi = new();
+    pi.begin();
+    let steps = lines.iter().flat_map(|line| pi.line(line));
     steps.filter(|step| matches!(step, Step::TurnEnded { .. })).count()
 }
 
@@ -192,18 +122,18 @@ fn a_turn_ends_when_the_program_rests_and_not_before() {
 #[test]
 fn dialogs_of_other_extensions_are_questions() {
     let check = |request: &str, answer: &Answer, expected: &str| {
-        let mut replay = Replay::new();
-        replay.driver.begin();
-        let steps = replay.driver.line(request);
+        let mut pi = new();
+        pi.begin();
+        let steps = pi.line(request);
         let asked = steps.into_iter().find_map(|step| match step {
             Step::Ask { key, ask } => Some((key, ask)),
             _ => None,
         });
         let (key, ask) = asked.expect("it asks");
-        let steps = replay.driver.answer(&key, &ask, answer);
+        let steps = pi.answer(&key, &ask, answer);
         let Some(Step::Write(written)) = steps.first() else { panic!("{steps:?}") };
         assert!(written.contains(expected), "{request} {written}");
-        assert!(replay.driver.answer(&key, &ask, answer).is_empty(), "once");
+        assert!(pi.answer(&key, &ask, answer).is_empty(), "once");
     };
     let say = |text: &str| Answer::Say { text: text.to_owned() };
     let confirm = r#"{"type":"extension_ui_request","id":"1","method":"confirm","title":"Sure?","message":"All is lost."}"#;
