@@ -142,7 +142,7 @@ program: string | null,
  */
 own_login: string | null,
 /**
- * What came of the last [`ToRunner::Try`].
+ * What came of the last [`ToRunner::Try`](super::ToRunner::Try).
  */
 live: LiveCheck | null, };
 
