@@ -47,6 +47,9 @@ pub(crate) async fn open(
         if let Some(port) = query.port {
             pairs.append_pair("port", &port.to_string());
         }
+        if query.screen == Some(true) {
+            pairs.append_pair("screen", "true");
+        }
         if let Some(view) = query.view {
             pairs.append_pair("view", if view { "true" } else { "false" });
         }

@@ -9,6 +9,7 @@ mod prices;
 mod projects;
 mod review;
 mod runners;
+mod screen;
 mod secrets;
 mod tasks;
 mod vaults;

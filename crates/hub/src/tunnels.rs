@@ -255,11 +255,15 @@ async fn wanted(
     let query: TunnelQuery = crate::request::from_query(&[], query)?;
     let drive = !query.view.unwrap_or(false);
     let to = match query.port {
+        Some(_) if query.screen == Some(true) => {
+            return Err(Problem::new(Code::Invalid, "`port` and `screen` are two ends."));
+        }
+        None if query.screen == Some(true) => TunnelEnd::Screen,
         None => TunnelEnd::Terminal,
         Some(0) => return Err(Problem::new(Code::Invalid, "`port` is to be 1 to 65535.")),
         Some(port) => TunnelEnd::Port { port },
     };
-    let looks = matches!(to, TunnelEnd::Terminal) && !drive;
+    let looks = matches!(to, TunnelEnd::Terminal | TunnelEnd::Screen) && !drive;
     who.require(if looks { Role::Viewer } else { Role::Operator })?;
     let task = parts.task_or_problem(query.task).await?;
     let run = match task.run {

@@ -1,5 +1,5 @@
-//! The machines that decide: [`task`] and [`queue`] in the hub, [`run`] in the
-//! shim.
+//! The machines that decide: [`task`] and [`queue`] in the hub, [`run`], with
+//! [`takeover`] as a part of it, in the shim.
 //!
 //! Each is a value with one `handle(now, event) -> effects`: what happened goes
 //! in, what has to be done comes out as data, in the order in which it has to
@@ -10,6 +10,7 @@
 
 pub mod queue;
 pub mod run;
+pub mod takeover;
 pub mod task;
 
 pub use queue::{Lease, Queue, QueueEffect, QueueEvent, Terms};

@@ -28,6 +28,7 @@ pub mod permissions;
 mod quota;
 pub mod review;
 mod rules;
+mod screen;
 mod steps;
 mod words;
 

@@ -20,6 +20,7 @@ mod held;
 mod journal;
 mod machine;
 mod reassign;
+mod screen;
 mod wishes;
 mod words;
 

@@ -40,6 +40,7 @@ pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
 use crate::project::{Forge, Profile, Project, Provider};
+use crate::screen::HandBack;
 use crate::snapshot::{FileDiff, Snapshot};
 use crate::task::{Attachment, Task};
 use serde::de::DeserializeOwned;
@@ -161,6 +162,10 @@ command_table! {
     TaskUnsay("task_unsay", Post, "/api/tasks/{task}/unsay", Operator): Unsay => Task;
     /// Stops the agent's turn and keeps its session.
     TaskInterrupt("task_interrupt", Post, "/api/tasks/{task}/interrupt", Operator): OneTask => Task;
+    /// Takes keyboard and pointer of the run's screen; the agent's input is refused meanwhile.
+    TaskTakeover("task_takeover", Post, "/api/tasks/{task}/takeover", Operator): OneTask => Task;
+    /// Gives the screen back to the agent, with a note that it is told next.
+    TaskHandback("task_handback", Post, "/api/tasks/{task}/handback", Operator): HandBack => Task;
     /// Says that the work is done: the run collects, commits and publishes what is there.
     TaskDone("task_done", Post, "/api/tasks/{task}/done", Operator): OneTask => Task;
     /// Ends the task and those below it; their work is rescued, nothing is published.

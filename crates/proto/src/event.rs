@@ -8,6 +8,7 @@ use crate::model::ModelCall;
 use crate::network::{NetworkDecision, NetworkEnd};
 use crate::review::ReviewFinding;
 use crate::run::{Checkpoint, Outcome, Phase, Session, Usage};
+use crate::screen::ScreenEvent;
 use crate::snapshot::SnapshotDelta;
 use crate::task::{NewChild, OnTimeout};
 use crate::time::Timestamp;
@@ -447,6 +448,8 @@ pub enum Event {
         /// Resources of the ledger that are still there.
         left: Vec<String>,
     },
+    /// Something about the run's screen.
+    Screen(ScreenEvent),
     /// The last event of every run.
     Finished(Outcome),
     /// An event this build does not know yet, kept as it came.

@@ -21,6 +21,7 @@ pub mod project;
 pub mod review;
 pub mod run;
 pub mod runner;
+pub mod screen;
 pub mod secret;
 pub mod snapshot;
 pub mod task;

@@ -5,6 +5,7 @@
 
 use crate::event::{Event, Stream};
 use crate::network::NetworkDecision;
+use crate::screen::{HandBackCause, ScreenEvent};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         Event::ToolStarted { tool, summary, .. } => pilot(&format!("* {tool} {summary}")),
         Event::ToolEnded { ok: false, output, .. } => pilot(&format!("! refused: {output}")),
         Event::Asked { ask, .. } => pilot(&format!("? needs you: {}", word(ask.need()))),
+        Event::Screen(event) => screen(event).map_or_else(Vec::new, |line| pilot(&line)),
         Event::Reported { text } => pilot(&format!("* says it is: {text}")),
         Event::ChildWanted { child, .. } => {
             let first = child.title.as_deref().or_else(|| child.prompt.lines().next());
@@ -108,6 +110,29 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         | Event::Cleaned { .. }
         | Event::Finished(_)
         | Event::Unknown(_) => Vec::new(),
+    }
+}
+
+fn screen(event: &ScreenEvent) -> Option<String> {
+    match event {
+        ScreenEvent::Started { width, height } => {
+            Some(format!("* the screen stands: {width} × {height}"))
+        }
+        ScreenEvent::Ended { why } => Some(format!("* the screen is gone: {why}")),
+        ScreenEvent::TakenOver { who } => Some(format!("* {who} drives the screen")),
+        ScreenEvent::HandedBack { who, cause, note } => {
+            let how = match cause {
+                HandBackCause::Asked => "handed the screen back",
+                HandBackCause::Silence => "was silent for long: the screen is the agent's again",
+                HandBackCause::RunOver => "drives no more: the work is over",
+                HandBackCause::Unknown => "drives no more",
+            };
+            let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+            Some(format!("* {who} {how}{note}"))
+        }
+        ScreenEvent::RecordingBegan { .. }
+        | ScreenEvent::RecordingEnded { .. }
+        | ScreenEvent::Unknown(_) => None,
     }
 }
 

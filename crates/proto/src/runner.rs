@@ -24,7 +24,7 @@
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
-//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints; tunnels |
+//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints; tunnels; screens, orders `take_over`, `hand_back` |
 
 mod about;
 
@@ -403,6 +403,19 @@ pub enum Act {
     },
     /// Stop the turn, keep the session.
     Interrupt,
+    /// A person drives the screen from now on.
+    TakeOver {
+        /// Who.
+        who: String,
+    },
+    /// The agent may drive it again.
+    HandBack {
+        /// Who says so.
+        who: String,
+        /// What the agent is told about it.
+        #[serde(default)]
+        note: Option<String>,
+    },
     /// An answer to an inbox item.
     Answer {
         /// Which.

@@ -8,6 +8,7 @@ use crate::code::Problem;
 use crate::ids::{BatchId, BlobId, GroupId, InboxId, RunId, RunnerId, TaskId};
 use crate::inbox::Need;
 use crate::run::{Phase, Usage};
+use crate::screen::ScreenDriver;
 use crate::snapshot::DiffSize;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -423,6 +424,9 @@ pub struct Task {
     /// Where the session at work is driven from afar.
     #[serde(default)]
     pub remote_link: Option<String>,
+    /// Who drives the screen of the run at work; none: nobody.
+    #[serde(default)]
+    pub driver: Option<ScreenDriver>,
 }
 
 #[cfg(test)]
@@ -492,6 +496,7 @@ mod tests {
                 review: Some(ReviewPass { agent: "codex".into(), model: None, rounds: 2 }),
                 remote_control: true,
                 remote_link: Some("https://claude.ai/code/session_1".into()),
+                driver: Some(ScreenDriver { who: Some("ada".into()), since: Timestamp(4) }),
             };
             let text = serde_json::to_string(&task).expect("serialises");
             let back: Task = serde_json::from_str(&text).expect("nothing is spelt twice");

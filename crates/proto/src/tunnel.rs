@@ -10,7 +10,7 @@
 //!
 //! What is said over a terminal's tunnel is [`ToTerminal`] and
 //! [`FromTerminal`] in text, and in bytes what is typed and shown; a port's
-//! tunnel is one connection's bytes.
+//! tunnel is one connection's bytes; a screen's is in [`crate::screen`].
 
 use crate::ids::RunId;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub struct TunnelQuery {
     /// To this port of loopback inside; none: to the terminal.
     #[serde(default)]
     pub port: Option<u16>,
+    /// To the screen, and not to the terminal.
+    #[serde(default)]
+    pub screen: Option<bool>,
     /// Only look: nothing that is typed is taken.
     #[serde(default)]
     pub view: Option<bool>,
@@ -49,6 +52,8 @@ pub enum TunnelEnd {
         /// Which.
         port: u16,
     },
+    /// At the run's screen, which is started when the first looks.
+    Screen,
     /// Somewhere this build does not know.
     #[serde(untagged)]
     Unknown(Value),

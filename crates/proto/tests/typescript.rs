@@ -3,6 +3,7 @@
 //! and writes them when it is run with `PILOTHOUSE_WRITE=1`.
 
 use pilot_proto::console::{self, Command, FromConsole, Method, Role, SignIn, ToConsole};
+use pilot_proto::screen::{FromScreen, ToScreen};
 use pilot_proto::tunnel::{FromTerminal, TUNNEL_PATH, ToTerminal, TunnelQuery};
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
@@ -106,6 +107,8 @@ fn typescript() -> String {
     declarations.visit::<TunnelQuery>();
     declarations.visit::<ToTerminal>();
     declarations.visit::<FromTerminal>();
+    declarations.visit::<ToScreen>();
+    declarations.visit::<FromScreen>();
     let mut text = HEAD.to_owned();
     for declared in declarations.found.values() {
         text.push('\n');

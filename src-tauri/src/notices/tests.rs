@@ -94,6 +94,7 @@ fn task(number: u128, state: TaskState, since: i64) -> Task {
         review: None,
         remote_control: false,
         remote_link: None,
+        driver: None,
     }
 }
 

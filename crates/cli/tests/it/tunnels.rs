@@ -21,7 +21,7 @@ struct Seat {
 
 impl Seat {
     async fn take(client: &Client, task: TaskId, view: bool) -> Self {
-        let query = TunnelQuery { task, port: None, view: Some(view) };
+        let query = TunnelQuery { task, port: None, screen: None, view: Some(view) };
         let (sender, receiver) = client.tunnel(&query).await.expect("the hub lets us in");
         let mut seat = Self { sender, receiver, shown: String::new(), state: None };
         seat.until("it is let in", |seat| seat.state.is_some()).await;
@@ -169,7 +169,7 @@ async fn a_port_inside_is_reached_through_a_tunnel_and_by_nobody_else() {
     seat.until("it serves", |seat| seat.shown.contains("Serving HTTP on")).await;
     assert!(listening().is_subset(&before), "its port is inside and nowhere else");
 
-    let query = TunnelQuery { task, port: Some(3000), view: None };
+    let query = TunnelQuery { task, port: Some(3000), screen: None, view: None };
     let (mut sender, mut receiver) = client.tunnel(&query).await.expect("a tunnel");
     let request = b"GET /seen.txt HTTP/1.0\r\n\r\n".to_vec();
     sender.send(TunnelFrame::Bytes(request.into())).await.expect("it is taken");
@@ -186,7 +186,7 @@ async fn a_port_inside_is_reached_through_a_tunnel_and_by_nobody_else() {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.0 200") && answer.contains("from-the-agent"), "{answer}");
 
-    let query = TunnelQuery { task, port: Some(3999), view: None };
+    let query = TunnelQuery { task, port: Some(3999), screen: None, view: None };
     let (_, mut receiver) = client.tunnel(&query).await.expect("a tunnel");
     let mut why = String::new();
     while let Some(frame) = receiver.next().await.expect("the hub stays") {
@@ -201,12 +201,17 @@ async fn a_port_inside_is_reached_through_a_tunnel_and_by_nobody_else() {
 async fn whoever_may_not_gets_no_terminal_and_is_told_why() {
     let mut world = World::with_runner(1);
     let task = waiting(&world);
-    let query = |view| TunnelQuery { task, port: None, view: Some(view) };
+    let query = |view| TunnelQuery { task, port: None, screen: None, view: Some(view) };
     let stranger = client(&world, &"0".repeat(64));
     assert!(stranger.tunnel(&query(true)).await.is_err(), "without a token there is nothing");
 
     let client = owner(&world);
-    let nobody = TunnelQuery { task: TaskId(uuid::Uuid::from_u128(7)), port: None, view: None };
+    let nobody = TunnelQuery {
+        task: TaskId(uuid::Uuid::from_u128(7)),
+        port: None,
+        screen: None,
+        view: None,
+    };
     let error = client.tunnel(&nobody).await.expect_err("there is no such task");
     assert!(error.to_string().contains("There is no task"), "{error}");
 

@@ -79,6 +79,8 @@ fn on_its_way(now: Timestamp, id: InboxId, order: &PendingOrder) -> Option<Probl
         | Act::Steer { .. }
         | Act::Unsay { .. }
         | Act::Done
+        | Act::TakeOver { .. }
+        | Act::HandBack { .. }
         | Act::Stop
         | Act::Kill
         | Act::PermitPush { .. }

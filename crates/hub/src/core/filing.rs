@@ -125,6 +125,7 @@ impl Core {
             review,
             remote_control: filled.remote_control,
             remote_link: None,
+            driver: None,
         })
     }
 }

@@ -135,6 +135,15 @@ pub(crate) enum Steer {
     Unsay(String),
     /// Stop its turn.
     Interrupt,
+    /// A person drives its screen.
+    TakeOver(String),
+    /// Its agent drives the screen again.
+    HandBack {
+        /// Who says so.
+        who: String,
+        /// What the agent is told about it.
+        note: Option<String>,
+    },
     /// Take the work as done.
     Done,
     /// End the task, and those below it if they are not to go on.

@@ -195,6 +195,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Cleaned { .. }
         | Event::Walls(_)
         | Event::RemoteControl { .. }
+        | Event::Screen(_)
         | Event::Finished(_)
         | Event::Unknown(_) => false,
     })

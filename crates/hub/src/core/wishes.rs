@@ -95,6 +95,8 @@ impl Core {
                 Err(problem) => return Ok(Err(problem)),
             },
             Steer::Interrupt => TaskEvent::InterruptWanted,
+            Steer::TakeOver(who) => TaskEvent::TakeoverWanted { who },
+            Steer::HandBack { who, note } => TaskEvent::HandBackWanted { who, note },
             Steer::Done => TaskEvent::DoneWanted,
             Steer::Stop { .. } => TaskEvent::StopWanted,
             Steer::Kill => TaskEvent::KillWanted,
@@ -131,6 +133,8 @@ impl Core {
             }
             Steer::Unsay(_)
             | Steer::Interrupt
+            | Steer::TakeOver(_)
+            | Steer::HandBack { .. }
             | Steer::Done
             | Steer::Stop { .. }
             | Steer::Kill
@@ -224,6 +228,8 @@ fn spoken(act: &Act) -> Option<(&str, bool)> {
         | Act::Answer { .. }
         | Act::Stop
         | Act::Done
+        | Act::TakeOver { .. }
+        | Act::HandBack { .. }
         | Act::Kill
         | Act::PermitPush { .. }
         | Act::Allow { .. }

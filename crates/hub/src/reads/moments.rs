@@ -8,6 +8,7 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_proto::console::{Moment, MomentKind, Moments, MomentsQuery, TaskMoments};
 use pilot_proto::inbox::{Ask, Need};
+use pilot_proto::screen::ScreenEvent;
 use pilot_proto::{Cursor, Event, Outcome, Phase, Problem, Record, RunId, WallsKind};
 use pilot_store::{ChangeSize, Part, Want};
 
@@ -175,6 +176,12 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
             MomentKind::Turn,
             short(&format!("Review by {agent}: {} findings", findings.len())),
         )),
+        Event::Screen(ScreenEvent::TakenOver { who }) => {
+            Some((MomentKind::Tool, short(&format!("{who} drives the screen"))))
+        }
+        Event::Screen(ScreenEvent::RecordingBegan { who: None, .. }) => {
+            Some((MomentKind::Tool, "The agent uses the screen".to_owned()))
+        }
         Event::Walls(report) => Some((MomentKind::Phase, walls_words(report.kind).to_owned())),
         Event::Finished(outcome) => Some((MomentKind::End, outcome_words(outcome))),
         Event::Output { .. }
@@ -210,6 +217,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
         | Event::RemoteControl { .. }
+        | Event::Screen(_)
         | Event::LoginRenewed { .. }
         | Event::Unknown(_) => None,
     }

@@ -194,6 +194,7 @@ impl RunMachine {
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
             | Event::LoginRenewed { .. }
+            | Event::Screen(_)
             | Event::Finished(_) => {}
             Event::Text { ref text, ref parent, open } => {
                 if parent.is_none() {

@@ -3,6 +3,7 @@
 use super::agent::Stage;
 use super::machine::{Doing, RunMachine};
 use super::words::{RunEffect, Step};
+use crate::takeover::TakeoverEvent;
 use pilot_proto::event::{Activity, Event};
 use pilot_proto::run::Outcome;
 use pilot_proto::{Code, Problem, Timestamp};
@@ -47,7 +48,7 @@ impl RunMachine {
             | Doing::Review { until, .. } => Some(*until),
             Doing::Agent => self.agent_deadline(),
         };
-        lease.into_iter().chain(own).min()
+        lease.into_iter().chain(own).chain(self.takeover.deadline()).min()
     }
 
     /// True while going on is only right as long as the lease is ours. A run
@@ -117,6 +118,7 @@ impl RunMachine {
                 "The hub could not be reached for longer than the lease; the work was rescued.",
             );
         }
+        self.screen(now, TakeoverEvent::Tick);
         match self.doing {
             Doing::Step { step, until, aborted } if now >= until => {
                 self.step_overdue(now, step, aborted);

@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::gates::Gates;
 use super::past::Past;
 use super::words::{RunEffect, RunEvent, Step};
+use crate::takeover::{Takeover, TakeoverEvent};
 use pilot_proto::event::Event;
 use pilot_proto::run::{Outcome, Phase, RunSpec};
 use pilot_proto::{Code, OrderId, Problem, Timestamp};
@@ -52,6 +53,8 @@ pub struct RunMachine {
     pub(super) ending: Option<Outcome>,
     pub(super) agent: Agent,
     pub(super) gates: Gates,
+    /// Who drives the screen.
+    pub(super) takeover: Takeover,
     /// Orders heard, so that each is carried out at most once.
     pub(super) orders: BTreeSet<OrderId>,
     pub(super) past: Option<Past>,
@@ -80,6 +83,7 @@ impl RunMachine {
             ending: None,
             agent: Agent::default(),
             gates: Gates::default(),
+            takeover: Takeover::default(),
             orders: BTreeSet::new(),
             past: None,
             pushing: None,
@@ -166,6 +170,7 @@ impl RunMachine {
             RunEvent::AgentSteered { order } => self.agent_steered(now, order),
             RunEvent::AgentDeaf { order } => self.agent_deaf(now, order),
             RunEvent::AgentWithdrew { key } => self.agent_withdrew(now, &key),
+            RunEvent::ScreenTouched { at } => self.screen(now, TakeoverEvent::Moved { at }),
             RunEvent::Reported { text } => self.reported(now, text),
             RunEvent::ChildWanted { token, child } => self.child_wanted(now, token, child),
             RunEvent::Refused { host, port, process, because } => {

@@ -26,6 +26,8 @@ impl RunMachine {
                 let done = self.person_answers(now, item, answer, who);
                 self.order_done(order, done.err());
             }
+            Act::TakeOver { who } => self.take_over(now, order, who),
+            Act::HandBack { note, .. } => self.hand_back(now, order, note),
             Act::Done => self.done(now, order),
             Act::Stop => self.stop(now, order),
             Act::Kill => self.kill(now, order),
@@ -63,7 +65,7 @@ impl RunMachine {
 
     /// Tells the agent in the middle of its turn; where there is none, it is a
     /// follow-up.
-    fn steer(&mut self, now: Timestamp, order: OrderId, text: String) {
+    pub(super) fn steer(&mut self, now: Timestamp, order: OrderId, text: String) {
         let agent = &mut self.agent;
         let in_turn = self.doing == Doing::Agent && agent.stage == Stage::Working && agent.in_turn;
         if !in_turn || agent.interrupting || self.ending.is_some() {

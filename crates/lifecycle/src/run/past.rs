@@ -80,6 +80,7 @@ impl Past {
             | Event::NetworkLost { .. }
             | Event::ModelCalled(_)
             | Event::RemoteControl { .. }
+            | Event::Screen(_)
             | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }

@@ -3,6 +3,7 @@
 use super::judge::{Evidence, judge};
 use super::machine::{Doing, Retried, RunMachine};
 use super::words::{Bundle, RunEffect, Step};
+use crate::takeover::TakeoverEvent;
 use pilot_proto::event::Event;
 use pilot_proto::run::{Outcome, Phase};
 use pilot_proto::{Problem, Timestamp};
@@ -99,6 +100,7 @@ impl RunMachine {
     /// Takes the last snapshot; commits if the work is to be published.
     pub(super) fn collect(&mut self, now: Timestamp) {
         self.drop_follow_ups();
+        self.screen(now, TakeoverEvent::RunOver);
         self.enter(Phase::Collecting);
         self.begin(now, Step::Collect, RunEffect::Collect { commit: self.ending.is_none() });
     }
@@ -164,6 +166,7 @@ impl RunMachine {
     /// The beginning of the end of every path.
     pub(super) fn clean(&mut self, now: Timestamp) {
         self.drop_follow_ups();
+        self.screen(now, TakeoverEvent::RunOver);
         self.enter(Phase::Cleaning);
         if self.tree { self.rescue(now) } else { self.wipe(now, false) }
     }

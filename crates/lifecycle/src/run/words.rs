@@ -91,6 +91,11 @@ pub enum RunEvent {
         /// The driver's name for the ask.
         key: String,
     },
+    /// Whoever has taken the screen typed or pointed.
+    ScreenTouched {
+        /// When.
+        at: Timestamp,
+    },
     /// What runs inside says what it is doing.
     Reported {
         /// In its words.
@@ -274,6 +279,16 @@ pub enum RunEffect {
         order: OrderId,
         /// What to tell it.
         text: String,
+    },
+    /// Tell it this in the middle of its turn, if it hears then; else nothing.
+    HintAgent {
+        /// What to tell it.
+        text: String,
+    },
+    /// From now on this person drives the screen; none: the agent may.
+    Drives {
+        /// Who.
+        who: Option<String>,
     },
     /// Tell it what the rules say to what it was about to do.
     Rule {

@@ -100,6 +100,7 @@ impl TaskMachine {
             | Event::NetworkEnded(_)
             | Event::NetworkLost { .. }
             | Event::RemoteControl { .. }
+            | Event::Screen(_)
             | Event::LoginRenewed { .. }
             | Event::Unknown(_) => {}
         }
@@ -159,6 +160,7 @@ impl TaskMachine {
                 self.remember_words(summary);
                 self.push_wanted(now, run, *fence, push);
             }
+            Event::Screen(event) => self.screen(now, event),
             Event::RemoteControl { url } => self.task.remote_link = Some(url.clone()),
             Event::Finished(outcome) => self.conclude(now, outcome),
             Event::Output { .. }
@@ -308,6 +310,8 @@ impl TaskMachine {
             | Act::Unsay { .. }
             | Act::Answer { .. }
             | Act::Done
+            | Act::TakeOver { .. }
+            | Act::HandBack { .. }
             | Act::Stop
             | Act::Kill
             | Act::PermitPush { .. }

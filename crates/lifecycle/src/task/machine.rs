@@ -262,6 +262,8 @@ impl TaskMachine {
             TaskEvent::UnsayOrder { order } => self.order(Act::Unsay { order }),
             TaskEvent::UnsayNext { at } => self.unsay_next(at),
             TaskEvent::InterruptWanted => self.interrupt(),
+            TaskEvent::TakeoverWanted { who } => self.take_over(who),
+            TaskEvent::HandBackWanted { who, note } => self.hand_back(who, note),
             TaskEvent::DoneWanted => self.done(),
             TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
             TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),
@@ -296,6 +298,9 @@ impl TaskMachine {
         let at_work = matches!(state, TaskState::Working { .. } | TaskState::NeedsYou { .. });
         if !at_work && self.task.remote_link.is_some() {
             self.task.remote_link = None;
+        }
+        if !at_work {
+            self.task.driver = None;
         }
         if self.task.state != state {
             self.task.state = state;

@@ -134,6 +134,18 @@ pub enum TaskEvent<'a> {
     },
     /// A person wants the turn stopped and the session kept.
     InterruptWanted,
+    /// A person wants to drive the screen.
+    TakeoverWanted {
+        /// Who.
+        who: String,
+    },
+    /// A person gives the screen back to the agent.
+    HandBackWanted {
+        /// Who.
+        who: String,
+        /// What the agent is told about it.
+        note: Option<String>,
+    },
     /// A person says that the work is done.
     DoneWanted,
     /// A person answers an inbox item.

@@ -5,6 +5,7 @@ mod game;
 mod held;
 mod queue;
 mod run;
+mod takeover;
 mod task;
 mod ways_on;
 mod world;

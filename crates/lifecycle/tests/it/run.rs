@@ -1241,3 +1241,39 @@ fn the_next_turn_waits_until_the_last_one_is_kept() {
     stage.end_turn(TurnEnd::Completed, 0);
     assert_eq!(stage.wait(300), [RunEffect::EndAgent], "what hangs is gone on without");
 }
+
+#[test]
+fn a_persons_note_is_the_agents_next_message_and_answers_the_order() {
+    let mut stage = Stage::with_agent(&spec());
+    let taken = stage.order(Act::TakeOver { who: "ann".into() });
+    assert_eq!(stage.done(), None);
+    assert!(
+        matches!(&taken[..], [RunEffect::Drives { who: Some(_) }, RunEffect::HintAgent { .. }]),
+        "{taken:?}"
+    );
+    stage.order(Act::TakeOver { who: "bob".into() });
+    assert_eq!(stage.done(), Some(Code::Precondition), "one at a time");
+    let note = Some("the form is filled".into());
+    let back = stage.order(Act::HandBack { who: "ann".into(), note });
+    let [RunEffect::Drives { who: None }, RunEffect::SteerAgent { order, text }] = &back[..] else {
+        panic!("{back:?}")
+    };
+    assert!(text.ends_with("the form is filled"), "{text}");
+    stage.tell(RunEvent::AgentSteered { order: *order });
+    assert_eq!(stage.done(), None, "done when it was told");
+}
+
+#[test]
+fn a_screen_is_nobodys_when_the_work_is_over_and_the_silent_are_waited_for() {
+    let mut stage = Stage::with_agent(&spec());
+    stage.order(Act::TakeOver { who: "ann".into() });
+    let limits = stage.machine.next_deadline();
+    assert!(limits.is_some());
+    stage.tell(RunEvent::ScreenTouched { at: stage.now });
+    let drives = stage.order(Act::Stop);
+    assert!(drives.contains(&RunEffect::StopAgent), "{drives:?}");
+    let over = stage.exit();
+    assert!(over.contains(&RunEffect::Drives { who: None }), "{over:?}");
+    stage.order(Act::TakeOver { who: "ann".into() });
+    assert_eq!(stage.done(), Some(Code::Precondition), "there is no screen any more");
+}

@@ -72,6 +72,7 @@ pub(crate) fn filed() -> Task {
         review: None,
         remote_control: false,
         remote_link: None,
+        driver: None,
     }
 }
 

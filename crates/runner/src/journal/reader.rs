@@ -286,6 +286,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::NetworkLost { .. }
         | Event::ModelCalled(_)
         | Event::RemoteControl { .. }
+        | Event::Screen(_)
         | Event::LoginRenewed { .. }
         | Event::OrderDone { .. }
         | Event::PushWanted { .. }

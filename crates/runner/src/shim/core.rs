@@ -118,6 +118,8 @@ pub(super) struct Shim {
     /// Who came through a tunnel.
     pub(super) visits: Visits,
     visitors_words: mpsc::Receiver<Event>,
+    /// Who has taken the screen.
+    pub(super) driver: Option<String>,
 }
 
 impl Shim {
@@ -129,6 +131,7 @@ impl Shim {
         Self {
             visits: Visits::new(workspace.clone(), clock, words),
             visitors_words,
+            driver: None,
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),
             workspace,
@@ -197,6 +200,11 @@ impl Shim {
             self.tick();
         }
         self.log.settle().await;
+    }
+
+    /// Somebody drives the screen from now on; none: the agent may.
+    pub(super) fn drives(&mut self, who: Option<String>) {
+        self.driver = who;
     }
 
     /// Tells the machine, and does what it says.

@@ -52,6 +52,12 @@ impl Shim {
             RunEffect::AnswerAgent { key, ask, answer } => {
                 self.with_driver(|agent| agent.driver.answer(&key, &ask, &answer));
             }
+            RunEffect::HintAgent { text } => {
+                // One that hears nothing now is told by a refused call.
+                let steps = self.agent.as_mut().and_then(|agent| agent.driver.steer(&text));
+                self.take_steps(steps.unwrap_or_default());
+            }
+            RunEffect::Drives { who } => self.drives(who),
             RunEffect::SteerAgent { order, text } => self.steer(order, &text),
             RunEffect::Rule { key, ask, ruling } => {
                 let ruling = match ruling {

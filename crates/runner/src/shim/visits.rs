@@ -85,7 +85,8 @@ impl Visits {
                 return;
             }
             (TunnelEnd::Port { .. }, Some(_)) => looks_on(),
-            (TunnelEnd::Terminal | TunnelEnd::Port { .. }, None) => no_walls(),
+            (TunnelEnd::Screen, Some(_)) => no_screen(),
+            (TunnelEnd::Terminal | TunnelEnd::Screen | TunnelEnd::Port { .. }, None) => no_walls(),
             (TunnelEnd::Unknown(_), _) => unknown(),
         };
         self.tasks.spawn(visitor.refuse(refused));
@@ -206,6 +207,10 @@ fn no_walls() -> Problem {
         "The run's workspace does not stand: it is being made, or it is gone already.",
     )
     .hint("A terminal opens while the run sets up or works.")
+}
+
+fn no_screen() -> Problem {
+    Problem::new(Code::Precondition, "This runner cannot show a screen yet.")
 }
 
 fn unknown() -> Problem {

@@ -158,6 +158,7 @@ pub(crate) fn task(number: u128) -> Task {
         review: None,
         remote_control: false,
         remote_link: None,
+        driver: None,
     }
 }
 

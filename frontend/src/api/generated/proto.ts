@@ -924,6 +924,49 @@ run: RunId, } | { "type": "unwatch",
 watch: number, };
 
 /**
+ * From a screen, besides what its RFB server says.
+ */
+export type FromScreen = { "type": "state",
+/**
+ * Pixels, as the server last said.
+ */
+width: number,
+/**
+ * Pixels.
+ */
+height: number,
+/**
+ * Who drives; none: nobody.
+ */
+driver?: ScreenDriver | null,
+/**
+ * That is you: what you type, point and paste arrives. What anybody
+ * else sends of the kind is dropped.
+ */
+yours: boolean,
+/**
+ * You may take over (`task_takeover`); the clipboard of the screen
+ * comes to you.
+ */
+may_drive: boolean,
+/**
+ * How many look on or drive.
+ */
+viewers: number, } | { "type": "pong",
+/**
+ * As it was asked.
+ */
+number: number, } | { "type": "ended",
+/**
+ * Why, in a sentence.
+ */
+why: string,
+/**
+ * Another tunnel to it may be opened at once, and starts it again.
+ */
+again: boolean, } | { "type": "unknown" };
+
+/**
  * From a terminal. What it shows comes as bytes, secrets taken out; at first
  * the last of what it showed before.
  */
@@ -983,6 +1026,24 @@ files: Array<ComparedFile>, };
  * Tasks of which one will be kept: best of N.
  */
 export type GroupId = string;
+
+/**
+ * Gives the screen back to the agent.
+ */
+export type HandBack = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * What was done, for the agent: it is told next (Markdown).
+ */
+note?: string | null, };
+
+/**
+ * Why a person no longer drives.
+ */
+export type HandBackCause = "asked" | "silence" | "run_over" | "unknown";
 
 /**
  * Which hub this is.
@@ -1458,7 +1519,7 @@ reference: string, } | { "type": "cleaned",
 /**
  * Resources of the ledger that are still there.
  */
-left: Array<string>, } | { "type": "finished" } & Outcome;
+left: Array<string>, } | { "type": "screen" } & ScreenEvent | { "type": "finished" } & Outcome;
 
 /**
  * Records of a journal.
@@ -3116,6 +3177,68 @@ text: string,
 now?: boolean, };
 
 /**
+ * Who has keyboard and pointer of a run's screen.
+ */
+export type ScreenDriver = {
+/**
+ * The person who took over; none: the agent, with its computer-use tools.
+ */
+who?: string | null,
+/**
+ * Since when, by the runner's clock.
+ */
+since: Timestamp, };
+
+/**
+ * What happens to a run's screen, for its journal.
+ */
+export type ScreenEvent = { "what": "started",
+/**
+ * Pixels.
+ */
+width: number,
+/**
+ * Pixels.
+ */
+height: number, } | { "what": "ended",
+/**
+ * In a sentence.
+ */
+why: string, } | { "what": "taken_over",
+/**
+ * Who.
+ */
+who: string, } | { "what": "handed_back",
+/**
+ * Who drove.
+ */
+who: string,
+/**
+ * Why.
+ */
+cause: HandBackCause,
+/**
+ * What the agent is told about it.
+ */
+note?: string | null, } | { "what": "recording_began",
+/**
+ * The artifact's name; it comes when the recording has ended.
+ */
+name: string,
+/**
+ * Who drives in it; none: the agent.
+ */
+who?: string | null, } | { "what": "recording_ended",
+/**
+ * Its name.
+ */
+name: string,
+/**
+ * How long it is, in milliseconds.
+ */
+millis: number, };
+
+/**
  * How a secret reaches the processes of a run.
  */
 export type SecretDelivery = { "how": "environment",
@@ -3542,7 +3665,11 @@ remote_control: boolean,
 /**
  * Where the session at work is driven from afar.
  */
-remote_link: string | null, } & ({ "state": "queued" } | { "state": "leased",
+remote_link: string | null,
+/**
+ * Who drives the screen of the run at work; none: nobody.
+ */
+driver: ScreenDriver | null, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */
@@ -3751,7 +3878,11 @@ remote_control: boolean,
 /**
  * Where the session at work is driven from afar.
  */
-remote_link: string | null, } & ({ "state": "queued" } | { "state": "leased",
+remote_link: string | null,
+/**
+ * Who drives the screen of the run at work; none: nobody.
+ */
+driver: ScreenDriver | null, } & ({ "state": "queued" } | { "state": "leased",
 /**
  * Which runner.
  */
@@ -3954,6 +4085,15 @@ watch: number,
 problem: Problem | null, };
 
 /**
+ * To a screen, besides what its RFB client says.
+ */
+export type ToScreen = { "type": "ping",
+/**
+ * Comes back as it is.
+ */
+number: number, } | { "type": "unknown" };
+
+/**
  * To a terminal. What is typed comes as bytes.
  */
 export type ToTerminal = { "type": "resize",
@@ -4050,6 +4190,10 @@ task: TaskId,
  * To this port of loopback inside; none: to the terminal.
  */
 port?: number | null,
+/**
+ * To the screen, and not to the terminal.
+ */
+screen?: boolean | null,
 /**
  * Only look: nothing that is typed is taken.
  */
@@ -4256,6 +4400,10 @@ export type Commands = {
   task_unsay: { request: Unsay; response: Task };
   /** Stops the agent's turn and keeps its session. */
   task_interrupt: { request: OneTask; response: Task };
+  /** Takes keyboard and pointer of the run's screen; the agent's input is refused meanwhile. */
+  task_takeover: { request: OneTask; response: Task };
+  /** Gives the screen back to the agent, with a note that it is told next. */
+  task_handback: { request: HandBack; response: Task };
   /** Says that the work is done: the run collects, commits and publishes what is there. */
   task_done: { request: OneTask; response: Task };
   /** Ends the task and those below it; their work is rescued, nothing is published. */
@@ -4377,6 +4525,8 @@ export const ROUTES = {
   task_say: { method: "POST", path: "/api/tasks/{task}/say", role: "operator" },
   task_unsay: { method: "POST", path: "/api/tasks/{task}/unsay", role: "operator" },
   task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
+  task_takeover: { method: "POST", path: "/api/tasks/{task}/takeover", role: "operator" },
+  task_handback: { method: "POST", path: "/api/tasks/{task}/handback", role: "operator" },
   task_done: { method: "POST", path: "/api/tasks/{task}/done", role: "operator" },
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
   task_kill: { method: "POST", path: "/api/tasks/{task}/kill", role: "operator" },

@@ -52,7 +52,7 @@ pub(super) async fn run(
     words: TaskTerminal,
 ) -> anyhow::Result<Done> {
     let task = find(hub, &words.task).await?;
-    let query = TunnelQuery { task, port: None, view: Some(words.view) };
+    let query = TunnelQuery { task, port: None, screen: None, view: Some(words.view) };
     let (sender, receiver) = hub.tunnel(&query).await?;
     let raw = Raw::begin().context("this terminal cannot be used")?;
     if raw.is_some() {
@@ -171,7 +171,7 @@ async fn listen(words: &TaskForward) -> anyhow::Result<TcpListener> {
 
 async fn carry(hub: &Client, task: TaskId, port: u16, stream: TcpStream) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
-    let query = TunnelQuery { task, port: Some(port), view: None };
+    let query = TunnelQuery { task, port: Some(port), screen: None, view: None };
     let (mut sender, mut receiver) = hub.tunnel(&query).await?;
     let (mut reader, mut writer) = stream.into_split();
     let there = async {

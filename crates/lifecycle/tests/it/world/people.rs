@@ -71,6 +71,7 @@ impl World {
             }),
             remote_control: false,
             remote_link: None,
+            driver: None,
         };
         let forge = self.dice.chance(500);
         self.file(task, forge);

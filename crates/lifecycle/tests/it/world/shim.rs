@@ -154,7 +154,8 @@ impl World {
             }
             // Asked by nobody in this world.
             RunEffect::Rule { .. } => {}
-            // Its walls are not part of this world.
+            // Its walls and its screen are not part of this world.
+            RunEffect::HintAgent { .. } | RunEffect::Drives { .. } => {}
             RunEffect::AllowHost { .. }
             | RunEffect::AllowRules { .. }
             | RunEffect::RaiseBudget { .. } => {}
@@ -320,6 +321,8 @@ impl World {
             | RunEffect::StopAgent
             | RunEffect::KillAgent
             | RunEffect::SteerAgent { .. }
+            | RunEffect::HintAgent { .. }
+            | RunEffect::Drives { .. }
             | RunEffect::Rule { .. }
             | RunEffect::StopReview
             | RunEffect::Done => return,
