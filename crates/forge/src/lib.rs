@@ -30,6 +30,7 @@ mod model;
 mod publish;
 mod repos_api;
 mod repository;
+mod untrusted;
 pub mod webhook;
 
 pub use agit::{ReviewPush, pushed_number, review_push};
@@ -44,3 +45,4 @@ pub use model::{
     RepositorySeen, Standing, Subject, Verdict, Wanted, Weight, fold, image_links,
 };
 pub use repository::Repository;
+pub use untrusted::{UNTRUSTED, untrusted};
