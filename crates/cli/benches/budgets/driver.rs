@@ -37,10 +37,10 @@ pub(crate) fn throughput() -> Vec<Figure> {
 /// What the program said in recorded conversations, and files that it read.
 fn conversation() -> Vec<String> {
     let recorded = [
-        include_str!("../../../agents/tests/transcripts/followup.txt"),
-        include_str!("../../../agents/tests/transcripts/subagent.txt"),
-        include_str!("../../../agents/tests/transcripts/todo.txt"),
-        include_str!("../../../agents/tests/transcripts/err429.txt"),
+        include_str!("../../../agents/tests/transcripts/claude/followup.txt"),
+        include_str!("../../../agents/tests/transcripts/claude/subagent.txt"),
+        include_str!("../../../agents/tests/transcripts/claude/todo.txt"),
+        include_str!("../../../agents/tests/transcripts/claude/err429.txt"),
     ];
     let said = recorded.iter().flat_map(|text| text.lines());
     let mut lines: Vec<String> =
