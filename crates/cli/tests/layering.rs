@@ -7,8 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The flat middle layer: none of these uses another.
-const MIDDLE: &[&str] =
-    &["lifecycle", "link", "git", "forge", "agents", "sandbox", "egress", "secrets", "store"];
+const MIDDLE: &[&str] = &[
+    "lifecycle",
+    "link",
+    "git",
+    "forge",
+    "agents",
+    "sandbox",
+    "egress",
+    "secrets",
+    "screen",
+    "store",
+];
 
 /// Which of our rooms a room may use, besides `proto`.
 fn allowed(room: &str) -> Vec<&'static str> {
@@ -44,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["secrets"]),
     ("hpke", &["secrets"]),
     ("psl", &["egress"]),
+    ("png", &["screen"]),
     ("rcgen", &["hub"]),
     ("tauri", &["desktop"]),
     ("tauri-build", &["desktop"]),

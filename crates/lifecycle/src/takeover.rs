@@ -70,7 +70,7 @@ impl Takeover {
     /// Takes in what happened and says what follows, in order.
     pub fn handle(&mut self, now: Timestamp, event: TakeoverEvent) -> Vec<TakeoverEffect> {
         match event {
-            TakeoverEvent::Take { who } => self.take(now, who),
+            TakeoverEvent::Take { who } => self.take(now, &who),
             TakeoverEvent::HandBack { note } => match self.holder.take() {
                 Some(holder) => back(holder.who, HandBackCause::Asked, note),
                 None => {
@@ -108,7 +108,7 @@ impl Takeover {
         self.holder.as_ref().map(|holder| holder.last.after(SILENCE))
     }
 
-    fn take(&mut self, now: Timestamp, who: String) -> Vec<TakeoverEffect> {
+    fn take(&mut self, now: Timestamp, who: &str) -> Vec<TakeoverEffect> {
         match &mut self.holder {
             // Said twice, from another window perhaps: it is theirs already.
             Some(holder) if holder.who == who => {
@@ -124,10 +124,10 @@ impl Takeover {
                 vec![TakeoverEffect::Refuse(Problem::new(Code::Precondition, message).hint(hint))]
             }
             None => {
-                self.holder = Some(Holder { who: who.clone(), last: now });
+                self.holder = Some(Holder { who: who.to_owned(), last: now });
                 vec![
-                    TakeoverEffect::Journal(ScreenEvent::TakenOver { who: who.clone() }),
-                    TakeoverEffect::Drives(Some(who.clone())),
+                    TakeoverEffect::Journal(ScreenEvent::TakenOver { who: who.to_owned() }),
+                    TakeoverEffect::Drives(Some(who.to_owned())),
                     TakeoverEffect::Hint(format!(
                         "{who} has taken over the screen. Your computer-use calls are refused until \
                          it is handed back; you are told then. Go on with what needs no screen."

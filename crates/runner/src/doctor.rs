@@ -3,6 +3,7 @@
 use crate::agents::{Doctor, Programs};
 use pilot_proto::runner::{AgentOrigin, ToolCheck};
 use pilot_sandbox::Environment;
+use pilot_screen::desktop;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
@@ -92,11 +93,25 @@ async fn tools(programs: &Programs, environment: &BTreeMap<String, String>) -> V
     let git = git(programs, environment).await;
     let bubblewrap = bubblewrap(programs, environment).await;
     let mut findings = vec![directory(&programs.data), git, bubblewrap, watches()];
+    findings.extend(desktop::WANTED.iter().map(|wanted| screen(programs, wanted)));
     if let Err(problem) = &programs.declared {
         let what = pilot_agents::declared::FILE;
         findings.push(Finding::bad(what, &problem.message, &problem.hint));
     }
     findings
+}
+
+/// What a run's screen is made of.
+fn screen(programs: &Programs, wanted: &desktop::Wanted) -> Finding {
+    let what = format!("screen: {}", wanted.program);
+    match programs.find("screen", wanted.program) {
+        Some(path) => Finding::good(&what, path.display().to_string()),
+        None => Finding::bad(
+            &what,
+            format!("not here; {}", wanted.without),
+            format!("install it: `apt-get install {}`", wanted.package),
+        ),
+    }
 }
 
 /// What walls are made of. Without it they are lower.

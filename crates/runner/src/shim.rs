@@ -37,6 +37,7 @@ mod pump;
 mod renewals;
 mod rescue;
 mod reviewing;
+mod screen;
 mod secrets;
 mod sessions;
 mod setup;

@@ -106,6 +106,30 @@ pub(crate) enum Task {
     Terminal(TaskTerminal),
     /// Reach a port inside a run's walls from this machine
     Forward(TaskForward),
+    /// Start a run's screen, say who drives it, and take a picture of it
+    Screen(TaskScreen),
+    /// Take keyboard and pointer of a run's screen; the agent's input is refused meanwhile
+    Takeover(TaskName),
+    /// Give the screen back to the agent
+    Handback(TaskHandback),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskScreen {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// Write what it shows to this file, as PNG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) screenshot: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskHandback {
+    #[command(flatten)]
+    pub(crate) task: TaskName,
+    /// What was done: the agent is told it next
+    #[arg(long)]
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod many;
 mod network;
 mod new;
 mod review;
+mod screen;
 mod show;
 mod steer;
 mod terminal;
@@ -70,6 +71,9 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
         Task::Review(arguments) => review::run(globals, hub, arguments).await,
         Task::Terminal(words) => terminal::run(globals, hub, words).await,
         Task::Forward(words) => terminal::forward(globals, hub, words).await,
+        Task::Screen(words) => screen::run(globals, hub, words).await,
+        Task::Takeover(task) => screen::takeover(globals, hub, &task).await,
+        Task::Handback(words) => screen::handback(globals, hub, words).await,
     })
 }
 

@@ -19,6 +19,7 @@ mod many;
 mod pi;
 mod postgres;
 mod profiles;
+mod screen;
 mod tunnels;
 mod vaults;
 mod walls;

@@ -12,15 +12,15 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A person at a terminal.
-struct Seat {
+pub(crate) struct Seat {
     sender: TunnelSender,
     receiver: TunnelReceiver,
-    shown: String,
+    pub(crate) shown: String,
     state: Option<FromTerminal>,
 }
 
 impl Seat {
-    async fn take(client: &Client, task: TaskId, view: bool) -> Self {
+    pub(crate) async fn take(client: &Client, task: TaskId, view: bool) -> Self {
         let query = TunnelQuery { task, port: None, screen: None, view: Some(view) };
         let (sender, receiver) = client.tunnel(&query).await.expect("the hub lets us in");
         let mut seat = Self { sender, receiver, shown: String::new(), state: None };
@@ -28,7 +28,7 @@ impl Seat {
         seat
     }
 
-    async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let waited = timeout(PATIENCE, async {
             while !done(self) {
                 match self.receiver.next().await.expect("the hub stays") {
@@ -47,7 +47,7 @@ impl Seat {
         assert!(waited.await.is_ok(), "{what}: never\n{:?}\n{}", self.state, self.shown);
     }
 
-    async fn types(&mut self, text: &str) {
+    pub(crate) async fn types(&mut self, text: &str) {
         let bytes = text.to_owned().into_bytes().into();
         self.sender.send(TunnelFrame::Bytes(bytes)).await.expect("it is taken");
     }
@@ -57,7 +57,7 @@ impl Seat {
         self.sender.send(TunnelFrame::Text(text)).await.expect("it is taken");
     }
 
-    fn drives(&self) -> bool {
+    pub(crate) fn drives(&self) -> bool {
         matches!(self.state, Some(FromTerminal::State { yours: true, .. }))
     }
 
@@ -66,25 +66,25 @@ impl Seat {
     }
 }
 
-fn client(world: &World, token: &str) -> Client {
+pub(crate) fn client(world: &World, token: &str) -> Client {
     let url = format!("http://127.0.0.1:{}", world.port());
     Client::new(&Endpoint { url, token: Secret::new(token), fingerprint: None }).expect("a client")
 }
 
-fn owner(world: &World) -> Client {
+pub(crate) fn owner(world: &World) -> Client {
     let token = std::fs::read_to_string(world.data().join("hub/owner-token")).expect("a token");
     client(world, token.trim())
 }
 
 /// A task whose agent waits for an answer.
-fn waiting(world: &World) -> TaskId {
+pub(crate) fn waiting(world: &World) -> TaskId {
     let task = world.file("write seen.txt from-the-agent\nask Ready? | Yes | No");
     world.until_state(task, "needs_you");
     task
 }
 
 /// Every TCP port that is listened on, on this machine.
-fn listening() -> BTreeSet<String> {
+pub(crate) fn listening() -> BTreeSet<String> {
     let mut ports = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {

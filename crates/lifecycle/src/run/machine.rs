@@ -127,6 +127,10 @@ impl RunMachine {
             // that the run is still ours.
             self.lease_until = self.lease_until.max(until);
         }
+        if let RunEvent::ScreenTouched { at } = event {
+            // Before them as well: the silence that they would find was broken.
+            self.screen(now, TakeoverEvent::Moved { at });
+        }
         match self.doing {
             Doing::Nothing => {
                 if event == RunEvent::Start {
@@ -158,7 +162,10 @@ impl RunMachine {
 
     fn take_in(&mut self, now: Timestamp, event: RunEvent) {
         match event {
-            RunEvent::Start | RunEvent::Tick | RunEvent::LeaseRenewed { .. } => {}
+            RunEvent::Start
+            | RunEvent::Tick
+            | RunEvent::LeaseRenewed { .. }
+            | RunEvent::ScreenTouched { .. } => {}
             RunEvent::WorkspaceMade => self.workspace_made(now),
             RunEvent::Cloned => self.cloned(now),
             RunEvent::SetupDone { step } => self.setup_done(now, step),
@@ -170,7 +177,6 @@ impl RunMachine {
             RunEvent::AgentSteered { order } => self.agent_steered(now, order),
             RunEvent::AgentDeaf { order } => self.agent_deaf(now, order),
             RunEvent::AgentWithdrew { key } => self.agent_withdrew(now, &key),
-            RunEvent::ScreenTouched { at } => self.screen(now, TakeoverEvent::Moved { at }),
             RunEvent::Reported { text } => self.reported(now, text),
             RunEvent::ChildWanted { token, child } => self.child_wanted(now, token, child),
             RunEvent::Refused { host, port, process, because } => {

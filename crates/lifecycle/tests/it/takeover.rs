@@ -15,11 +15,11 @@ fn at(secs: u64) -> Timestamp {
 }
 
 fn journal(effects: &[TakeoverEffect]) -> Vec<&ScreenEvent> {
-    let event = |effect| match effect {
-        &TakeoverEffect::Journal(ref event) => Some(event),
+    let journalled = effects.iter().filter_map(|effect| match effect {
+        TakeoverEffect::Journal(event) => Some(event),
         _ => None,
-    };
-    effects.iter().filter_map(event).collect()
+    });
+    journalled.collect()
 }
 
 fn refusal(effects: &[TakeoverEffect]) -> Option<&str> {

@@ -8,6 +8,7 @@ use crate::blobs::Blobs;
 use crate::run_dir::beneath;
 use pilot_git::blob_id_of;
 use pilot_proto::event::Stream;
+use pilot_proto::screen::{RECORDING_EXTENSION, RECORDING_TYPE};
 use pilot_proto::{BlobId, Event};
 use pilot_secrets::Redactor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,6 +242,7 @@ fn media_type(name: &str) -> &'static str {
         "gif" => "image/gif",
         "webp" => "image/webp",
         "svg" => "image/svg+xml",
+        RECORDING_EXTENSION => RECORDING_TYPE,
         "mp4" => "video/mp4",
         "webm" => "video/webm",
         "zip" => "application/zip",

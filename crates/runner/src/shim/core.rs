@@ -118,8 +118,6 @@ pub(super) struct Shim {
     /// Who came through a tunnel.
     pub(super) visits: Visits,
     visitors_words: mpsc::Receiver<Event>,
-    /// Who has taken the screen.
-    pub(super) driver: Option<String>,
 }
 
 impl Shim {
@@ -131,7 +129,6 @@ impl Shim {
         Self {
             visits: Visits::new(workspace.clone(), clock, words),
             visitors_words,
-            driver: None,
             setup_out: OutputFold::new(&workspace.redactor),
             setup_err: OutputFold::new(&workspace.redactor),
             workspace,
@@ -202,11 +199,6 @@ impl Shim {
         self.log.settle().await;
     }
 
-    /// Somebody drives the screen from now on; none: the agent may.
-    pub(super) fn drives(&mut self, who: Option<String>) {
-        self.driver = who;
-    }
-
     /// Tells the machine, and does what it says.
     pub(super) fn tell(&mut self, event: RunEvent) {
         self.events.push_back(event);
@@ -243,6 +235,9 @@ impl Shim {
         self.log.retry();
         self.log.tick();
         if self.machine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            if let Some(at) = self.visits.touched() {
+                self.tell(RunEvent::ScreenTouched { at });
+            }
             self.tell(RunEvent::Tick);
         }
         if self.last_words.is_some_and(|at| at <= now) {

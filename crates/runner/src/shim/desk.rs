@@ -17,6 +17,7 @@ mod attach;
 mod door;
 mod http;
 mod mcp;
+mod screen;
 mod talk;
 mod tools;
 
@@ -24,6 +25,7 @@ pub(super) use door::{Door, open};
 pub(super) use talk::Talk;
 
 use super::core::Shim;
+use super::screen::Use;
 use pilot_lifecycle::RunEvent;
 use pilot_proto::inbox::{Answer, Ask, Question};
 use pilot_proto::task::{ChildSeen, NewChild};
@@ -81,6 +83,8 @@ pub(super) enum AtTheDoor {
         /// Where the answer goes.
         reply: oneshot::Sender<Answered>,
     },
+    /// Somebody uses the screen.
+    Uses(Use),
     /// Whoever wished so hung up.
     Left {
         /// Which wish it was.
@@ -179,6 +183,7 @@ impl Shim {
             AtTheDoor::Wishes { wish: Wish::Child { token, child }, reply: to, .. } => {
                 self.wish_for_child(token, child, to);
             }
+            AtTheDoor::Uses(call) => self.visits.use_screen(call, self.walls.clone()),
             AtTheDoor::Left { number } => {
                 let key = key(number);
                 if self.desk.questions.remove(&key).is_some() {

@@ -57,7 +57,7 @@ impl Shim {
                 let steps = self.agent.as_mut().and_then(|agent| agent.driver.steer(&text));
                 self.take_steps(steps.unwrap_or_default());
             }
-            RunEffect::Drives { who } => self.drives(who),
+            RunEffect::Drives { who } => self.visits.drives(who),
             RunEffect::SteerAgent { order, text } => self.steer(order, &text),
             RunEffect::Rule { key, ask, ruling } => {
                 let ruling = match ruling {
@@ -357,6 +357,7 @@ impl Shim {
 
     /// Nobody looks at the tree any more: takes it all together.
     pub(super) fn begin_collecting(&mut self, commit: bool) {
+        self.visits.collect();
         let looker = self.diff.end();
         let (workspace, session) = (self.workspace.clone(), self.session.clone());
         self.step(Step::Collect, steps::collect(workspace, looker, commit, session));

@@ -1,4 +1,5 @@
-//! Who comes through a tunnel: to the run's terminal, or to a port inside.
+//! Who comes through a tunnel: to the run's terminal, its screen, or a port
+//! inside.
 //!
 //! A visitor arrives on the shim's socket by way of the daemon, is let in or
 //! told why not, and speaks in [`frames`] from then on.
@@ -6,6 +7,7 @@
 //! **Invariant:** visitors are owned by the shim and end with the walls; none
 //! holds the run up.
 
+use super::screen::{Recordings, Screen, Surroundings, Use, Wheel};
 use super::terminal::Terminal;
 use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
@@ -14,7 +16,7 @@ use crate::frames::{self, Frame};
 use crate::inside::port;
 use crate::shim_socket::{self, FromShim};
 use pilot_proto::tunnel::{FromTerminal, MAX_TUNNEL_FRAME, TunnelEnd, TunnelWish};
-use pilot_proto::{Code, Event, Problem};
+use pilot_proto::{Code, Event, Problem, Timestamp};
 use pilot_sandbox::Launch;
 use std::io;
 use std::time::Duration;
@@ -42,7 +44,7 @@ impl Visitor {
         self.writer.write_all(&shim_socket::line(&FromShim::Opened)?).await
     }
 
-    async fn refuse(mut self, problem: Problem) {
+    pub(super) async fn refuse(mut self, problem: Problem) {
         let told = async {
             let line = shim_socket::line(&FromShim::Refused { problem })?;
             self.writer.write_all(&line).await
@@ -59,6 +61,9 @@ pub(super) struct Visits {
     clock: SteadyClock,
     tasks: JoinSet<()>,
     terminal: Option<Terminal>,
+    screen: Option<Screen>,
+    wheel: Wheel,
+    recordings: Recordings,
     /// What goes into the run's journal.
     words: mpsc::Sender<Event>,
 }
@@ -69,7 +74,16 @@ impl Visits {
         clock: SteadyClock,
         words: mpsc::Sender<Event>,
     ) -> Self {
-        Self { workspace, clock, tasks: JoinSet::new(), terminal: None, words }
+        Self {
+            recordings: Recordings::of(workspace.dir.clone()),
+            workspace,
+            clock,
+            tasks: JoinSet::new(),
+            terminal: None,
+            screen: None,
+            wheel: Wheel::default(),
+            words,
+        }
     }
 
     /// Lets somebody in, or tells them why not.
@@ -85,7 +99,7 @@ impl Visits {
                 return;
             }
             (TunnelEnd::Port { .. }, Some(_)) => looks_on(),
-            (TunnelEnd::Screen, Some(_)) => no_screen(),
+            (TunnelEnd::Screen, Some(walls)) => return self.bring_to_screen(visitor, walls),
             (TunnelEnd::Terminal | TunnelEnd::Screen | TunnelEnd::Port { .. }, None) => no_walls(),
             (TunnelEnd::Unknown(_), _) => unknown(),
         };
@@ -115,9 +129,60 @@ impl Visits {
         self.terminal = Some(terminal);
     }
 
+    fn bring_to_screen(&mut self, visitor: Visitor, walls: SharedWalls) {
+        if let Err(visitor) = self.screen(walls).enter(visitor) {
+            self.tasks.spawn(visitor.refuse(busy()));
+        }
+    }
+
+    /// The agent uses the screen.
+    pub(super) fn use_screen(&mut self, call: Use, walls: Option<SharedWalls>) {
+        if let Some(refusal) = self.wheel.refusal() {
+            return call.refuse(&refusal);
+        }
+        let Some(walls) = walls else { return call.refuse(&no_walls().message) };
+        if let Err(call) = self.screen(walls).bring(call) {
+            call.refuse("The screen is busy: make one call at a time.");
+        }
+    }
+
+    /// The run's screen; a new one where there is none, or none any more.
+    fn screen(&mut self, walls: SharedWalls) -> &Screen {
+        let open = self.screen.take().filter(Screen::is_open);
+        let screen = open.unwrap_or_else(|| {
+            let (screen, work) = Screen::new(Surroundings {
+                workspace: self.workspace.clone(),
+                walls,
+                clock: self.clock,
+                wheel: self.wheel.clone(),
+                recordings: self.recordings.clone(),
+                words: self.words.clone(),
+            });
+            self.tasks.spawn(work);
+            screen
+        });
+        self.screen.insert(screen)
+    }
+
+    /// From now on this person drives the screen; none: the agent may.
+    pub(super) fn drives(&self, who: Option<String>) {
+        self.wheel.give(who, self.clock.now());
+    }
+
+    /// When the one who drives last touched anything, if that is news.
+    pub(super) fn touched(&self) -> Option<Timestamp> {
+        self.wheel.touched()
+    }
+
+    /// The artifacts are looked at for the last time.
+    pub(super) fn collect(&self) {
+        self.recordings.publish_all();
+    }
+
     /// Ends every visit: the walls come down.
     pub(super) fn end(&mut self) {
         self.terminal = None;
+        self.screen = None;
         self.tasks.abort_all();
     }
 }
@@ -207,10 +272,6 @@ fn no_walls() -> Problem {
         "The run's workspace does not stand: it is being made, or it is gone already.",
     )
     .hint("A terminal opens while the run sets up or works.")
-}
-
-fn no_screen() -> Problem {
-    Problem::new(Code::Precondition, "This runner cannot show a screen yet.")
 }
 
 fn unknown() -> Problem {

@@ -10,6 +10,7 @@
 
 use super::desk::{self, Door};
 use super::gates::{self, Gates, Reached, Voices};
+use super::screen::{Display, display};
 use super::secrets::SecretFile;
 use super::steps::{disk, word};
 use super::workspace::{SharedWorkspace, Workspace};
@@ -56,6 +57,8 @@ pub(super) struct Standing {
     environment: Vec<(String, String)>,
     /// Where the run's socket is, inside.
     socket: Option<PathBuf>,
+    /// Where programs find their screen.
+    display: Option<Display>,
     stop: CancellationToken,
     /// The gates at work.
     tasks: Mutex<JoinSet<()>>,
@@ -81,6 +84,8 @@ pub(super) async fn raise(
     let plan = plan(workspace, &mut gates, door.as_ref()).map_err(unraised)?;
     let walls = Walls::raise(plan, survey).await.map_err(|error| error.problem())?;
     let socket = door.as_ref().map(Door::inside);
+    // Where there can be no socket there is no screen.
+    let display = socket.as_ref().map_or(Ok(None), |_| display(workspace)).map_err(unraised)?;
     if let Some(door) = door {
         gates.tasks.spawn(door.serve(gates.stop.clone()));
     }
@@ -103,6 +108,7 @@ pub(super) async fn raise(
         provider,
         environment: gates.environment,
         socket,
+        display,
         stop: gates.stop,
         tasks: Mutex::new(gates.tasks),
     };
@@ -246,6 +252,7 @@ impl Standing {
             environment.set(desk::VARIABLE, socket);
             environment.set(desk::PROGRAM, &self.workspace.pilot);
         }
+        self.display.iter().for_each(|display| display.furnish(&mut environment));
         self.workspace.secrets.furnish(&mut environment, &self.secrets_directory());
         environment
     }
@@ -253,6 +260,11 @@ impl Standing {
     /// Where the run's socket is, inside.
     pub(super) fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
+    }
+
+    /// Programs inside can make a screen's sockets.
+    pub(super) fn shows_a_screen(&self) -> bool {
+        self.display.is_some()
     }
 
     /// What the agent logs in to its model with: never the real key.

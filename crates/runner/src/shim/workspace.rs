@@ -169,6 +169,11 @@ impl Workspace {
         kept.filter(|path| path.join("toolchains").is_dir())
     }
 
+    /// This machine can show a run's screen.
+    pub(super) fn has_a_screen(&self) -> bool {
+        self.programs.find("screen", pilot_screen::desktop::SERVER).is_some()
+    }
+
     /// The proxy that this machine must use.
     pub(super) fn upstream(&self) -> Option<UpstreamProxy> {
         let given = |name: &str| self.given.get(OsStr::new(name)).and_then(|value| value.to_str());

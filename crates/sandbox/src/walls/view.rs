@@ -34,6 +34,9 @@ pub(super) const SETTINGS: &[&str] = &[
     "bash_completion.d",
     "ca-certificates",
     "ca-certificates.conf",
+    // Debian's start of the browser reads these, and ends where they are not.
+    "chromium",
+    "chromium.d",
     "debian_version",
     "fonts",
     "gai.conf",

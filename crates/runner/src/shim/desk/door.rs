@@ -12,7 +12,8 @@ use super::attach::Places;
 use super::http::{self, Reply};
 use super::mcp::{self, Wanted};
 use super::tools::{Call, TABLE, Tool};
-use super::{Answered, AtTheDoor, Counter, Wish};
+use super::{Answered, AtTheDoor, Counter, Wish, screen};
+use crate::shim::screen::{Deed, Use};
 use crate::shim::workspace::Workspace;
 use crate::shim_socket::check_peer;
 use hyper::body::Incoming;
@@ -64,6 +65,8 @@ struct Guests {
     run: RunId,
     agent: String,
     children: bool,
+    /// The runner can show a screen.
+    screens: bool,
     places: Places,
     counter: Counter,
     numbers: AtomicU64,
@@ -93,6 +96,7 @@ pub(in crate::shim) fn open(
         run: spec.run,
         agent: spec.agent.clone(),
         children: spec.children.tasks > 0 && spec.children.depth > 0,
+        screens: workspace.has_a_screen(),
         places: Places::of(workspace),
         counter,
         numbers: AtomicU64::new(1),
@@ -233,7 +237,8 @@ impl Guests {
 
     fn tools(&self) -> impl Iterator<Item = &'static Tool> {
         let children = self.children;
-        TABLE.iter().filter(move |tool| children || !tool.of_children)
+        let ours = TABLE.iter().filter(move |tool| children || !tool.of_children);
+        ours.chain(screen::TABLE.iter().filter(|_| self.screens))
     }
 
     /// As the Model Context Protocol has it.
@@ -277,9 +282,19 @@ impl Guests {
                 let name = attached.await.map_err(|error| error.to_string())??;
                 Ok(json!({"attached": name}))
             }
+            Call::Screen(deed) => self.on_screen(deed).await,
             Call::List => Ok(json!({"tasks": self.counter.family.all()})),
             Call::Result { task, wait_secs } => self.result(task, wait_secs).await,
         }
+    }
+
+    /// Given up when the caller hangs up.
+    async fn on_screen(&self, deed: Deed) -> Answered {
+        let (reply, answer) = oneshot::channel();
+        let gone = || "The run is at its end.".to_owned();
+        let call = AtTheDoor::Uses(Use { deed, reply });
+        self.counter.to_shim.send(call).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     async fn wish(&self, wish: Wish) -> Answered {

@@ -10,7 +10,8 @@ const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-11-25", "2025-06-
 
 /// For whoever decides what to call.
 const INSTRUCTIONS: &str = "Pilothouse runs you. With these tools you report to the person you work for, \
-    ask them, give them files, and file tasks for other agents where the project lets you.";
+    ask them, give them files, file tasks for other agents where the project lets you, and see and drive \
+    a desktop of your own.";
 
 /// What a message wants.
 #[derive(Debug, PartialEq)]
@@ -63,11 +64,21 @@ pub(super) fn read<'a>(body: &[u8], tools: impl Iterator<Item = &'a Tool>) -> Wa
 
 /// What a call came to. A refusal is for the model, so it is a result, too.
 pub(super) fn called(id: &Value, answered: Answered) -> Value {
-    let (text, failed) = match answered {
-        Ok(document) => (document.to_string(), false),
-        Err(why) => (why, true),
+    let (text, picture, failed) = match answered {
+        Ok(mut document) => {
+            let picture = document.as_object_mut().and_then(|document| document.remove("image"));
+            (document.to_string(), picture.as_ref().map(image), false)
+        }
+        Err(why) => (why, None, true),
     };
-    result(id, &json!({"content": [{"type": "text", "text": text}], "isError": failed}))
+    let text = json!({"type": "text", "text": text});
+    let content: Vec<Value> = picture.into_iter().chain([text]).collect();
+    result(id, &json!({"content": content, "isError": failed}))
+}
+
+/// A picture in an answer, as the protocol has it.
+fn image(picture: &Value) -> Value {
+    json!({"type": "image", "data": picture["base64"], "mimeType": picture["media_type"]})
 }
 
 /// There is no such tool, or not here.

@@ -1,8 +1,9 @@
 //! The tools that every agent has of us: one table, from which come the MCP
 //! list, the paths of `/tools/…` and the dispatch. What another room has to
-//! offer (a screen, a mouse) is a further row.
+//! offer is a further row; those of the screen are in [`super::screen`].
 
 use super::Wish;
+use crate::shim::screen::Deed;
 use pilot_proto::TaskId;
 use pilot_proto::inbox::{Choice, Question};
 use pilot_proto::task::NewChild;
@@ -34,6 +35,8 @@ pub(super) enum Call {
         /// What people see it as.
         name: Option<String>,
     },
+    /// Something with the run's screen.
+    Screen(Deed),
     /// The tasks below this one.
     List,
     /// How one of them stands.
@@ -127,18 +130,18 @@ fn text(description: &str) -> Value {
     json!({"type": "string", "description": description})
 }
 
-fn object(properties: &Value, required: &[&str]) -> Value {
+pub(super) fn object(properties: &Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
     let arguments = if arguments.is_null() { json!({}) } else { arguments };
     serde_json::from_value(arguments)
         .map_err(|error| format!("These arguments do not fit: {error}."))
 }
 
 /// Something to read, and no longer than it may be.
-fn checked(what: &str, text: String, most: usize) -> Result<String, String> {
+pub(super) fn checked(what: &str, text: String, most: usize) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err(format!("`{what}` is empty."));
     }

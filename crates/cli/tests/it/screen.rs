@@ -1,0 +1,499 @@
+//! A run's screen through hub and runner: real Xvnc, real programs, and the
+//! real `claude` in front of it.
+
+use crate::agents::{add_claude, file, model, steps};
+use crate::tunnels::{Seat, client, listening, owner, waiting};
+use crate::world::World;
+use pilot_client::{Client, TunnelFrame};
+use pilot_hub::{Access, Hub, HubOptions};
+use pilot_proto::console::{OneTask, Role, Stop, TaskHandback, TaskStop, TaskTakeover};
+use pilot_proto::screen::{FromScreen, HandBack, ScreenEvent};
+use pilot_proto::tunnel::{MAX_TUNNEL_FRAME, TunnelQuery};
+use pilot_proto::{BlobId, Event, Record, Secret, TaskId};
+use pilot_screen::hands::Hands;
+use pilot_screen::keys;
+use pilot_screen::picture::Picture;
+use pilot_screen::recording::{Block, Reader};
+use pilot_screen::rfb::Size;
+use pilot_screen::rfb::greeting::greet;
+use pilot_screen::rfb::viewer::Pointer;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const BUFFER: usize = 1 << 20;
+
+/// What a screen last said of itself.
+type Said = watch::Receiver<Option<FromScreen>>;
+
+/// A tunnel to a screen, as a stream of bytes and the words beside it.
+struct Line {
+    stream: DuplexStream,
+    said: Said,
+    _carrier: JoinSet<()>,
+}
+
+impl Line {
+    async fn open(client: &Client, task: TaskId, view: bool) -> Self {
+        let query = TunnelQuery { task, port: None, screen: Some(true), view: Some(view) };
+        let (mut sender, mut receiver) = client.tunnel(&query).await.expect("the hub lets us in");
+        let (stream, theirs) = tokio::io::duplex(BUFFER);
+        let (mut from, mut to) = tokio::io::split(theirs);
+        let (say, said) = watch::channel(None);
+        let mut carrier = JoinSet::new();
+        carrier.spawn(async move {
+            let mut buffer = vec![0; MAX_TUNNEL_FRAME];
+            while let Ok(read @ 1..) = from.read(&mut buffer).await {
+                let bytes = buffer[..read].to_vec().into();
+                if sender.send(TunnelFrame::Bytes(bytes)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        carrier.spawn(async move {
+            while let Ok(Some(frame)) = receiver.next().await {
+                match frame {
+                    TunnelFrame::Bytes(bytes) => {
+                        if to.write_all(&bytes).await.is_err() {
+                            return;
+                        }
+                    }
+                    TunnelFrame::Text(text) => {
+                        say.send_replace(Some(serde_json::from_str(&text).expect("a word")));
+                    }
+                }
+            }
+        });
+        let mut line = Self { stream, said, _carrier: carrier };
+        says(&mut line.said, "how it stands", |_| true).await;
+        line
+    }
+}
+
+/// Waits until it has said something of the kind.
+async fn says(said: &mut Said, what: &str, done: impl Fn(&FromScreen) -> bool) -> FromScreen {
+    let waited = said.wait_for(|said| said.as_ref().is_some_and(&done));
+    let waited = timeout(PATIENCE, waited).await.map(|waited| waited.map(|found| found.clone()));
+    match waited {
+        Ok(Ok(found)) => found.expect("it said something"),
+        Ok(Err(_)) => panic!("{what}: the tunnel ended"),
+        Err(_) => panic!("{what}: never; it said {:?}", *said.borrow()),
+    }
+}
+
+fn yours(said: &FromScreen) -> bool {
+    matches!(said, FromScreen::State { yours: true, .. })
+}
+
+fn driven_by<'a>(said: &'a FromScreen) -> Option<&'a str> {
+    match said {
+        FromScreen::State { driver: Some(driver), .. } => driver.who.as_deref(),
+        _ => None,
+    }
+}
+
+/// Somebody in front of a screen.
+struct Viewer {
+    hands: Hands<DuplexStream>,
+    said: Said,
+    _carrier: JoinSet<()>,
+}
+
+impl Viewer {
+    async fn open(client: &Client, task: TaskId, view: bool) -> Self {
+        let Line { stream, said, _carrier } = Line::open(client, task, view).await;
+        let hands = Hands::greet(stream).await.expect("the relay greets");
+        Self { hands, said, _carrier }
+    }
+
+    async fn sees(&mut self, what: &str, done: impl Fn(&Picture) -> bool) -> Picture {
+        let seen = async {
+            loop {
+                let picture = self.hands.look().await.expect("it shows itself");
+                if done(&picture) {
+                    return picture;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{what}: never"))
+    }
+
+    async fn types(&mut self, text: &str) {
+        for letter in text.chars() {
+            for down in [true, false] {
+                self.hands.key(keys::of_letter(letter), down).await.expect("it is taken");
+            }
+        }
+    }
+}
+
+fn bytes(picture: &Picture) -> Vec<u8> {
+    let Size { width, height } = picture.size();
+    let colour = |x, y| picture.colour(x, y).expect("it lies on it");
+    (0..height).flat_map(|y| (0..width).flat_map(move |x| colour(x, y))).collect()
+}
+
+/// How much of it is white: a window that we opened.
+fn white(picture: &Picture) -> usize {
+    bytes(picture).chunks_exact(3).filter(|colour| **colour == [255; 3]).count()
+}
+
+fn tree(world: &World) -> PathBuf {
+    let runs = world.run_directories();
+    assert_eq!(runs.len(), 1, "one run: {runs:?}");
+    runs[0].join("work/tree")
+}
+
+async fn appears(path: &std::path::Path, what: &str, done: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let there = async {
+        loop {
+            match std::fs::read(path) {
+                Ok(bytes) if done(&bytes) => return bytes,
+                Ok(_) | Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("{what}: never"))
+}
+
+/// A hub that ann and bob may use, eve may look at, and a runner.
+async fn house() -> (World, pilot_hub::Running) {
+    let mut world = World::bare();
+    let address = format!("127.0.0.1:{}", world.port()).parse().expect("an address");
+    let mut options = HubOptions::new(world.data().join("hub"), address);
+    options.demo = true;
+    let access = [("ann", Role::Operator), ("bob", Role::Operator), ("eve", Role::Viewer)];
+    options.access = access
+        .map(|(name, role)| Access { name: name.into(), role, token: Secret::new(token(name)) })
+        .into();
+    let hub = Hub::start(options).await.expect("the hub starts");
+    tokio::task::block_in_place(|| {
+        world.set_workers(1);
+        world.start_runner();
+    });
+    (world, hub)
+}
+
+fn token(name: &str) -> String {
+    name.repeat(20)
+}
+
+/// Something for the agent's own way in: a tool of the run's socket, from a shell.
+fn tool(name: &str, arguments: &str) -> String {
+    format!(
+        "curl -sS --unix-socket \"$PILOTHOUSE_SOCKET\" -X POST http://run/tools/{name} \
+         -d '{arguments}' | cut -c1-300; echo\n"
+    )
+}
+
+fn events(world: &World, task: TaskId) -> Vec<Event> {
+    let out = world.pilot(&["task", "log", "--records", "--json", &task.to_string()]).ok();
+    let record = |line| serde_json::from_str::<Record>(line).expect("a record").event;
+    out.lines().map(record).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_meanwhile() {
+    let (world, hub) = house().await;
+    let task = tokio::task::block_in_place(|| waiting(&world));
+    let people = ["ann", "bob", "eve"].map(|name| client(&world, &token(name)));
+    let [ann, bob, eve] = &people;
+    let before = listening();
+    let mut shell = Seat::take(ann, task, false).await;
+    shell.until("ann types", Seat::drives).await;
+    let mut viewer = Viewer::open(ann, task, false).await;
+    let mut second = Viewer::open(bob, task, false).await;
+    let mut looker = Viewer::open(eve, task, true).await;
+
+    shell
+        .types("xterm -bg white -cr white -geometry 60x10+300+200 -e sh -c 'cat > typed.txt' &\n")
+        .await;
+    let shown = |picture: &Picture| white(picture) > 10_000;
+    viewer.sees("the window is drawn", shown).await;
+    looker.sees("eve sees it as well", shown).await;
+
+    // What is seen is what X says is there, pixel for pixel.
+    shell.types("import -window root -depth 8 rgb:now.rgb && mv now.rgb root.rgb\n").await;
+    let dump = appears(&tree(&world).join("root.rgb"), "X's own dump", |_| true).await;
+    viewer.sees("the same pixels", |picture| bytes(picture) == dump).await;
+    second.sees("the same pixels", |picture| bytes(picture) == dump).await;
+
+    // Nobody drives: nobody's keys arrive.
+    let typed = tree(&world).join("typed.txt");
+    viewer.types("ann, too early\n").await;
+    looker.types("eve\n").await;
+    ann.call::<TaskTakeover>(OneTask { task }).await.expect("she may");
+    says(&mut viewer.said, "ann drives", yours).await;
+    says(&mut second.said, "bob is told who", |said| driven_by(said) == Some("ann")).await;
+    let refused = bob.call::<TaskTakeover>(OneTask { task }).await.expect_err("ann drives");
+    assert!(refused.to_string().contains("`ann` drives"), "{refused}");
+    let forbidden = eve.call::<TaskTakeover>(OneTask { task }).await;
+    assert!(forbidden.is_err(), "whoever looks on takes nothing over");
+    second.types("bob\n").await;
+    second.hands.point(Pointer { x: 9, y: 9, buttons: 1 }).await.expect("it is sent");
+    // The window manager gives the window under a click the focus.
+    for buttons in [0, 1, 0] {
+        viewer.hands.point(Pointer { x: 500, y: 260, buttons }).await.expect("she points");
+    }
+    viewer.types("ann was here\n").await;
+    let text = appears(&typed, "what ann types arrives", |text| text.ends_with(b"here\n")).await;
+    assert_eq!(String::from_utf8_lossy(&text), "ann was here\n", "and nobody else's keys");
+
+    // The agent's tools are refused, with the reason, and not queued.
+    shell.types(&tool("mouse_click", r#"{"x":5,"y":5}"#)).await;
+    shell
+        .until("the click is refused", |seat| {
+            seat.shown.contains("`ann` has taken over the screen")
+        })
+        .await;
+    let note = Some("the form is filled".to_owned());
+    ann.call::<TaskHandback>(HandBack { task, note }).await.expect("she may");
+    says(&mut second.said, "the wheel is free", |said| driven_by(said).is_none()).await;
+    shell.types(&tool("mouse_click", r#"{"x":5,"y":5}"#)).await;
+    shell.until("the agent may click", |seat| seat.shown.contains(r#"{"done":true}"#)).await;
+    shell.types(&tool("cursor_position", "{}")).await;
+    shell.until("it is there", |seat| seat.shown.contains(r#"{"x":5,"y":5}"#)).await;
+    shell.types(&tool("list_windows", "{}")).await;
+    shell.until("windows are listed", |seat| seat.shown.contains(r#""class":"xterm.XTerm""#)).await;
+
+    let new: Vec<String> = listening().difference(&before).cloned().collect();
+    assert!(new.is_empty(), "a screen opens no port: {new:?}");
+    let owner = owner(&world);
+    owner.call::<TaskStop>(Stop { task, keep_children: None }).await.expect("it stops");
+    tokio::task::block_in_place(|| world.until_state(task, "cancelled"));
+    recorded(&world, task);
+    hub.stop().await;
+}
+
+/// What ann did, and what the agent did, are recordings that can be read, and
+/// hold nothing of what was typed.
+fn recorded(world: &World, task: TaskId) {
+    let events = events(world, task);
+    let screens = events.iter().filter_map(|event| match event {
+        Event::Screen(screen) => Some(screen),
+        _ => None,
+    });
+    let told: Vec<String> = screens
+        .filter_map(|screen| match screen {
+            ScreenEvent::TakenOver { who } => Some(format!("{who} took")),
+            ScreenEvent::HandedBack { who, note, .. } => Some(format!("{who} gave {note:?}")),
+            ScreenEvent::RecordingBegan { who, .. } => Some(format!("recording {who:?}")),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        "ann took",
+        "recording Some(\"ann\")",
+        "ann gave Some(\"the form is filled\")",
+        "recording None",
+    ];
+    assert_eq!(told, expected);
+    let artifacts: Vec<(String, BlobId)> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Artifact { name, blob, media_type, .. } if name.ends_with(".rfbs") => {
+                assert_eq!(media_type, pilot_proto::screen::RECORDING_TYPE);
+                Some((name.clone(), blob.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let names: Vec<&str> = artifacts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["screen-1.rfbs", "screen-2.rfbs"]);
+    let kept = world.data().join("hub/blobs");
+    for (name, blob) in &artifacts {
+        let file = blob_at(&kept, blob).unwrap_or_else(|| panic!("{name} is not in {kept:?}"));
+        let mut reader = Reader::open(file.as_slice()).expect("it is a recording");
+        let (mut streams, mut seen, mut marks) = (0, 0, Vec::new());
+        while let Some((_, block)) = reader.next().expect("it is sound") {
+            match block {
+                Block::Stream => streams += 1,
+                Block::Bytes(bytes) => seen += bytes.len(),
+                Block::Mark(mark) => marks.push(mark),
+                Block::Pointer(..) | Block::End => {}
+            }
+        }
+        assert!(reader.is_whole() && streams >= 1 && seen > 500, "{name}: {streams} {seen}");
+        let who = reader.head().who.as_deref();
+        if name == "screen-1.rfbs" {
+            assert_eq!((who, marks.len()), (Some("ann"), 0));
+        } else {
+            assert_eq!((who, marks), (None, vec!["click 5,5".to_owned()]));
+        }
+    }
+}
+
+/// A blob's bytes, wherever the hub's store has put it.
+fn blob_at(root: &std::path::Path, blob: &BlobId) -> Option<Vec<u8>> {
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in std::fs::read_dir(directory).ok()?.flatten() {
+            if entry.path().is_dir() {
+                waiting.push(entry.path());
+            } else if blob.to_string().contains(&*entry.file_name().to_string_lossy())
+                || entry.path().to_string_lossy().replace('/', "").ends_with(&blob.to_string())
+            {
+                let bytes = std::fs::read(entry.path()).ok()?;
+                return Some(zstd::decode_all(bytes.as_slice()).unwrap_or(bytes));
+            }
+        }
+    }
+    None
+}
+
+/// An RFB client that is ours to the byte.
+async fn hear(stream: &mut DuplexStream, what: &str, wanted: &[u8]) {
+    let mut heard = Vec::new();
+    let mut buffer = vec![0; 4096];
+    let found = async {
+        while !heard.windows(wanted.len()).any(|part| part == wanted) {
+            let read = stream.read(&mut buffer).await.expect("it stays");
+            assert!(read > 0, "{what}: it ended");
+            heard.extend_from_slice(&buffer[..read]);
+        }
+    };
+    timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}: never"));
+}
+
+#[tokio::test]
+async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_when_it_dies() {
+    let world = World::with_runner(1);
+    let task = waiting(&world);
+    let client = owner(&world);
+    let mut shell = Seat::take(&client, task, false).await;
+    shell.until("we type", Seat::drives).await;
+    let mut line = Line::open(&client, task, false).await;
+    greet(&mut line.stream).await.expect("the relay greets");
+
+    // From the screen to whoever may drive.
+    shell.types("printf 'copied inside' | xclip -selection clipboard\n").await;
+    hear(&mut line.stream, "the clipboard comes out", b"copied inside").await;
+    let mut paste = vec![6, 0, 0, 0, 0, 0, 0, 7];
+    paste.extend_from_slice(b"outside");
+    let resize =
+        [&[251, 0, 3, 132, 2, 88, 1, 0][..], &[0; 8], &[3, 132, 2, 88, 0, 0, 0, 0]].concat();
+    let wanted =
+        |said: &FromScreen| matches!(said, FromScreen::State { width: 900, height: 600, .. });
+    // Nobody drives yet: neither arrives.
+    line.stream.write_all(&[paste.as_slice(), &resize].concat()).await.expect("it is sent");
+    shell.types("xclip -selection clipboard -o; echo ' is it'\n").await;
+    shell.until("it is as it was", |seat| seat.shown.contains("copied inside is it")).await;
+    let taken = world.pilot(&["task", "takeover", &task.to_string()]).ok();
+    assert!(taken.contains("owner drives the screen"), "{taken}");
+    says(&mut line.said, "we drive", yours).await;
+    line.stream.write_all(&paste).await.expect("it is sent");
+    shell.types("sleep 1; xclip -selection clipboard -o; echo ' is in'\n").await;
+    shell.until("the clipboard goes in", |seat| seat.shown.contains("outside is in")).await;
+    let sizes = [&[2, 0, 0, 2][..], &0_i32.to_be_bytes(), &(-308_i32).to_be_bytes()].concat();
+    let ask = [3, 0, 0, 0, 0, 0, 5, 0, 3, 32];
+    line.stream.write_all(&[sizes.as_slice(), &ask, &resize].concat()).await.expect("it is sent");
+    let mut drain = vec![0; 65536];
+    let resized = async {
+        loop {
+            tokio::select! {
+                read = line.stream.read(&mut drain) => assert!(read.expect("it stays") > 0),
+                said = says(&mut line.said, "it has that size", wanted) => return said,
+            }
+        }
+    };
+    timeout(PATIENCE, resized).await.expect("it is resized");
+
+    // A picture for a person without a window.
+    let file = world.path("screen.png");
+    let path = file.to_string_lossy().into_owned();
+    let said = world.pilot(&["task", "screen", &task.to_string(), "--screenshot", &path]).ok();
+    assert!(said.contains("900 × 600, driven by owner, watched by 1"), "{said}");
+    let picture = std::fs::read(&file).expect("it was written");
+    assert!(picture.starts_with(b"\x89PNG") && picture[16..24] == [0, 0, 3, 132, 0, 0, 2, 88]);
+
+    // The runner's daemon may die under it; the screen does not.
+    shell.types("pkill -x Xtigervnc || pkill -x Xvnc\n").await;
+    let ended = async { while line.stream.read(&mut drain).await.is_ok_and(|read| read > 0) {} };
+    timeout(PATIENCE, ended).await.expect("the tunnel ends with the desktop");
+    let last = line.said.borrow().clone();
+    assert!(
+        matches!(&last, Some(FromScreen::Ended { why, again: true }) if why.contains("ended")),
+        "{last:?}"
+    );
+    let mut again = Viewer::open(&client, task, false).await;
+    assert!(matches!(
+        *again.said.borrow(),
+        Some(FromScreen::State { width: 1280, yours: true, .. })
+    ));
+    again.sees("it stands again", |picture| picture.size().width == 1280).await;
+    world.pilot(&["task", "handback", &task.to_string()]).ok();
+    says(&mut again.said, "nobody drives", |said| !yours(said)).await;
+    client.call::<TaskStop>(Stop { task, keep_children: None }).await.expect("it stops");
+    world.until_state(task, "cancelled");
+    world.until("nothing is left", || world.stray_processes().is_empty().then_some(()));
+}
+
+/// A page that is one field; what is sent is written down.
+const FORM: &str = r#"
+import http.server, urllib.parse
+PAGE = b"""<!doctype html><title>form</title><body onload="fetch('/loaded')">
+<form action="/sent"><input name="answer" style="position:fixed;inset:0;width:100%;height:100%;font-size:60px">"""
+class Form(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path == "/loaded": open("loaded.txt", "w").write("yes")
+        if path == "/sent": open("sent.txt", "w").write(urllib.parse.parse_qs(query)["answer"][0] + "\n")
+        self.send_response(200); self.send_header("content-type", "text/html"); self.end_headers()
+        self.wfile.write(PAGE)
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", 8123), Form).serve_forever()
+"#;
+
+#[test]
+fn claude_fills_a_form_in_a_real_browser_on_its_screen() {
+    let model = model();
+    let mut world = World::with_hub();
+    add_claude(&mut world);
+    let add = ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin"];
+    let url = model.server.url();
+    world.pilot_with_input(&[&add[..], &["--base-url", &url]].concat(), "k-0123456789\n").ok();
+    world.start_runner();
+    let form = world.shared("form.py");
+    std::fs::write(&form, FORM).expect("writable");
+    let start = format!(
+        "(setsid python3 {} >/dev/null 2>&1 &) ; (setsid chromium --no-sandbox --no-first-run --disable-gpu \
+         --kiosk http://127.0.0.1:8123/ >/dev/null 2>&1 &) ; echo begun",
+        form.display()
+    );
+    let until = |file: &str| json!({"shell": format!("for i in $(seq 600); do [ -s {file} ] && break; sleep 0.1; done; cat {file}")});
+    let tool = |name: &str, input: serde_json::Value| json!({"tool": {"name": format!("mcp__pilothouse__{name}"), "input": input}});
+    let prompt = steps(&json!([
+        // The screen is started by looking at it, and what is started then finds it.
+        tool("screenshot", json!({})),
+        {"shell": start},
+        until("loaded.txt"),
+        tool("screen_wait", json!({"ms": 1000})),
+        tool("mouse_click", json!({"x": 640, "y": 400})),
+        tool("type_text", json!({"text": "Grüße from the agent"})),
+        tool("screenshot", json!({"part": [0, 0, 200, 100]})),
+        tool("press_key", json!({"key": "Return"})),
+        until("sent.txt"),
+        {"text": "Filled in."}
+    ]));
+    let task = file(&world, "auto", &prompt);
+    let sent = crate::agents::published(&world, task, "sent.txt");
+    let asked = model.server.requests();
+    let results: Vec<_> = asked.iter().flat_map(|one| &one.results).collect();
+    assert_eq!(sent.as_deref(), Some("Grüße from the agent\n"), "{results:#?}");
+    assert!(results.iter().all(|one| !one.error), "{results:#?}");
+    let events = events(&world, task);
+    let spans = events.iter().filter(|event| {
+        matches!(event, Event::Screen(ScreenEvent::RecordingBegan { who: None, .. }))
+    });
+    assert_eq!(spans.count(), 1, "the span of computer use is recorded");
+    let kept =
+        |event: &Event| matches!(event, Event::Artifact { name, .. } if name == "screen-1.rfbs");
+    assert!(events.iter().any(kept), "as an artifact");
+    assert!(world.task(task).driver.is_none(), "nobody drives what is over");
+}

@@ -1,0 +1,229 @@
+//! Starting the desktop's programs inside the walls.
+//!
+//! The server makes its socket in the run's TMPDIR, by a name without a path:
+//! a socket's address holds 107 bytes. As soon as it is there it is moved to
+//! where nothing inside comes by it.
+
+use super::Surroundings;
+use crate::shim::steps::word;
+use crate::shim::walls::Standing;
+use crate::shim::workspace::Workspace;
+use pilot_proto::{Code, Problem};
+use pilot_sandbox::{Agent, Environment, Launch};
+use pilot_screen::desktop::{self, COOKIE};
+use pilot_screen::rfb::Size;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::UnixStream;
+
+/// The server's socket.
+const SOCKET: &str = "screen.sock";
+/// For the server to stand: it loads fonts and a keyboard from a cold disk.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks whether it does.
+const PAUSE: Duration = Duration::from_millis(10);
+/// What is kept of what a program says when it fails.
+const LAST_WORDS: usize = 2000;
+/// Makes the directory of X's sockets, which is not there in a new `/tmp`, and
+/// becomes the program.
+const SCRIPT: &str = "mkdir -p -m 1777 /tmp/.X11-unix; exec \"$@\"";
+/// A window manager that ends is started again so often, so long apart.
+const MANAGERS: u32 = 5;
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What programs of the run find their screen by, also before it stands.
+pub(in crate::shim) struct Display {
+    number: u16,
+    authority: PathBuf,
+}
+
+impl Display {
+    /// Tells them.
+    pub(in crate::shim) fn furnish(&self, environment: &mut Environment) {
+        environment.set("DISPLAY", format!(":{}", self.number));
+        environment.set("XAUTHORITY", &self.authority);
+    }
+}
+
+fn number(workspace: &Workspace) -> u16 {
+    desktop::number(workspace.spec.run.0.as_u128())
+}
+
+/// The display of a run, with its key written; none where this machine has no
+/// server for it.
+pub(in crate::shim) fn display(workspace: &Workspace) -> io::Result<Option<Display>> {
+    if !workspace.has_a_screen() {
+        return Ok(None);
+    }
+    let (number, authority) = (number(workspace), workspace.dir.home().join(".Xauthority"));
+    let mut cookie = [0; COOKIE];
+    getrandom::fill(&mut cookie).map_err(io::Error::other)?;
+    let contents = desktop::authority(number, cookie);
+    let mut options = File::options();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&authority)?;
+    io::Write::write_all(&mut file, &contents)?;
+    Ok(Some(Display { number, authority }))
+}
+
+/// Where the server is reached.
+pub(super) struct Place {
+    directory: File,
+}
+
+impl Place {
+    /// A connection to it.
+    pub(super) async fn connect(&self) -> io::Result<UnixStream> {
+        // By way of the directory's descriptor: the path may be too long.
+        let path = format!("/proc/self/fd/{}/{SOCKET}", self.directory.as_raw_fd());
+        UnixStream::connect(path).await
+    }
+}
+
+/// A desktop that stands.
+pub(super) struct Desktop {
+    pub(super) server: Agent,
+    pub(super) place: Arc<Place>,
+    pub(super) size: Size,
+}
+
+fn failed(message: String) -> Problem {
+    Problem::new(Code::Precondition, message)
+        .hint("`pilot runner doctor` on its machine says what a screen needs.")
+}
+
+fn unusable(error: &io::Error) -> Problem {
+    failed(format!("The screen cannot be started: {error}."))
+}
+
+/// Starts the server and waits until it stands.
+pub(super) async fn start(surroundings: &Surroundings) -> Result<Desktop, Problem> {
+    let Surroundings { workspace, walls, .. } = surroundings;
+    if !workspace.has_a_screen() {
+        let package = desktop::WANTED[0].package;
+        return Err(Problem::new(
+            Code::Precondition,
+            format!("The runner has no `{}`, so its runs have no screen.", desktop::SERVER),
+        )
+        .hint(format!("On the runner: `apt-get install {package}`.")));
+    }
+    if !walls.shows_a_screen() {
+        return Err(Problem::new(
+            Code::Precondition,
+            "Behind Landlock a run has no screen: its programs may make no unix sockets.",
+        )
+        .hint("Install bubblewrap on the runner."));
+    }
+    let made = workspace.dir.tmp().join(SOCKET);
+    let kept = workspace.dir.work().join("screen");
+    prepare(&made, &kept).map_err(|error| unusable(&error))?;
+    let authority = workspace.dir.home().join(".Xauthority");
+    let arguments = desktop::arguments(number(workspace), SOCKET, &authority, desktop::SIZE);
+    let mut server = spawn(walls, workspace, desktop::SERVER, arguments).await?;
+    let stands = async {
+        while std::fs::symlink_metadata(&made).is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let stood = tokio::select! {
+        stood = tokio::time::timeout(PATIENCE, stands) => stood.is_ok(),
+        _ = server.wait() => false,
+    };
+    if !stood {
+        let said = last_words(&mut server).await;
+        return Err(failed(format!("The desktop's server did not start: {said}")));
+    }
+    let moved = std::fs::rename(&made, kept.join(SOCKET)).and_then(|()| File::open(&kept));
+    let directory = moved.map_err(|error| unusable(&error))?;
+    server.stdin = None;
+    Ok(Desktop { server, place: Arc::new(Place { directory }), size: desktop::SIZE })
+}
+
+fn prepare(made: &Path, kept: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(kept)?;
+    match std::fs::remove_file(made) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+async fn spawn(
+    walls: &Standing,
+    workspace: &Workspace,
+    program: &str,
+    arguments: Vec<OsString>,
+) -> Result<Agent, Problem> {
+    let script = ["-c", SCRIPT, "sh", program].map(OsString::from);
+    let launch = Launch {
+        program: "/bin/sh".into(),
+        args: script.into_iter().chain(arguments).collect(),
+        env: walls.environment(),
+        cwd: workspace.dir.tmp(),
+    };
+    walls.spawn(&launch).await.map_err(|error| error.problem())
+}
+
+/// What it said last, for a person.
+async fn last_words(process: &mut Agent) -> String {
+    let mut said = Vec::new();
+    if let Some(stderr) = &mut process.stderr {
+        let mut stderr = stderr.take(64 * 1024);
+        let read = stderr.read_to_end(&mut said);
+        tokio::time::timeout(Duration::from_secs(1), read).await.ok();
+    }
+    let said = String::from_utf8_lossy(&said[said.len().saturating_sub(LAST_WORDS)..]).into_owned();
+    let line = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    line.unwrap_or("it said nothing").to_owned()
+}
+
+/// Keeps a window manager running, where there is one.
+pub(super) fn manage_windows(
+    surroundings: &Surroundings,
+) -> impl Future<Output = ()> + Send + 'static {
+    let Surroundings { workspace, walls, words, .. } = surroundings.clone();
+    async move {
+        if workspace.programs.find("screen", desktop::WINDOW_MANAGER).is_none() {
+            let text = format!(
+                "The runner has no `{}`: windows of the screen cannot be moved.",
+                desktop::WINDOW_MANAGER
+            );
+            words.send(word(text)).await.ok();
+            return;
+        }
+        for _ in 0..MANAGERS {
+            match spawn(&walls, &workspace, desktop::WINDOW_MANAGER, Vec::new()).await {
+                Ok(mut manager) => {
+                    swallow(&mut manager).await;
+                    if let Err(error) = manager.wait().await {
+                        tracing::debug!(%error, "the window manager is lost");
+                    }
+                }
+                Err(problem) => tracing::debug!(%problem, "no window manager"),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Reads and forgets what a program says until it says no more: one whose pipe
+/// is full stands still.
+pub(super) fn swallow(process: &mut Agent) -> impl Future<Output = ()> + Send + 'static {
+    let (out, err) = (process.stdout.take(), process.stderr.take());
+    async move {
+        tokio::join!(forget(out), forget(err));
+    }
+}
+
+async fn forget(from: Option<impl AsyncRead + Unpin>) {
+    if let Some(mut from) = from
+        && let Err(error) = tokio::io::copy(&mut from, &mut tokio::io::sink()).await
+    {
+        tracing::debug!(%error, "a desktop's program is not heard any more");
+    }
+}

@@ -1,0 +1,125 @@
+//! Our own greeting of a desktop's server: we are the client.
+
+use super::{PixelFormat, RfbError, Size, VERSION, encoding, u16_at, u32_at};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// For a server on the same machine: it answers at once, or not at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest name of a screen, and longest reason that is read.
+const LONGEST_TEXT: u32 = 4096;
+
+/// A greeting came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum GreetingError {
+    /// The connection broke.
+    #[error("the connection to the desktop's server broke")]
+    Io(#[from] io::Error),
+    /// It said what cannot be.
+    #[error("the desktop's server: {0}")]
+    Rfb(#[from] RfbError),
+    /// It said nothing.
+    #[error("the desktop's server does not answer")]
+    Silent,
+}
+
+/// What a server says of its screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInit {
+    /// Of the screen.
+    pub size: Size,
+    /// Its own pixels.
+    pub format: PixelFormat,
+    /// The message as it came.
+    pub message: Vec<u8>,
+}
+
+/// Greets a server and comes in beside others.
+pub async fn greet(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<ServerInit, GreetingError> {
+    tokio::time::timeout(PATIENCE, exchange(stream)).await.map_err(|_| GreetingError::Silent)?
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<ServerInit, GreetingError> {
+    let mut version = [0; VERSION.len()];
+    stream.read_exact(&mut version).await?;
+    if version != *VERSION {
+        return Err(RfbError::Version.into());
+    }
+    stream.write_all(VERSION).await?;
+    let mut kinds = vec![0; usize::from(stream.read_u8().await?)];
+    if kinds.is_empty() {
+        return Err(RfbError::Login(text(stream).await?).into());
+    }
+    stream.read_exact(&mut kinds).await?;
+    if !kinds.contains(&1) {
+        return Err(RfbError::Login("it wants a password".to_owned()).into());
+    }
+    stream.write_all(&[1]).await?;
+    if stream.read_u32().await? != 0 {
+        return Err(RfbError::Login(text(stream).await?).into());
+    }
+    // Shared: others look on.
+    stream.write_all(&[1]).await?;
+    let mut message = vec![0; 24];
+    stream.read_exact(&mut message).await?;
+    let size = Size::checked(u16_at(&message, 0), u16_at(&message, 2))?;
+    let format: [u8; PixelFormat::LENGTH] =
+        message[4..20].try_into().map_err(|_| RfbError::Format)?;
+    let format = PixelFormat::read(&format)?;
+    let name = bytes(stream, u32_at(&message, 20)).await?;
+    message.extend(name);
+    Ok(ServerInit { size, format, message })
+}
+
+async fn text(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, GreetingError> {
+    let length = stream.read_u32().await?;
+    Ok(String::from_utf8_lossy(&bytes(stream, length).await?).into_owned())
+}
+
+async fn bytes(
+    stream: &mut (impl AsyncRead + Unpin),
+    length: u32,
+) -> Result<Vec<u8>, GreetingError> {
+    if length > LONGEST_TEXT {
+        return Err(RfbError::Size { what: "a text", value: length.into() }.into());
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// A pixel format of 32 bits, depth 24, little-endian, red 0, green 8, blue 16:
+/// the bytes of a pixel are red, green, blue and one that says nothing.
+pub const RED_FIRST: [u8; PixelFormat::LENGTH] =
+    [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0];
+
+/// Says which pixels we want, and in which encodings.
+pub fn preferences(encodings: &[i32]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 0, 0];
+    bytes.extend_from_slice(&RED_FIRST);
+    bytes.extend_from_slice(&[2, 0]);
+    bytes.extend_from_slice(&u16::try_from(encodings.len()).unwrap_or(0).to_be_bytes());
+    bytes.extend(encodings.iter().flat_map(|encoding| encoding.to_be_bytes()));
+    bytes
+}
+
+/// What pictures are taken in: pixels as they are. Of the two ways to be told a
+/// size the plain one: Xvnc answers each question for the whole screen with the
+/// other, and with no pixel.
+pub const FOR_PICTURES: &[i32] = &[encoding::RAW, encoding::DESKTOP_SIZE];
+
+/// What is recorded: small, and JPEG where much moves. The server sends it
+/// again without loss when it has come to rest.
+pub const FOR_RECORDING: &[i32] = &[
+    encoding::TIGHT,
+    encoding::COPY_RECT,
+    *encoding::QUALITY.start() + 6,
+    encoding::CURSOR,
+    encoding::DESKTOP_SIZE,
+    encoding::LAST_RECT,
+];

@@ -1,0 +1,5 @@
+//! The room against what anybody may send, and against a real Xvnc.
+
+mod desktop;
+mod recording;
+mod relay;
