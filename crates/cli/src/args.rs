@@ -2,6 +2,7 @@
 
 mod agent;
 mod inside;
+mod issue;
 mod project;
 mod provider;
 mod task;
@@ -9,6 +10,7 @@ pub(crate) mod vault;
 
 pub(crate) use agent::*;
 pub(crate) use inside::*;
+pub(crate) use issue::*;
 pub(crate) use project::*;
 pub(crate) use provider::*;
 pub(crate) use task::*;
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     /// File tasks, watch them, steer them
     #[command(subcommand)]
     Task(Task),
+    /// Browse a project's issues and make tasks of them
+    #[command(subcommand)]
+    Issue(Issue),
     /// What needs a person, oldest first
     Inbox {
         /// Answered ones, too

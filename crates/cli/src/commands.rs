@@ -7,6 +7,7 @@ pub(crate) mod forge;
 pub(crate) mod hub;
 pub(crate) mod inbox;
 pub(crate) mod inside;
+pub(crate) mod issue;
 pub(crate) mod price;
 pub(crate) mod profile;
 pub(crate) mod project;

@@ -108,6 +108,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Done> {
         Command::Vault(command) => commands::vault::run(&globals, command),
         Command::Secret(command) => commands::secret::run(&globals, command),
         Command::Price(command) => commands::price::run(&globals, command),
+        Command::Issue(command) => commands::issue::run(&globals, command),
         Command::Task(command) => commands::task::run(&globals, command),
         Command::Inbox { all } => commands::inbox::list(&globals, all),
     }

@@ -68,6 +68,10 @@ pub trait Repositories: Debug + Send + Sync {
         most: usize,
     ) -> Result<Vec<Branch>, ForgeError>;
 
+    /// May this person push to the repository? A forge that does not tell us
+    /// refuses the question.
+    async fn may_write(&self, repository: &Repository, login: &str) -> Result<bool, ForgeError>;
+
     /// Deletes a branch; false if there was none.
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError>;
 
@@ -88,6 +92,15 @@ pub trait Issues: Debug + Send + Sync {
         repository: &Repository,
         filter: &IssueFilter,
     ) -> Result<Vec<Issue>, ForgeError>;
+
+    /// A file that an issue or comment shows, at most 16 MiB. Only from the
+    /// forge's own address, which alone is shown the token; none where the link
+    /// leads anywhere else: nobody makes us fetch what they like.
+    async fn shown_file(
+        &self,
+        repository: &Repository,
+        link: &Url,
+    ) -> Result<Option<Vec<u8>>, ForgeError>;
 
     /// Comments, oldest first, at most 1,000.
     async fn comments(

@@ -39,6 +39,9 @@ const MAX_SAID: usize = 300;
 /// is going round.
 const MAX_PAGES: u32 = 400;
 
+/// What we do when we read a picture of an issue.
+pub(crate) const READING_FILE: &str = "reading a file of the issue";
+
 /// What is different from forge to forge about a request.
 #[derive(Debug)]
 pub(crate) struct Dialect {
@@ -287,6 +290,29 @@ impl Http {
         let call = Call::get(doing, &[]);
         let reply = self.exchange(&client, &call, Request::new(Method::GET, url)).await?;
         if reply.is_good() { Ok(reply.body) } else { Err(self.refusal(doing, &reply)) }
+    }
+
+    /// Reads a file of the forge's own web interface. Where that redirects to a
+    /// store elsewhere, the address is the permission.
+    pub(crate) async fn own_file(&self, link: &Url) -> Result<Option<Vec<u8>>, ForgeError> {
+        let doing = READING_FILE;
+        if link.origin() != self.forge.origin() || !link.path().starts_with(self.forge.path()) {
+            return Ok(None);
+        }
+        let call = Call::get(doing, &[]);
+        let request = Request::new(Method::GET, link.clone());
+        let reply = self.exchange(&self.client, &call, request).await?;
+        match reply.status {
+            200..=299 => Ok(Some(reply.body)),
+            301 | 302 | 303 | 307 | 308 => match reply.location(link) {
+                Some(to) if to.origin() != link.origin() => {
+                    self.fetch_without_token(doing, to).await.map(Some)
+                }
+                // A login page, most likely.
+                Some(_) | None => Ok(None),
+            },
+            _ => Err(self.refusal(doing, &reply)),
+        }
     }
 
     /// Reads an answer as `T`; anything but 2xx is an error.

@@ -30,6 +30,7 @@ mod model;
 mod publish;
 mod repos_api;
 mod repository;
+pub mod ticket;
 mod untrusted;
 pub mod webhook;
 

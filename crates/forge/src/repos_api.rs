@@ -39,6 +39,31 @@ pub(crate) async fn issue(
     Ok(issue.into())
 }
 
+/// Gitea and Forgejo tell it to administrators of the repository only, GitHub
+/// to everybody who may push.
+pub(crate) async fn may_write(
+    http: &Http,
+    repository: &Repository,
+    login: &str,
+) -> Result<bool, ForgeError> {
+    if repository.owner.eq_ignore_ascii_case(login) {
+        return Ok(true);
+    }
+    let path = path(repository, &["collaborators", login, "permission"]);
+    let call = Call::get("asking who may write", &path);
+    // Nobody that is known there is 404.
+    let seen: Option<Permission> = http.if_there(&call, &[404]).await?;
+    let word = seen.map(|seen| seen.permission).unwrap_or_default();
+    Ok(matches!(word.as_str(), "write" | "admin" | "owner" | "maintain"))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Permission {
+    #[serde(deserialize_with = "or_default")]
+    permission: String,
+}
+
 pub(crate) async fn comments(
     http: &Http,
     repository: &Repository,

@@ -8,6 +8,7 @@ mod media;
 
 pub(crate) use download::blob;
 
+use crate::blobs::Blobs;
 use crate::commands::{check_attachment, invalid};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
@@ -29,34 +30,55 @@ impl Answers<AttachmentNew> for Parts {
         let blobs = self.blobs.clone();
         let kept = tokio::task::spawn_blocking(move || {
             let bytes = decoded(&new.base64)?;
-            let attachment = Attachment {
-                blob: pilot_git::blob_id(&bytes),
-                size: bytes.len() as u64,
-                name: new.name,
-                media_type: new.media_type,
-            };
-            check_attachment(&attachment, &[])?;
-            media::check(&attachment.media_type, &bytes)?;
-            if !blobs.has(&attachment.blob) {
-                let packed = zstd::encode_all(&bytes[..], LEVEL).map_err(|error| {
-                    Problem::new(Code::Internal, format!("The file cannot be packed: {error}."))
-                })?;
-                let writer = WRITER.fetch_add(1, Ordering::Relaxed);
-                let keep = || {
-                    let mut upload =
-                        blobs.receive(&attachment.blob, packed.len() as u64, writer)?;
-                    upload.piece(0, &packed)?;
-                    upload.finish()
-                };
-                keep().map_err(|error| error.problem())?;
-            }
-            Ok::<_, Problem>(attachment)
+            put(&blobs, new.name, new.media_type, &bytes)
         });
         let kept =
             kept.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))??;
         tracing::debug!(who = who.name, blob = %kept.blob, size = kept.size, "a file was kept");
         Ok(kept)
     }
+}
+
+/// What a picture is by its first bytes; none if it is none that agents take.
+pub(crate) fn picture(bytes: &[u8]) -> Option<&'static str> {
+    media::picture(bytes)
+}
+
+/// Keeps a file to be given to an agent.
+pub(crate) async fn keep(
+    blobs: Blobs,
+    name: String,
+    media_type: String,
+    bytes: Vec<u8>,
+) -> Result<Attachment, Problem> {
+    let kept = tokio::task::spawn_blocking(move || put(&blobs, name, media_type, &bytes)).await;
+    kept.map_err(|error| Problem::new(Code::Internal, error.to_string()))?
+}
+
+/// Blocks.
+fn put(
+    blobs: &Blobs,
+    name: String,
+    media_type: String,
+    bytes: &[u8],
+) -> Result<Attachment, Problem> {
+    let (blob, size) = (pilot_git::blob_id(bytes), bytes.len() as u64);
+    let attachment = Attachment { blob, size, name, media_type };
+    check_attachment(&attachment, &[])?;
+    media::check(&attachment.media_type, bytes)?;
+    if !blobs.has(&attachment.blob) {
+        let packed = zstd::encode_all(bytes, LEVEL).map_err(|error| {
+            Problem::new(Code::Internal, format!("The file cannot be packed: {error}."))
+        })?;
+        let writer = WRITER.fetch_add(1, Ordering::Relaxed);
+        let keep = || {
+            let mut upload = blobs.receive(&attachment.blob, packed.len() as u64, writer)?;
+            upload.piece(0, &packed)?;
+            upload.finish()
+        };
+        keep().map_err(|error| error.problem())?;
+    }
+    Ok(attachment)
 }
 
 fn decoded(base64: &str) -> Result<Vec<u8>, Problem> {

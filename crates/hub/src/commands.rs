@@ -4,6 +4,7 @@
 mod access;
 mod advice;
 mod credentials;
+mod intake;
 mod issues;
 mod prices;
 mod projects;

@@ -19,6 +19,7 @@ mod effects;
 mod filing;
 mod groups;
 mod handle;
+mod intake;
 mod journal;
 mod messages;
 mod orders;
@@ -34,12 +35,14 @@ mod wishes;
 pub(crate) use access::{MAX_RULES, check_policy};
 pub(crate) use board::memory_key;
 pub(crate) use handle::CoreHandle;
+pub(crate) use intake::{IntakeWish, IssueNews, dressed, new_task};
 pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Review, Steer};
 pub(crate) use wishes::said;
 
 use crate::assignment::Granter;
 use crate::clock;
 use crate::error::with_causes;
+use crate::intake::Intake;
 use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
@@ -86,6 +89,8 @@ pub(crate) struct Reach {
     pub(crate) granter: Granter,
     /// Reads secrets from Vaults.
     pub(crate) vaults: Arc<Vaults>,
+    /// Reads issues that are to become tasks.
+    pub(crate) intake: Arc<Intake>,
     /// How patient we are.
     pub(crate) options: HubOptions,
 }

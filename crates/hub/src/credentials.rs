@@ -22,6 +22,8 @@ const OAUTH: &str = "provider-oauth";
 /// A full login of the vendor's own program, as JSON.
 const FULL_LOGIN: &str = "provider-login";
 const SECRET: &str = "secret";
+/// What webhooks are signed with, by project.
+const HOOK: &str = "hook";
 /// What is the hub's own.
 const HUB: &str = "hub";
 /// Vaults and how they are logged in to, as JSON.
@@ -221,6 +223,19 @@ impl Credentials {
             value: value.clone(),
         };
         Redactor::exact(secrets.map(named).collect())
+    }
+
+    /// What the webhook of a project is signed with.
+    pub(crate) fn hook_secret(&self, project: &str) -> Option<Secret> {
+        self.get(HOOK, project)
+    }
+
+    pub(crate) async fn keep_hook(&self, project: &str, secret: &Secret) -> Result<(), Problem> {
+        self.change(HOOK, project, Some(secret.clone())).await
+    }
+
+    pub(crate) async fn forget_hook(&self, project: &str) -> Result<(), Problem> {
+        self.change(HOOK, project, None).await
     }
 
     pub(crate) fn vault(&self, name: &str) -> Option<Secret> {

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** a request reaches a route only with a token this hub knows,
 //! or with the cookie of a browser that somebody signed in with. The
-//! exceptions are the paths in [`OPEN`], which check credentials of their own
-//! or tell nothing, and the embedded pages ([`crate::web`]), which are the same
+//! exceptions are the paths in [`OPEN`] and below [`HOOKS`], which check
+//! credentials of their own or tell nothing, and the embedded pages ([`crate::web`]), which are the same
 //! for everybody. Nothing comes in under a name that is not this machine's
 //! while the hub listens on loopback (a page that rebound its DNS name to us),
 //! and nothing that a foreign page sends counts as its reader's wish.
@@ -30,6 +30,10 @@ pub(crate) const HEALTH_PATH: &str = "/healthz";
 /// Paths without a token or cookie: the join code is a credential, so is the
 /// signed hello, and so is what a browser signs in with; health tells nothing.
 pub(crate) const OPEN: [&str; 4] = [JOIN_PATH, LINK_PATH, SESSION_PATH, HEALTH_PATH];
+
+/// Paths below which forges post; what they post is signed with a secret of
+/// each project's own ([`crate::hooks`]).
+const HOOKS: &str = "/hooks/";
 
 /// Whom a token or a session belongs to.
 #[derive(Debug, Clone)]
@@ -195,7 +199,7 @@ impl Gate {
         if path == SESSION_PATH {
             self.check_page(headers, false)?;
         }
-        if OPEN.contains(&path) || web::is_page(request.method(), path) {
+        if OPEN.contains(&path) || path.starts_with(HOOKS) || web::is_page(request.method(), path) {
             return Ok(Admission::Open);
         }
         if let Some(token) = bearer(headers) {

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use pilot_proto::console::{BLOB_PATH, LIVE_PATH, RESCUE_PATH, SESSION_PATH};
+use pilot_proto::console::{BLOB_PATH, HOOK_PATH, LIVE_PATH, RESCUE_PATH, SESSION_PATH};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 use pilot_proto::tunnel::TUNNEL_PATH;
 use pilot_proto::{Code, Problem};
@@ -47,6 +47,7 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
         .route(SESSION_PATH, post(sessions::sign_in).delete(sessions::sign_out))
         .route(JOIN_PATH, post(crate::links::join))
         .route(LINK_PATH, get(crate::links::upgrade))
+        .route(HOOK_PATH, post(crate::hooks::take))
         .route(HEALTH_PATH, get(|| async { "ok" }))
         .fallback(page)
         .method_not_allowed_fallback(|| async { wrong_method() })

@@ -7,7 +7,9 @@ use crate::credentials::Credentials;
 use crate::data_dir::DataDirectory;
 use crate::diffs::Diffs;
 use crate::error::HubError;
+use crate::forges::Forges;
 use crate::gate::Gate;
+use crate::intake::Intake;
 use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
@@ -17,7 +19,7 @@ use crate::tls::{self, Certificate};
 use crate::tunnels::Tunnels;
 use crate::vaults::Vaults;
 use crate::web::Web;
-use crate::{demo, http, listen};
+use crate::{demo, hooks, http, listen};
 use pilot_proto::{Problem, Secret};
 use pilot_store::Store;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -65,6 +67,10 @@ pub(crate) struct Parts {
     /// Every WebSocket is a task of this.
     pub(crate) sockets: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// Reads issues that are to become tasks.
+    pub(crate) intake: Arc<Intake>,
+    /// Places for webhooks' deliveries.
+    pub(crate) deliveries: Semaphore,
     /// Places for those who listen to a task as AgentAPI.
     pub(crate) event_streams: Arc<Semaphore>,
 }
@@ -133,6 +139,8 @@ impl Hub {
         ));
         let vaults =
             Arc::new(Vaults::new(Arc::clone(&credentials), options.service_account.clone()));
+        let forges = Forges::new(Arc::clone(&credentials));
+        let intake = Arc::new(Intake::new(store.clone(), blobs.clone(), forges));
         let gate = Gate::new(&owner, &options.access, address, options.public_url.as_deref());
         let sessions = Arc::new(Sessions::new(gate, store.clone()));
         let page_url = options.public_url.as_deref().unwrap_or(&url).trim_end_matches('/');
@@ -145,6 +153,7 @@ impl Hub {
             publisher: Arc::clone(&publisher),
             granter: Granter::new(Arc::clone(&credentials)),
             vaults: Arc::clone(&vaults),
+            intake: Arc::clone(&intake),
             options,
         };
         let works = TaskTracker::new();
@@ -155,6 +164,7 @@ impl Hub {
         data.write_address(&url, fingerprint.as_deref())?;
         works.spawn(engine.run());
         works.spawn(publisher.run(core.clone(), ending.clone()));
+        works.spawn(Arc::clone(&intake).run(core.clone(), ending.clone()));
         works.spawn(Arc::clone(&vaults).run(core.clone(), ending.clone()));
 
         let sockets = TaskTracker::new();
@@ -176,6 +186,8 @@ impl Hub {
             fingerprint: fingerprint.clone(),
             sockets: sockets.clone(),
             stop: closing.clone(),
+            intake,
+            deliveries: Semaphore::new(hooks::AT_ONCE),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS)),
         });
         let router = http::router(parts);

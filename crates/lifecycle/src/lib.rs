@@ -1,5 +1,5 @@
-//! The machines that decide: [`task`] and [`queue`] in the hub, [`run`], with
-//! [`takeover`] as a part of it, in the shim.
+//! The machines that decide: [`task`], [`queue`] and [`intake`] in the hub,
+//! [`run`], with [`takeover`] as a part of it, in the shim.
 //!
 //! Each is a value with one `handle(now, event) -> effects`: what happened goes
 //! in, what has to be done comes out as data, in the order in which it has to
@@ -8,6 +8,7 @@
 //! house of hubs, links and runners can be played in one thread (`tests/it`).
 #![deny(missing_docs)]
 
+pub mod intake;
 pub mod queue;
 pub mod run;
 pub mod takeover;

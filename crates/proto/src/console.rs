@@ -8,6 +8,7 @@
 
 mod compare;
 mod inbox;
+mod issues;
 mod live;
 mod network;
 mod reads;
@@ -18,6 +19,7 @@ mod vaults;
 
 pub use compare::{ComparedFile, ComparedTask, GroupComparison, OneGroup, TestRun, TouchedBy};
 pub use inbox::{AnswerItem, InboxQuery};
+pub use issues::{FileIssues, IssueFiled, IssueQuery, IssueSeen, IssueStanding, OneTicket};
 pub use live::{FromConsole, JournalPart, ToConsole};
 pub use network::{AddRules, AllowHosts, NetworkAudit, NetworkQuery, NetworkTry, Prices};
 pub use reads::{
@@ -39,6 +41,7 @@ pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
 use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
+use crate::intake::{IntakePolicy, IntakeSeen, Ticket};
 use crate::project::{Forge, Profile, Project, Provider};
 use crate::screen::HandBack;
 use crate::snapshot::{FileDiff, Snapshot};
@@ -197,6 +200,20 @@ command_table! {
     AttachmentNew("attachment_new", Post, "/api/attachments", Operator): NewAttachment => Attachment;
     /// Looks up issues by the links of their pages.
     IssueLookUp("issue_look_up", Post, "/api/issues/look-up", Operator): IssueLinks => Vec<IssueFound>;
+    /// Lists a project's issues, the latest first, with the tasks made of them.
+    IssueList("issue_list", Get, "/api/projects/{name}/issues", Viewer): IssueQuery => Vec<IssueSeen>;
+    /// Makes tasks of issues: they are noted at once, and read and filed after the answer.
+    IssueFile("issue_file", Post, "/api/projects/{name}/issues/file", Operator): FileIssues => Vec<IssueFiled>;
+    /// Issues that are on their way to becoming tasks, and those that came to nothing.
+    TicketList("ticket_list", Get, "/api/tickets", Viewer): Nothing => Vec<Ticket>;
+    /// Takes an issue off that way.
+    TicketDrop("ticket_drop", Post, "/api/tickets/drop", Operator): OneTicket => Nothing;
+    /// Says which issues of a project become tasks by themselves; registers its webhook.
+    IntakeSet("intake_set", Post, "/api/intake", Admin): IntakePolicy => IntakeSeen;
+    /// Lists what becomes a task by itself.
+    IntakeList("intake_list", Get, "/api/intake", Viewer): Nothing => Vec<IntakeSeen>;
+    /// Nothing of this project becomes a task by itself any more; removes its webhook.
+    IntakeRemove("intake_remove", Delete, "/api/intake/{name}", Admin): Named => Nothing;
     /// What needs a person, oldest first.
     InboxList("inbox_list", Get, "/api/inbox", Viewer): InboxQuery => Vec<InboxItem>;
     /// Answers an inbox item.
@@ -282,6 +299,8 @@ pub const SESSION_PATH: &str = "/session";
 pub const BLOB_PATH: &str = "/api/tasks/{task}/blobs/{blob}";
 /// Path below which a task is spoken with as [AgentAPI](crate::agentapi).
 pub const AGENTAPI_PATH: &str = "/agentapi/tasks/{task}";
+/// Path that forges post webhooks to; each is signed with a secret of its own.
+pub const HOOK_PATH: &str = "/hooks/{forge}/{project}";
 /// Path of a task's rescue bundle: `GET`, answers the bytes of a git bundle.
 pub const RESCUE_PATH: &str = "/api/tasks/{task}/rescue";
 

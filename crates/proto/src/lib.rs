@@ -13,6 +13,7 @@ pub mod event;
 pub mod grant;
 pub mod ids;
 pub mod inbox;
+pub mod intake;
 pub mod log;
 pub mod model;
 pub mod network;

@@ -3,6 +3,7 @@
 use crate::commit::{Change, EnrolledRunner, PendingOrder};
 use crate::documents::keep::spell_over;
 use crate::error::StoreError;
+use crate::intake;
 use crate::snapshot;
 use pilot_proto::console::ReviewNoteSent;
 use pilot_proto::{InboxItem, Run, RunSpec, Task, TaskId, TaskState, Timestamp};
@@ -58,6 +59,7 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
             write(db, "a setting", sqlx::query(sql).bind(key.clone()).bind(value.clone())).await?;
             Ok(())
         }
+        Change::Intake(change) => intake::apply(db, change).await,
         Change::RemoveSetting { key } => {
             let sql = "DELETE FROM settings WHERE key = $1";
             write(db, "a setting", sqlx::query(sql).bind(key.clone())).await?;
@@ -97,10 +99,11 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
     let select = sqlx::query("SELECT doc FROM tasks WHERE id = $1").bind(id.clone());
     let doc = spell(db, "a task", select, task).await?;
     let sql = "INSERT INTO tasks (id, project, state, ended, created_at, doc, task_group, \
-               parent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
+               parent, issue) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET \
                project = excluded.project, state = excluded.state, ended = excluded.ended, \
                created_at = excluded.created_at, doc = excluded.doc, \
-               task_group = excluded.task_group, parent = excluded.parent";
+               task_group = excluded.task_group, parent = excluded.parent, \
+               issue = excluded.issue";
     let upsert = sqlx::query(sql)
         .bind(id)
         .bind(task.project.clone())
@@ -109,7 +112,8 @@ async fn put_task(db: &mut AnyConnection, task: &Task) -> Result<(), StoreError>
         .bind(task.created_at.0)
         .bind(doc)
         .bind(task.group.map(|group| group.to_string()))
-        .bind(task.parent.map(|parent| parent.to_string()));
+        .bind(task.parent.map(|parent| parent.to_string()))
+        .bind(task.issue.and_then(|issue| i64::try_from(issue).ok()));
     write(db, "a task", upsert).await?;
     Ok(())
 }
@@ -201,7 +205,7 @@ async fn put_review(
     Ok(())
 }
 
-async fn put_named<T: Serialize + DeserializeOwned>(
+pub(crate) async fn put_named<T: Serialize + DeserializeOwned>(
     db: &mut AnyConnection,
     kind: &'static str,
     name: &str,
@@ -215,7 +219,7 @@ async fn put_named<T: Serialize + DeserializeOwned>(
     Ok(())
 }
 
-async fn remove_named(
+pub(crate) async fn remove_named(
     db: &mut AnyConnection,
     kind: &'static str,
     name: &str,

@@ -1,5 +1,6 @@
 //! What is written: journal records and changes of state, together.
 
+use crate::intake::IntakeChange;
 use crate::journal::end::JournalEnd;
 use pilot_proto::console::ReviewNoteSent;
 use pilot_proto::project::Profile;
@@ -100,6 +101,8 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// Of what is known about issues.
+    Intake(IntakeChange),
     /// A runner.
     PutRunner(EnrolledRunner),
     /// A join code that may be used once.

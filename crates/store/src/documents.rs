@@ -36,7 +36,7 @@ pub(crate) fn word<T: FromStr>(what: &'static str, text: &str) -> Result<T, Stor
     text.parse().map_err(|_| StoreError::Value { what, value: text.to_owned() })
 }
 
-fn documents<T: DeserializeOwned>(
+pub(crate) fn documents<T: DeserializeOwned>(
     what: &'static str,
     rows: &[AnyRow],
 ) -> Result<Vec<T>, StoreError> {

@@ -16,6 +16,7 @@ mod commit;
 mod database;
 mod documents;
 mod error;
+mod intake;
 mod journal;
 mod log;
 mod people;
@@ -27,6 +28,7 @@ pub use commit::{
     Appended, Change, Commit, Committed, EnrolledRunner, JournalBatch, PendingOrder, StoredRecord,
 };
 pub use error::StoreError;
+pub use intake::IntakeChange;
 pub use journal::end::{Admission, JournalEnd};
 pub use journal::part::Part;
 pub use journal::read::{RecordPage, Want};

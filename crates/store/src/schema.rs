@@ -176,6 +176,18 @@ const STEPS: &[&str] = &[
     ALTER TABLE tasks ADD COLUMN parent TEXT;
     CREATE INDEX tasks_by_parent ON tasks (parent, created_at, id) WHERE parent IS NOT NULL;
 ",
+    "
+    -- Webhook deliveries that were taken in; a forge may send one again.
+    CREATE TABLE deliveries (
+        id TEXT NOT NULL PRIMARY KEY,
+        taken_at BIGINT NOT NULL
+    );
+    CREATE INDEX deliveries_by_age ON deliveries (taken_at);
+
+    -- Which tasks an issue has had. Of tasks from before it is not known here.
+    ALTER TABLE tasks ADD COLUMN issue BIGINT;
+    CREATE INDEX tasks_by_issue ON tasks (project, issue) WHERE issue IS NOT NULL;
+",
 ];
 
 /// Brings the database to this build's version, all steps or none.

@@ -17,6 +17,7 @@ mod ci;
 mod faults;
 mod github;
 mod gitlab;
+mod hooks;
 mod login;
 mod merge;
 mod message;
@@ -30,6 +31,7 @@ mod world;
 
 pub use ci::JobSaid;
 pub use faults::Fault;
+pub use hooks::Delivery;
 pub use message::Seen;
 
 use crate::git_http::{Admission, Backend, GitRequest, Login};

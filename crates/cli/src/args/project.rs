@@ -1,5 +1,6 @@
 //! The words of `pilot project`.
 
+use super::issue::ProjectTrigger;
 use super::task::{AgentName, RuleWords, rounds};
 use clap::{Args, Subcommand, ValueEnum};
 use pilot_proto::WallsKind;
@@ -47,6 +48,8 @@ pub(crate) enum Project {
     Children(ProjectChildren),
     /// Show or change who looks at the work of a project's tasks before it is published
     Review(ProjectReview),
+    /// Show or change which issues of a project become tasks by themselves
+    Trigger(Box<ProjectTrigger>),
     /// Remove a project that has no task under way
     Remove {
         /// Its name

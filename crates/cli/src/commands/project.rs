@@ -5,6 +5,7 @@ mod permissions;
 mod policy;
 mod review;
 mod secret;
+mod trigger;
 mod walls;
 
 use super::{Done, connect};
@@ -60,6 +61,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
             Project::Permissions(words) => return permissions::run(globals, hub, words).await,
             Project::Walls(words) => return walls::run(globals, hub, words).await,
             Project::Review(words) => return review::run(globals, hub, words).await,
+            Project::Trigger(words) => return trigger::run(globals, hub, *words).await,
             Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {
                 let projects = hub.call::<ProjectList>(Nothing {}).await?;

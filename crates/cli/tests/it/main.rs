@@ -14,6 +14,7 @@ mod demo;
 mod forge;
 mod hands_on;
 mod held;
+mod intake;
 mod logins;
 mod many;
 mod pi;

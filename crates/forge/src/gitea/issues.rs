@@ -11,6 +11,7 @@ use crate::repos_api::{self, number_of, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
 use serde_json::json;
+use url::Url;
 
 /// Labels of a repository; past these a name is not found.
 const MAX_LABELS: usize = 1000;
@@ -42,6 +43,14 @@ impl Issues for Gitea {
         let call = Call { query: &query, ..Call::get("listing issues", &path) };
         let wanted = |one: IssueAnswer| Some(Issue::from(one)).filter(|issue| filter.admits(issue));
         self.http.gather(&call, filter.most, wanted).await
+    }
+
+    async fn shown_file(
+        &self,
+        _repository: &Repository,
+        link: &Url,
+    ) -> Result<Option<Vec<u8>>, ForgeError> {
+        self.http.own_file(link).await
     }
 
     async fn comments(

@@ -66,6 +66,10 @@ impl Repositories for Gitea {
         Ok(all.into_iter().map(Branch::from).collect())
     }
 
+    async fn may_write(&self, repository: &Repository, login: &str) -> Result<bool, ForgeError> {
+        repos_api::may_write(&self.http, repository, login).await
+    }
+
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError> {
         let segments: Vec<&str> = ["branches"].into_iter().chain(name.split('/')).collect();
         let path = path(repository, &segments);

@@ -11,6 +11,7 @@ use crate::repos_api::{self, number_of, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
 use serde_json::json;
+use url::Url;
 
 #[async_trait]
 impl Issues for GitHub {
@@ -40,6 +41,14 @@ impl Issues for GitHub {
             (filter.admits(&issue) && filter.admits_text(&issue)).then_some(issue)
         };
         self.http.gather(&call, filter.most, wanted).await
+    }
+
+    async fn shown_file(
+        &self,
+        _repository: &Repository,
+        link: &Url,
+    ) -> Result<Option<Vec<u8>>, ForgeError> {
+        self.http.own_file(link).await
     }
 
     async fn comments(

@@ -69,6 +69,10 @@ impl Repositories for GitHub {
         Ok(all.into_iter().map(branch).collect())
     }
 
+    async fn may_write(&self, repository: &Repository, login: &str) -> Result<bool, ForgeError> {
+        repos_api::may_write(&self.http, repository, login).await
+    }
+
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError> {
         let segments: Vec<&str> =
             ["git", "refs", "heads"].into_iter().chain(name.split('/')).collect();

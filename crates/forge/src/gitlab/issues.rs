@@ -3,7 +3,7 @@
 use super::GitLab;
 use crate::error::ForgeError;
 use crate::forge::Issues;
-use crate::http::Call;
+use crate::http::{Call, READING_FILE as READING};
 use crate::lenient::{Named, Person, logins, or_default};
 use crate::model::{Comment, Issue, IssueFilter, MAX_COMMENTS, Subject};
 use crate::repository::Repository;
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
+use url::Url;
 
 /// Labels of a project; past these a name is not found.
 const MAX_LABELS: usize = 1000;
@@ -48,6 +49,25 @@ impl Issues for GitLab {
         let call = Call { query: &query, ..Call::get("listing issues", &path) };
         let wanted = |one: IssueAnswer| Some(Issue::from(one)).filter(|issue| filter.admits(issue));
         self.http.gather(&call, filter.most, wanted).await
+    }
+
+    /// What was uploaded to a project is behind the login of its pages, and in
+    /// the API since 17.4.
+    async fn shown_file(
+        &self,
+        repository: &Repository,
+        link: &Url,
+    ) -> Result<Option<Vec<u8>>, ForgeError> {
+        let own = link.origin() == self.http.forge().origin();
+        let upload =
+            link.path().rsplit_once("/uploads/").and_then(|(_, rest)| rest.split_once('/'));
+        let Some((secret, name)) = upload.filter(|_| own) else {
+            return self.http.own_file(link).await;
+        };
+        let id = repository.to_string();
+        let path = ["projects", id.as_str(), "uploads", secret, name];
+        let reply = self.http.send(&Call::get(READING, &path)).await?;
+        if reply.is_good() { Ok(Some(reply.body)) } else { Err(self.http.refusal(READING, &reply)) }
     }
 
     async fn comments(

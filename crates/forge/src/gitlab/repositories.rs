@@ -53,6 +53,16 @@ impl Repositories for GitLab {
         Ok(all.into_iter().map(Branch::from).collect())
     }
 
+    async fn may_write(&self, repository: &Repository, login: &str) -> Result<bool, ForgeError> {
+        let id = repository.to_string();
+        let path = ["projects", id.as_str(), "members", "all"];
+        let query = [("query", login)];
+        let call = Call { query: &query, ..Call::get("asking who may write", &path) };
+        let members: Vec<Member> = self.http.list(&call, MAX_MEMBERS).await?;
+        let of = |member: &Member| member.username.eq_ignore_ascii_case(login);
+        Ok(members.iter().any(|member| of(member) && member.access_level >= DEVELOPER))
+    }
+
     async fn delete_branch(&self, repository: &Repository, name: &str) -> Result<bool, ForgeError> {
         let id = repository.to_string();
         let path = ["projects", &id, "repository", "branches", name];
@@ -248,4 +258,15 @@ impl From<HookAnswer> for Hook {
     fn from(seen: HookAnswer) -> Self {
         Self { id: seen.id, url: seen.url, active: seen.disabled_until.is_none() }
     }
+}
+
+/// Members whose name or login holds what was asked for.
+const MAX_MEMBERS: usize = 500;
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Member {
+    #[serde(deserialize_with = "or_default")]
+    username: String,
+    #[serde(deserialize_with = "or_default")]
+    access_level: u64,
 }

@@ -78,6 +78,7 @@ scenarios! {
         a_repository_that_is_not_there_is_refused AnyForge,
         an_archived_repository_takes_no_pull_request ADouble,
         a_renamed_repository_is_followed ADouble,
+        it_is_told_who_may_write ADouble,
         branches_are_found_and_listed AnyForge,
         a_branch_is_deleted_once AnyForge,
         ;

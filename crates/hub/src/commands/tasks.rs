@@ -255,7 +255,7 @@ pub(crate) fn check_attachment(one: &Attachment, before: &[Attachment]) -> Resul
     check_word("attachments.media_type", &one.media_type)
 }
 
-fn check_batch(batch: &NewBatch) -> Result<(), Problem> {
+pub(super) fn check_batch(batch: &NewBatch) -> Result<(), Problem> {
     if batch.at_most == Some(0) {
         return Err(invalid("`batch.at_most` is to be at least 1.")
             .hint("Leave it out for as many as there are workers."));

@@ -1,6 +1,7 @@
 //! The core's memory: the machines of every task that is not over, and what
 //! the store holds of each, so that only what differs is written.
 
+use super::intake::IntakeBoard;
 use crate::options::HubOptions;
 use crate::settings::{self, Secrets};
 use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
@@ -39,6 +40,7 @@ pub(crate) struct Board {
     /// What is known of secrets; their values are where credentials are.
     pub(crate) secrets: Secrets,
     pub(crate) prices: Prices,
+    pub(crate) intake: IntakeBoard,
 }
 
 /// A task's machine.
@@ -163,6 +165,7 @@ impl Board {
             profiles: by_key(store.profiles().await?, |profile| profile.name.clone()),
             secrets: settings::secrets(store).await?,
             prices: settings::prices(store).await?,
+            intake: IntakeBoard::load(store).await?,
         };
         for item in store.inbox(&InboxQuery::default()).await? {
             board.inbox.insert(item.id, item);

@@ -40,19 +40,23 @@ impl Core {
         let mut seen = BTreeSet::new();
         for (task, is_new) in &filed {
             if *is_new && seen.insert(task.id) {
-                let forge =
-                    self.board.projects.get(&task.project).is_some_and(|one| one.forge.is_some());
-                let machine = TaskMachine::new(task.clone(), forge);
-                self.board.tasks.insert(task.id, Slot::fresh(machine));
-                self.feed_news(turn, task.id, TaskEvent::Begin);
+                self.begin(turn, task.clone());
             }
         }
         let shown = filed.into_iter().map(|(task, _)| self.shown(task.id).unwrap_or(task));
         Ok(Ok(Granted::Tasks(shown.collect())))
     }
 
+    /// From now on it is a task.
+    pub(super) fn begin(&mut self, turn: &mut Turn, task: Task) {
+        let id = task.id;
+        let forge = self.board.projects.get(&task.project).is_some_and(|one| one.forge.is_some());
+        self.board.tasks.insert(id, Slot::fresh(TaskMachine::new(task, forge)));
+        self.feed_news(turn, id, TaskEvent::Begin);
+    }
+
     /// A task that was filed before under the same id, or what a new one is.
-    async fn known_or_new(
+    pub(super) async fn known_or_new(
         &mut self,
         now: Timestamp,
         new: &NewTask,

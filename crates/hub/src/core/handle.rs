@@ -38,27 +38,33 @@ impl CoreHandle {
     ) -> Result<Vec<Task>, Problem> {
         match self.ask(Want::File(tasks, batch)).await? {
             Granted::Tasks(tasks) => Ok(tasks),
-            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Item(_)
+            | Granted::Project(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
     pub(crate) async fn steer(&self, task: TaskId, steer: Steer) -> Result<Task, Problem> {
         match self.ask(Want::Steer(task, steer)).await? {
             Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
-            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Item(_)
+            | Granted::Project(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
     pub(crate) async fn keep(&self, task: TaskId) -> Result<Task, Problem> {
         match self.ask(Want::Keep(task)).await? {
             Granted::Tasks(mut tasks) => tasks.pop().ok_or_else(crossed),
-            Granted::Item(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Item(_)
+            | Granted::Project(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
@@ -70,9 +76,11 @@ impl CoreHandle {
     ) -> Result<InboxItem, Problem> {
         match self.ask(Want::Answer { item, answer, who }).await? {
             Granted::Item(item) => Ok(*item),
-            Granted::Tasks(_) | Granted::Project(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Tasks(_)
+            | Granted::Project(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
@@ -99,9 +107,11 @@ impl CoreHandle {
     ) -> Result<Project, Problem> {
         match self.ask(Want::Allow { project, rules }).await? {
             Granted::Project(project) => Ok(*project),
-            Granted::Tasks(_) | Granted::Item(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Tasks(_)
+            | Granted::Item(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
@@ -112,9 +122,11 @@ impl CoreHandle {
     ) -> Result<Project, Problem> {
         match self.ask(Want::AddRules { project, rules }).await? {
             Granted::Project(project) => Ok(*project),
-            Granted::Tasks(_) | Granted::Item(_) | Granted::Secret(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Tasks(_)
+            | Granted::Item(_)
+            | Granted::Secret(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
@@ -125,9 +137,11 @@ impl CoreHandle {
     ) -> Result<SecretSeen, Problem> {
         match self.ask(Want::PutSecret { name, origin }).await? {
             Granted::Secret(secret) => Ok(*secret),
-            Granted::Tasks(_) | Granted::Item(_) | Granted::Project(_) | Granted::Done => {
-                Err(crossed())
-            }
+            Granted::Tasks(_)
+            | Granted::Item(_)
+            | Granted::Project(_)
+            | Granted::Issues(_)
+            | Granted::Done => Err(crossed()),
         }
     }
 
@@ -183,7 +197,7 @@ impl CoreHandle {
         self.ask(want).await.map(drop)
     }
 
-    async fn ask(&self, want: Want) -> Result<Granted, Problem> {
+    pub(super) async fn ask(&self, want: Want) -> Result<Granted, Problem> {
         let stopping = || {
             Problem::new(Code::Precondition, "The hub is stopping; nothing was changed.")
                 .hint("Try again when it runs.")
@@ -194,6 +208,6 @@ impl CoreHandle {
     }
 }
 
-fn crossed() -> Problem {
+pub(super) fn crossed() -> Problem {
     Problem::new(Code::Internal, "The hub answered another question than was asked.")
 }

@@ -1,9 +1,10 @@
 //! What the core is told: wishes, which are answered, and news, which are not.
 
+use super::intake::IntakeWish;
 use crate::links::Outlet;
 use crate::vaults::Fetched;
 use pilot_lifecycle::{Assignment, RetryAt};
-use pilot_proto::console::{NewBatch, NewTask, Prices, ReviewNote, TryAgent};
+use pilot_proto::console::{IssueFiled, NewBatch, NewTask, Prices, ReviewNote, TryAgent};
 use pilot_proto::permission::PermissionRule;
 use pilot_proto::project::Profile;
 use pilot_proto::runner::{About, Held, Load};
@@ -88,6 +89,8 @@ pub(crate) enum Want {
     RemoveSecret(String),
     /// Prices of models set.
     PutPrices(Prices),
+    /// Something about issues.
+    Intake(Box<IntakeWish>),
     /// Hosts added to what a project's runs may reach.
     Allow {
         /// Which project.
@@ -191,6 +194,8 @@ pub(crate) enum Granted {
     Project(Box<Project>),
     /// The secret, as it is now.
     Secret(Box<SecretSeen>),
+    /// What became of issues.
+    Issues(Vec<IssueFiled>),
     /// Done.
     Done,
 }

@@ -87,6 +87,7 @@ impl Core {
             Output::Fetch(fetch) => self.reach.vaults.fetch(fetch),
             Output::Publish(publication) => self.reach.publisher.publish(*publication),
             Output::Unpublish(task) => self.reach.publisher.forget(task),
+            Output::Intake => self.reach.intake.wake(),
             Output::HangUp(runner) => self.reach.connections.hang_up(runner),
         }
     }

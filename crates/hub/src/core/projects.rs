@@ -49,6 +49,7 @@ impl Core {
                 .hint("Stop them, or wait until they have ended."));
         }
         turn.changes.push(Change::RemoveProject { name: name.to_owned() });
+        self.unset_intake(turn, name);
         self.board.projects.remove(name);
         Ok(Granted::Done)
     }

@@ -57,6 +57,8 @@ pub(crate) enum Output {
     Publish(Box<Publication>),
     /// No more wish for a pull request of this task.
     Unpublish(TaskId),
+    /// Issues wait to be read.
+    Intake,
     /// Every connection of the runner ends.
     HangUp(RunnerId),
 }

@@ -37,6 +37,7 @@ impl Core {
             Want::PutSecret { name, origin } => self.put_secret(turn, name, origin),
             Want::RemoveSecret(name) => self.remove_secret(turn, name),
             Want::PutPrices(prices) => self.put_prices(turn, prices),
+            Want::Intake(wish) => self.intake(turn, wish).await?,
             Want::Allow { project, rules } => self.allow(turn, project, rules),
             Want::AddRules { project, rules } => self.add_rules(turn, project, rules),
             Want::PutJoinCode { hash, expires_at } => {

@@ -140,6 +140,11 @@ impl Visit<'_> {
             ("POST", ["statuses", commit]) => self.github_say(world, commit),
             ("GET", ["commits", commit, "status"]) => Ok(self.github_combined(world, commit)),
             ("GET", ["commits", commit, "check-runs"]) => Ok(self.github_check_runs(world, commit)),
+            ("GET", ["collaborators", login, "permission"]) => {
+                self.may_write()?;
+                let word = self.permission_word(world, login)?;
+                Ok(Answer::json(200, &json!({ "permission": word, "role_name": word })))
+            }
             ("GET", ["hooks"]) => {
                 self.may_write()?;
                 let hooks = world.row(&name).hooks.iter().map(hook).collect();
@@ -148,7 +153,9 @@ impl Visit<'_> {
             ("POST", ["hooks"]) => {
                 self.may_write()?;
                 let url = self.ask.body["config"]["url"].as_str().unwrap_or_default().to_owned();
-                let row = HookRow { id: world.id(), url };
+                let secret =
+                    self.ask.body["config"]["secret"].as_str().unwrap_or_default().to_owned();
+                let row = HookRow { id: world.id(), url, secret };
                 world.row(&name).hooks.push(row.clone());
                 Ok(Answer::json(201, &hook(&row)))
             }

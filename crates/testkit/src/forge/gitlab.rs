@@ -137,13 +137,27 @@ impl Visit<'_> {
             }
             (_, ["merge_requests", rest @ ..]) => self.gitlab_merge_requests(world, rest),
             (_, ["pipelines", ..] | ["jobs", ..]) => self.gitlab_ci(world, rest),
+            ("GET", ["members", "all"]) => {
+                let row = world.row(&name);
+                let mut members = vec![(row.owner.clone(), 50)];
+                members.extend(row.collaborators.iter().map(|(login, access)| {
+                    (login.clone(), if *access == Access::Write { 30 } else { 10 })
+                }));
+                let wanted = self.ask.word("query").to_lowercase();
+                members.retain(|(login, _)| login.to_lowercase().contains(&wanted));
+                let member = |(login, level): (String, u64)| json!({ "username": login, "access_level": level });
+                let all = members.into_iter().map(member).collect();
+                Ok(self.gitlab_listed(world, all))
+            }
             ("GET", ["hooks"]) => {
                 let hooks = world.row(&name).hooks.iter().map(hook).collect();
                 Ok(self.gitlab_listed(world, hooks))
             }
             ("POST", ["hooks"]) => {
                 self.developer()?;
-                let row = HookRow { id: world.id(), url: self.ask.text("url").to_owned() };
+                let (url, secret) =
+                    (self.ask.text("url").to_owned(), self.ask.text("token").to_owned());
+                let row = HookRow { id: world.id(), url, secret };
                 world.row(&name).hooks.push(row.clone());
                 Ok(Answer::json(201, &hook(&row)))
             }

@@ -2,7 +2,7 @@
 //! reviews, webhooks, and a CI that each tells in its own words.
 
 use super::message::{Answer, No};
-use super::rows::{HookRow, JobRow, Line, Review, RunRow};
+use super::rows::{Access, HookRow, JobRow, Line, Review, RunRow};
 use super::shapes::{self, Shapes};
 use super::visit::Visit;
 use super::world::World;
@@ -82,6 +82,18 @@ impl Visit<'_> {
                     &lines.iter().map(|line| self.line(line, item.number)).collect(),
                 ))
             }
+            ("GET", ["collaborators", login, "permission"]) => {
+                let row = world.row(&self.full_name);
+                // Told to administrators, and to everybody about themselves.
+                if row.owner != self.login && *login != self.login {
+                    return Err(No::new(
+                        403,
+                        "Only admins can query all permissions, repo admins can query all repo permissions, collaborators can query only their own",
+                    ));
+                }
+                let word = self.permission_word(world, login)?;
+                Ok(Answer::json(200, &json!({ "permission": word, "role_name": word })))
+            }
             ("GET", ["hooks"]) => {
                 self.may_write()?;
                 let hooks = world.row(&self.full_name).hooks.iter().map(hook);
@@ -90,7 +102,9 @@ impl Visit<'_> {
             ("POST", ["hooks"]) => {
                 self.may_write()?;
                 let url = self.ask.body["config"]["url"].as_str().unwrap_or_default().to_owned();
-                let row = HookRow { id: world.id(), url };
+                let secret =
+                    self.ask.body["config"]["secret"].as_str().unwrap_or_default().to_owned();
+                let row = HookRow { id: world.id(), url, secret };
                 world.row(&self.full_name).hooks.push(row.clone());
                 Ok(Answer::json(201, &hook(&row)))
             }
@@ -104,6 +118,22 @@ impl Visit<'_> {
             (_, ["actions", rest @ ..]) => self.actions(world, rest),
             _ => Err(No::found()),
         }
+    }
+
+    /// What somebody may do, in the word that Gitea and GitHub have for it.
+    pub(super) fn permission_word(
+        &self,
+        world: &mut World,
+        login: &str,
+    ) -> Result<&'static str, No> {
+        world.user_id(login).ok_or_else(No::found)?;
+        let owner = world.row(&self.full_name).owner == login;
+        Ok(match world.access(&self.full_name, Some(login)) {
+            _ if owner => "admin",
+            Access::Write => "write",
+            Access::Read => "read",
+            Access::None => "none",
+        })
     }
 
     fn branches(&self, world: &mut World) -> Answer {

@@ -77,6 +77,7 @@ pub(super) struct Review {
 pub(super) struct HookRow {
     pub(super) id: u64,
     pub(super) url: String,
+    pub(super) secret: String,
 }
 
 /// A run (pipeline) of the forge's own CI. What it says is `held`, `waiting`,

@@ -36,6 +36,24 @@ pub(super) async fn a_renamed_repository_is_followed(stage: &Stage) {
     assert_eq!(seen.full_name, SITE, "and the new name is told");
 }
 
+pub(super) async fn it_is_told_who_may_write(stage: &Stage) {
+    let double = stage.double();
+    double.collaborator(SITE, "ann", "write");
+    double.collaborator(SITE, "anna", "read");
+    double.user("mallory");
+    for (login, may) in [
+        ("alice", true),
+        ("Alice", true),
+        ("ann", true),
+        ("anna", false),
+        ("mallory", false),
+        ("nobody", false),
+    ] {
+        let seen = stage.owner.may_write(&stage.site, login).await;
+        assert_eq!(seen.expect("an administrator is told"), may, "{login}");
+    }
+}
+
 pub(super) async fn branches_are_found_and_listed(stage: &Stage) {
     let (branch, commit) = stage.branch("with/slashes").await;
     let seen = stage.bot.branch(&stage.site, &branch).await.expect("it answers");

@@ -1,0 +1,484 @@
+//! Issues that become tasks: what is wanted is noted here first, in the same
+//! commit as what it was heard by, and a ticket goes in the commit that files
+//! its task. So a crash loses no issue and files none twice.
+
+use super::Core;
+use super::handle::CoreHandle;
+use super::messages::{Granted, Want};
+use super::turn::{Output, Turn};
+use super::wishes::Played;
+use crate::clock;
+use pilot_lifecycle::intake::{self, Commanded, Sighting};
+use pilot_proto::console::{FileIssues, IssueFiled, IssueStanding, NewTask};
+use pilot_proto::intake::{IntakeMemory, IntakePolicy, Ticket, TicketCause};
+use pilot_proto::task::Batch;
+use pilot_proto::{BatchId, Code, Problem, Task, TaskId, Timestamp};
+use pilot_store::{Change, IntakeChange, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Issues that wait at once, of all projects. Whoever comments `/pilot fix`
+/// makes one, and may be anybody.
+const MAX_TICKETS: usize = 5000;
+/// How long a delivery is remembered: longer than any forge sends one again by
+/// itself (GitHub and GitLab give up within days).
+const REMEMBER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// All that is known about issues.
+#[derive(Debug, Default)]
+pub(crate) struct IntakeBoard {
+    policies: BTreeMap<String, IntakePolicy>,
+    memories: BTreeMap<String, IntakeMemory>,
+    tickets: BTreeMap<String, Ticket>,
+}
+
+impl IntakeBoard {
+    pub(crate) async fn load(store: &Store) -> Result<Self, StoreError> {
+        let policies = store.intake_policies().await?.into_iter();
+        let tickets = store.tickets().await?.into_iter();
+        Ok(Self {
+            policies: policies.map(|policy| (policy.project.clone(), policy)).collect(),
+            memories: store.intake_memories().await?.into_iter().collect(),
+            tickets: tickets.map(|ticket| (ticket.key.clone(), ticket)).collect(),
+        })
+    }
+}
+
+/// What somebody tells of a project's issues.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IssueNews {
+    /// Single ones.
+    pub(crate) seen: Vec<Sighting>,
+    /// All open ones that have the label, and whether these are all.
+    pub(crate) labelled: Option<(BTreeSet<u64>, bool)>,
+    /// In these there may be a command.
+    pub(crate) commented: Vec<u64>,
+    /// These changed, and when (RFC 3339).
+    pub(crate) changed: Vec<(u64, String)>,
+}
+
+/// What is wished of it.
+#[derive(Debug)]
+pub(crate) enum IntakeWish {
+    /// What makes a project's issues tasks; what is seen of them at first.
+    Set(IntakePolicy, IntakeMemory),
+    /// Nothing does any more.
+    Unset(String),
+    /// Somebody chose issues.
+    Choose {
+        /// Which.
+        wanted: FileIssues,
+        /// Who.
+        who: String,
+    },
+    /// Somebody tells something.
+    Hear {
+        /// Of which project.
+        project: String,
+        /// The webhook's delivery by which they tell.
+        delivery: Option<String>,
+        /// What.
+        news: IssueNews,
+    },
+    /// An issue's comments were read: up to this one, and these are commands of
+    /// people who may give some.
+    Read {
+        /// The ticket as it was.
+        ticket: Ticket,
+        /// The last command that was looked at.
+        heard: Option<u64>,
+        /// Those that count.
+        commands: Vec<Commanded>,
+    },
+    /// An issue was read and is this task.
+    File(Ticket, Box<NewTask>),
+    /// It came to nothing.
+    Fail(Ticket, Problem),
+    /// It is not wanted any more.
+    Drop(Ticket),
+    /// A person takes it off.
+    Dismiss(String),
+}
+
+impl CoreHandle {
+    pub(crate) async fn intake(&self, wish: IntakeWish) -> Result<(), Problem> {
+        self.ask(Want::Intake(Box::new(wish))).await.map(drop)
+    }
+
+    pub(crate) async fn choose_issues(
+        &self,
+        wanted: FileIssues,
+        who: String,
+    ) -> Result<Vec<IssueFiled>, Problem> {
+        let wish = IntakeWish::Choose { wanted, who };
+        match self.ask(Want::Intake(Box::new(wish))).await? {
+            Granted::Issues(filed) => Ok(filed),
+            Granted::Tasks(_)
+            | Granted::Item(_)
+            | Granted::Project(_)
+            | Granted::Secret(_)
+            | Granted::Done => Err(super::handle::crossed()),
+        }
+    }
+}
+
+impl Core {
+    pub(crate) async fn intake(&mut self, turn: &mut Turn, wish: &IntakeWish) -> Played {
+        let done = match wish {
+            IntakeWish::Set(policy, memory) => self.set_intake(turn, policy, memory),
+            IntakeWish::Unset(project) => {
+                self.unset_intake(turn, project);
+                Ok(Granted::Done)
+            }
+            IntakeWish::Choose { wanted, who } => self.choose(turn, wanted, who),
+            IntakeWish::Hear { project, delivery, news } => {
+                return self.hear_issues(turn, project, delivery.as_deref(), news).await;
+            }
+            IntakeWish::Read { ticket, heard, commands } => {
+                self.comments_read(turn, ticket, *heard, commands);
+                Ok(Granted::Done)
+            }
+            IntakeWish::File(ticket, new) => return self.file_issue(turn, ticket, new).await,
+            IntakeWish::Fail(ticket, problem) => {
+                self.fail_ticket(turn, ticket, problem);
+                Ok(Granted::Done)
+            }
+            IntakeWish::Drop(ticket) => {
+                self.drop_ticket(turn, ticket);
+                Ok(Granted::Done)
+            }
+            IntakeWish::Dismiss(key) => self.dismiss_ticket(turn, key),
+        };
+        Ok(done)
+    }
+
+    fn set_intake(
+        &mut self,
+        turn: &mut Turn,
+        policy: &IntakePolicy,
+        first: &IntakeMemory,
+    ) -> Result<Granted, Problem> {
+        let project = self.project(&policy.project)?;
+        let new = NewTask { issue: Some(1), ..new_task(project.name.clone(), String::from("x")) };
+        self.new_task(turn.now, &dressed(new, &policy.how))?;
+        let name = policy.project.clone();
+        let before = self.board.intake.policies.insert(name.clone(), policy.clone());
+        // Another label is another question; what was commanded stays so.
+        let known = self.board.intake.memories.get(&name).filter(|_| before.is_some()).cloned();
+        let same_label = before.is_some_and(|before| before.label == policy.label);
+        let memory = match known {
+            Some(known) if same_label => known,
+            Some(known) => IntakeMemory { labelled: first.labelled.clone(), ..known },
+            None => first.clone(),
+        };
+        turn.changes.push(Change::Intake(IntakeChange::PutPolicy(policy.clone())));
+        self.remember(turn, &name, memory);
+        turn.outputs.push(Output::Intake);
+        Ok(Granted::Done)
+    }
+
+    /// A project that is gone takes along what was to become its tasks.
+    pub(crate) fn unset_intake(&mut self, turn: &mut Turn, project: &str) {
+        let intake = &mut self.board.intake;
+        if intake.policies.remove(project).is_some() {
+            let project = project.to_owned();
+            turn.changes.push(Change::Intake(IntakeChange::RemovePolicy { project }));
+        }
+        if intake.memories.remove(project).is_some() {
+            let project = project.to_owned();
+            turn.changes.push(Change::Intake(IntakeChange::RemoveMemory { project }));
+        }
+        let of = |ticket: &&Ticket| {
+            ticket.project == project && !matches!(ticket.cause, TicketCause::Person { .. })
+        };
+        let keys: Vec<String> =
+            intake.tickets.values().filter(of).map(|ticket| ticket.key.clone()).collect();
+        for key in keys {
+            self.take_ticket(turn, &key);
+        }
+    }
+
+    fn choose(
+        &mut self,
+        turn: &mut Turn,
+        wanted: &FileIssues,
+        who: &str,
+    ) -> Result<Granted, Problem> {
+        let project = self.project(&wanted.name)?;
+        if project.forge.is_none() {
+            let message = format!("The project `{}` has no forge to read issues of.", wanted.name);
+            return Err(Problem::new(Code::Precondition, message)
+                .hint("Name one with `pilot project add … --forge NAME`."));
+        }
+        let new = NewTask { issue: Some(1), ..new_task(wanted.name.clone(), String::from("x")) };
+        self.new_task(turn.now, &dressed(new, &wanted.how))?;
+        let batch = wanted.batch.as_ref().map(|new| Batch {
+            id: BatchId(clock::mint()),
+            name: new.name.clone(),
+            at_most: new.at_most,
+        });
+        let mut filed: Vec<IssueFiled> = Vec::new();
+        for number in wanted.numbers.iter().copied().collect::<BTreeSet<u64>>() {
+            self.check_room()?;
+            let cause = TicketCause::Person { who: who.to_owned() };
+            let mut ticket = self.ticket(turn.now, &wanted.name, number, cause);
+            ticket.how = wanted.how.clone();
+            (ticket.again, ticket.batch) = (wanted.again, batch.clone());
+            filed.push(self.note_ticket(turn, ticket));
+        }
+        turn.outputs.push(Output::Intake);
+        Ok(Granted::Issues(filed))
+    }
+
+    /// Notes a ticket, unless its issue has what it wants.
+    fn note_ticket(&mut self, turn: &mut Turn, ticket: Ticket) -> IssueFiled {
+        let number = ticket.number;
+        let waits = self.board.intake.tickets.get(&ticket.key);
+        if let Some(known) = waits.filter(|known| known.problem.is_none()) {
+            let standing = IssueStanding::WaitedAlready;
+            return IssueFiled { number, task: known.task, standing };
+        }
+        if !ticket.again
+            && let Some(task) = self.task_of_issue(&ticket.project, number)
+        {
+            return IssueFiled { number, task, standing: IssueStanding::HasTask };
+        }
+        let task = ticket.task;
+        self.put_ticket(turn, ticket);
+        IssueFiled { number, task, standing: IssueStanding::Waits }
+    }
+
+    /// A task of an issue that is under way.
+    fn task_of_issue(&self, project: &str, number: u64) -> Option<TaskId> {
+        let tasks = self.board.tasks.values().map(|slot| slot.machine.task());
+        let is_it = |task: &&Task| {
+            task.project == project && task.issue == Some(number) && !task.state.is_end()
+        };
+        tasks.filter(is_it).map(|task| task.id).max()
+    }
+
+    fn ticket(&self, now: Timestamp, project: &str, number: u64, cause: TicketCause) -> Ticket {
+        let key = Ticket::key_of(project, number, &cause);
+        let known = self.board.intake.tickets.get(&key);
+        let policy = self.board.intake.policies.get(project);
+        Ticket {
+            project: project.to_owned(),
+            number,
+            cause,
+            task: known.map_or_else(|| TaskId(clock::mint()), |known| known.task),
+            how: policy.map(|policy| policy.how.clone()).unwrap_or_default(),
+            again: false,
+            batch: None,
+            // Later than any that a worker holds.
+            at: known.map_or(now, |known| now.max(Timestamp(known.at.0 + 1))),
+            problem: None,
+            key,
+        }
+    }
+
+    async fn hear_issues(
+        &mut self,
+        turn: &mut Turn,
+        project: &str,
+        delivery: Option<&str>,
+        news: &IssueNews,
+    ) -> Played {
+        let Some(policy) = self.board.intake.policies.get(project).cloned() else {
+            return Ok(Ok(Granted::Done));
+        };
+        if let Err(full) = self.check_room() {
+            return Ok(Err(full));
+        }
+        if let Some(id) = delivery {
+            if self.reach.store.has_delivery(id).await? {
+                return Ok(Ok(Granted::Done));
+            }
+            let forget = Timestamp(turn.now.0.saturating_sub(micros(REMEMBER)));
+            let taken = IntakeChange::PutDelivery { id: id.to_owned(), at: turn.now, forget };
+            turn.changes.push(Change::Intake(taken));
+        }
+        let mut memory = self.board.intake.memories.get(project).cloned().unwrap_or_default();
+        let before = memory.clone();
+        let mut labelled: BTreeSet<u64> = BTreeSet::new();
+        for seen in &news.seen {
+            if intake::sighted(&policy, &mut memory, seen) {
+                labelled.insert(seen.number);
+            }
+        }
+        if let (Some(_), Some((numbers, whole))) = (&policy.label, &news.labelled) {
+            labelled.extend(intake::labelled(&mut memory, numbers, *whole));
+        }
+        let mut commented = BTreeSet::from_iter(news.commented.iter().copied());
+        commented.extend(intake::changed(&mut memory, &news.changed));
+        if let Some(label) = &policy.label {
+            for number in labelled {
+                let cause = TicketCause::Label { label: label.clone() };
+                let ticket = self.ticket(turn.now, project, number, cause);
+                self.put_ticket(turn, ticket);
+            }
+        }
+        for number in commented.into_iter().filter(|_| policy.comments) {
+            let ticket = self.ticket(turn.now, project, number, TicketCause::Comments);
+            self.put_ticket(turn, ticket);
+        }
+        if memory != before {
+            self.remember(turn, project, memory);
+        }
+        turn.outputs.push(Output::Intake);
+        Ok(Ok(Granted::Done))
+    }
+
+    fn comments_read(
+        &mut self,
+        turn: &mut Turn,
+        read: &Ticket,
+        heard: Option<u64>,
+        commands: &[Commanded],
+    ) {
+        let mut memory = self.board.intake.memories.get(&read.project).cloned().unwrap_or_default();
+        let known = memory.commands.get(&read.number).copied().unwrap_or(0);
+        for command in commands.iter().filter(|command| command.id > known) {
+            let cause = TicketCause::Comment {
+                id: command.id,
+                author: command.author.clone(),
+                text: command.text.clone(),
+            };
+            let ticket = self.ticket(turn.now, &read.project, read.number, cause);
+            self.put_ticket(turn, ticket);
+        }
+        if let Some(id) = heard
+            && intake::heard(&mut memory, read.number, id)
+        {
+            self.remember(turn, &read.project, memory);
+        }
+        self.drop_ticket(turn, read);
+        turn.outputs.push(Output::Intake);
+    }
+
+    async fn file_issue(&mut self, turn: &mut Turn, ticket: &Ticket, new: &NewTask) -> Played {
+        // Taken off meanwhile, or filed in a life before this one.
+        if !self.board.intake.tickets.contains_key(&ticket.key) {
+            return Ok(Ok(Granted::Done));
+        }
+        if !ticket.again && self.task_of_issue(&ticket.project, ticket.number).is_some() {
+            self.take_ticket(turn, &ticket.key);
+            return Ok(Ok(Granted::Done));
+        }
+        let new = NewTask { id: Some(ticket.task), ..new.clone() };
+        let (mut task, is_new) = match self.known_or_new(turn.now, &new).await? {
+            Ok(known) => known,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        if is_new {
+            task.batch.clone_from(&ticket.batch);
+            self.begin(turn, task);
+        }
+        self.take_ticket(turn, &ticket.key);
+        Ok(Ok(Granted::Done))
+    }
+
+    fn fail_ticket(&mut self, turn: &mut Turn, seen: &Ticket, problem: &Problem) {
+        if let Some(ticket) = self.current(seen).cloned() {
+            tracing::info!(ticket = ticket.key, %problem, "an issue becomes no task");
+            self.put_ticket(turn, Ticket { problem: Some(problem.clone()), ..ticket });
+        }
+    }
+
+    /// What the worker found is not wanted, unless it was wanted again meanwhile.
+    fn drop_ticket(&mut self, turn: &mut Turn, seen: &Ticket) {
+        if self.current(seen).is_none() {
+            return;
+        }
+        self.take_ticket(turn, &seen.key);
+        if matches!(seen.cause, TicketCause::Label { .. })
+            && let Some(mut memory) = self.board.intake.memories.get(&seen.project).cloned()
+            && memory.labelled.remove(&seen.number)
+        {
+            self.remember(turn, &seen.project, memory);
+        }
+    }
+
+    fn dismiss_ticket(&mut self, turn: &mut Turn, key: &str) -> Result<Granted, Problem> {
+        if self.take_ticket(turn, key) {
+            return Ok(Granted::Done);
+        }
+        Err(Problem::new(Code::NotFound, format!("No issue waits as `{key}`."))
+            .hint("`pilot issue waiting` shows those that do."))
+    }
+
+    /// The ticket, if nobody has wanted it again since.
+    fn current(&self, seen: &Ticket) -> Option<&Ticket> {
+        self.board.intake.tickets.get(&seen.key).filter(|known| known.at == seen.at)
+    }
+
+    fn put_ticket(&mut self, turn: &mut Turn, ticket: Ticket) {
+        turn.changes.push(Change::Intake(IntakeChange::PutTicket(ticket.clone())));
+        self.board.intake.tickets.insert(ticket.key.clone(), ticket);
+    }
+
+    fn take_ticket(&mut self, turn: &mut Turn, key: &str) -> bool {
+        let there = self.board.intake.tickets.remove(key).is_some();
+        if there {
+            let key = key.to_owned();
+            turn.changes.push(Change::Intake(IntakeChange::RemoveTicket { key }));
+        }
+        there
+    }
+
+    fn remember(&mut self, turn: &mut Turn, project: &str, memory: IntakeMemory) {
+        let project = project.to_owned();
+        let put = IntakeChange::PutMemory { project: project.clone(), memory: memory.clone() };
+        turn.changes.push(Change::Intake(put));
+        self.board.intake.memories.insert(project, memory);
+    }
+
+    fn check_room(&self) -> Result<(), Problem> {
+        if self.board.intake.tickets.len() < MAX_TICKETS {
+            return Ok(());
+        }
+        let message = format!("{MAX_TICKETS} issues wait to become tasks already.");
+        Err(Problem::new(Code::LimitReached, message)
+            .hint("Wait, or take some off with `pilot issue forget`."))
+    }
+}
+
+/// A task of a project and nothing else.
+pub(crate) fn new_task(project: String, prompt: String) -> NewTask {
+    NewTask {
+        id: None,
+        project,
+        prompt,
+        title: None,
+        base: None,
+        agent: None,
+        model: None,
+        mode: None,
+        on_timeout: Default::default(),
+        limits: None,
+        issue: None,
+        attachments: Vec::new(),
+        hold: false,
+        runner: None,
+        group: None,
+        profile: None,
+        provider: None,
+        review: None,
+        remote_control: None,
+    }
+}
+
+/// As it is to be done.
+pub(crate) fn dressed(new: NewTask, how: &pilot_proto::intake::IssueTask) -> NewTask {
+    NewTask {
+        agent: how.agent.clone(),
+        model: how.model.clone(),
+        mode: how.mode,
+        profile: how.profile.clone(),
+        hold: how.hold,
+        ..new
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
