@@ -828,6 +828,31 @@ approximate: boolean,
 note: string | null, };
 
 /**
+ * Issues to make tasks of.
+ */
+export type FileIssues = {
+/**
+ * Of which project.
+ */
+name: string,
+/**
+ * Their numbers; at most 1000.
+ */
+numbers: Array<number>,
+/**
+ * Also those that have a task under way.
+ */
+again?: boolean,
+/**
+ * How they are done.
+ */
+how?: IssueTask,
+/**
+ * They belong together.
+ */
+batch?: NewBatch | null, };
+
+/**
  * Which file of which snapshot.
  */
 export type FileQuery = {
@@ -1126,6 +1151,106 @@ task?: TaskId | null,
 all?: boolean | null, };
 
 /**
+ * Which issues of a project become tasks by themselves, and what their pages
+ * are told of it.
+ */
+export type IntakePolicy = {
+/**
+ * Of which project.
+ */
+project: string,
+/**
+ * An issue that is given this label becomes a task; none: no label does
+ * that.
+ */
+label?: string | null,
+/**
+ * A comment `/pilot fix …` of somebody who may write to the repository
+ * makes its issue a task.
+ */
+comments: boolean,
+/**
+ * How the hub hears of that.
+ */
+way: TriggerWay,
+/**
+ * With [`TriggerWay::Poll`]: seconds between two looks.
+ */
+poll_secs: number,
+/**
+ * How such a task is done.
+ */
+how: IssueTask,
+/**
+ * What the issue's page is told.
+ */
+status: IssueStatus, };
+
+/**
+ * What makes a project's issues tasks, and how that goes.
+ */
+export type IntakeSeen = {
+/**
+ * A webhook of ours is registered.
+ */
+webhook: boolean,
+/**
+ * When its issues were last looked at; none: not since the hub started.
+ */
+looked_at?: Timestamp | null,
+/**
+ * Why that did not work.
+ */
+problem?: Problem | null,
+/**
+ * Of which project.
+ */
+project: string,
+/**
+ * An issue that is given this label becomes a task; none: no label does
+ * that.
+ */
+label?: string | null,
+/**
+ * A comment `/pilot fix …` of somebody who may write to the repository
+ * makes its issue a task.
+ */
+comments: boolean,
+/**
+ * How the hub hears of that.
+ */
+way: TriggerWay,
+/**
+ * With [`TriggerWay::Poll`]: seconds between two looks.
+ */
+poll_secs: number,
+/**
+ * How such a task is done.
+ */
+how: IssueTask,
+/**
+ * What the issue's page is told.
+ */
+status: IssueStatus, };
+
+/**
+ * What became of the wish to make a task of an issue.
+ */
+export type IssueFiled = {
+/**
+ * Number of the issue.
+ */
+number: number,
+/**
+ * The task that it is, or will be.
+ */
+task: TaskId,
+/**
+ * Where it stands.
+ */
+standing: IssueStanding, };
+
+/**
  * An issue, or why there is none.
  */
 export type IssueFound = {
@@ -1162,6 +1287,144 @@ export type IssueLinks = {
  * At most 100.
  */
 links: Array<string>, };
+
+/**
+ * Which issues to list.
+ */
+export type IssueQuery = {
+/**
+ * Of which project.
+ */
+name: string,
+/**
+ * Names of labels, with commas between them; an issue has all of them.
+ */
+labels?: string | null,
+/**
+ * Title of its milestone.
+ */
+milestone?: string | null,
+/**
+ * Login of whom it is assigned to.
+ */
+assignee?: string | null,
+/**
+ * Text in its title or body.
+ */
+search?: string | null,
+/**
+ * Closed ones as well.
+ */
+all?: boolean | null,
+/**
+ * At most this many; none: 200.
+ */
+limit?: number | null, };
+
+/**
+ * An issue in a list. What it says is of whoever may write one there.
+ */
+export type IssueSeen = {
+/**
+ * Its number in the repository.
+ */
+number: number,
+/**
+ * Its title.
+ */
+title: string,
+/**
+ * Its page.
+ */
+url: string,
+/**
+ * It is open.
+ */
+open: boolean,
+/**
+ * Who wrote it.
+ */
+author: string,
+/**
+ * Labels, by name.
+ */
+labels: Array<string>,
+/**
+ * Who is to see to it.
+ */
+assignees: Array<string>,
+/**
+ * Title of its milestone.
+ */
+milestone?: string | null,
+/**
+ * How many comments there are.
+ */
+comments: number,
+/**
+ * When it changed last, in the forge's words (RFC 3339).
+ */
+updated: string,
+/**
+ * The newest task that was made of it.
+ */
+task?: TaskId | null,
+/**
+ * That task's state (`working`, `in_review`, …).
+ */
+task_state?: string | null,
+/**
+ * It is on its way to becoming a task.
+ */
+waits?: boolean, };
+
+/**
+ * Where an issue that was asked for stands.
+ */
+export type IssueStanding = "waits" | "waited_already" | "has_task" | "unknown";
+
+/**
+ * What the page of an issue is told of its task.
+ */
+export type IssueStatus = {
+/**
+ * Label that it has while its task is under way.
+ */
+label?: string | null,
+/**
+ * One comment says where the task stands, and is kept up to date.
+ */
+comment: boolean, };
+
+/**
+ * How a task that is made of an issue is done; what is not named is as the
+ * project says.
+ */
+export type IssueTask = {
+/**
+ * Which agent.
+ */
+agent?: string | null,
+/**
+ * Which model.
+ */
+model?: string | null,
+/**
+ * How much the agent may do by itself.
+ */
+mode?: Mode | null,
+/**
+ * Name of a profile.
+ */
+profile?: string | null,
+/**
+ * The work is shown to a person before it is published.
+ */
+hold: boolean,
+/**
+ * What the agent is told besides, by whoever set this up.
+ */
+text?: string | null, };
 
 /**
  * What happened. An event from a newer peer reads as [`Event::Unknown`] and
@@ -2555,6 +2818,15 @@ export type OneTask = {
  * Which.
  */
 task: TaskId, };
+
+/**
+ * A ticket by its key.
+ */
+export type OneTicket = {
+/**
+ * Which.
+ */
+key: string, };
 
 /**
  * One order from a hub to a run; the shim applies each at most once.
@@ -3972,6 +4244,78 @@ ok: boolean | null,
 said: string, };
 
 /**
+ * An issue that is to become a task. It is kept until that is filed, so that
+ * no crash loses it and none files it twice.
+ */
+export type Ticket = {
+/**
+ * Names it: the same wish has the same key, so it waits once.
+ */
+key: string,
+/**
+ * Of which project.
+ */
+project: string,
+/**
+ * Number of the issue.
+ */
+number: number,
+/**
+ * Why.
+ */
+cause: TicketCause,
+/**
+ * What the task will be called by.
+ */
+task: TaskId,
+/**
+ * How it is to be done.
+ */
+how: IssueTask,
+/**
+ * Also if a task of the issue is under way.
+ */
+again: boolean,
+/**
+ * What it was asked for together with.
+ */
+batch?: Batch | null,
+/**
+ * Since when.
+ */
+at: Timestamp,
+/**
+ * Why it came to nothing; it stays to be read, and is tried again only
+ * when it is asked for again.
+ */
+problem?: Problem | null, };
+
+/**
+ * Why an issue is to become a task.
+ */
+export type TicketCause = { "cause": "person",
+/**
+ * Who.
+ */
+who: string, } | { "cause": "label",
+/**
+ * Which.
+ */
+label: string, } | { "cause": "comment",
+/**
+ * The comment's id at the forge.
+ */
+id: number,
+/**
+ * Who.
+ */
+author: string,
+/**
+ * What they said behind the command.
+ */
+text: string, } | { "cause": "comments" } | { "cause": "unknown" };
+
+/**
  * Microseconds since the Unix epoch, UTC.
  *
  * An integer, so that it survives SQL, JSON and JavaScript (2^53 µs is the
@@ -4156,6 +4500,11 @@ change: Change,
  * How much.
  */
 size: DiffSize, };
+
+/**
+ * How the hub hears what happens to issues.
+ */
+export type TriggerWay = "poll" | "webhook";
 
 /**
  * Whether an agent of a runner answers.
@@ -4434,6 +4783,20 @@ export type Commands = {
   attachment_new: { request: NewAttachment; response: Attachment };
   /** Looks up issues by the links of their pages. */
   issue_look_up: { request: IssueLinks; response: Array<IssueFound> };
+  /** Lists a project's issues, the latest first, with the tasks made of them. */
+  issue_list: { request: IssueQuery; response: Array<IssueSeen> };
+  /** Makes tasks of issues: they are noted at once, and read and filed after the answer. */
+  issue_file: { request: FileIssues; response: Array<IssueFiled> };
+  /** Issues that are on their way to becoming tasks, and those that came to nothing. */
+  ticket_list: { request: Nothing; response: Array<Ticket> };
+  /** Takes an issue off that way. */
+  ticket_drop: { request: OneTicket; response: Nothing };
+  /** Says which issues of a project become tasks by themselves; registers its webhook. */
+  intake_set: { request: IntakePolicy; response: IntakeSeen };
+  /** Lists what becomes a task by itself. */
+  intake_list: { request: Nothing; response: Array<IntakeSeen> };
+  /** Nothing of this project becomes a task by itself any more; removes its webhook. */
+  intake_remove: { request: Named; response: Nothing };
   /** What needs a person, oldest first. */
   inbox_list: { request: InboxQuery; response: Array<InboxItem> };
   /** Answers an inbox item. */
@@ -4542,6 +4905,13 @@ export const ROUTES = {
   task_review_notes: { method: "GET", path: "/api/tasks/{task}/review", role: "viewer" },
   attachment_new: { method: "POST", path: "/api/attachments", role: "operator" },
   issue_look_up: { method: "POST", path: "/api/issues/look-up", role: "operator" },
+  issue_list: { method: "GET", path: "/api/projects/{name}/issues", role: "viewer" },
+  issue_file: { method: "POST", path: "/api/projects/{name}/issues/file", role: "operator" },
+  ticket_list: { method: "GET", path: "/api/tickets", role: "viewer" },
+  ticket_drop: { method: "POST", path: "/api/tickets/drop", role: "operator" },
+  intake_set: { method: "POST", path: "/api/intake", role: "admin" },
+  intake_list: { method: "GET", path: "/api/intake", role: "viewer" },
+  intake_remove: { method: "DELETE", path: "/api/intake/{name}", role: "admin" },
   inbox_list: { method: "GET", path: "/api/inbox", role: "viewer" },
   inbox_answer: { method: "POST", path: "/api/inbox/{item}", role: "approver" },
   project_add: { method: "POST", path: "/api/projects", role: "admin" },
