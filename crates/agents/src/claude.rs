@@ -20,6 +20,7 @@ use crate::attached::{self, Attached};
 use crate::catalog::SessionPlace;
 use crate::driver::{Driver, Launch, Remote, Ruling, Start, Step, died};
 use crate::probe::Probe;
+use crate::trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_proto::event::{Activity, Todo, TurnEnd};
@@ -188,7 +189,7 @@ impl Claude {
         }));
         let refused = matches!(status, Some(401 | 403)) && attempt >= REFUSALS_BELIEVED;
         if let Some(turn) = self.turn.as_mut().filter(|turn| refused && turn.gave_up.is_none()) {
-            turn.gave_up = Some(turn::refused(text(message, "error")));
+            turn.gave_up = Some(trouble::refused(text(message, "error")));
             steps.push(self.request(&json!({"subtype": "interrupt"})));
         }
     }

@@ -24,6 +24,7 @@ use crate::attached::{self, Attached};
 use crate::catalog::SessionPlace;
 use crate::driver::{Driver, Launch, Start, Step, died};
 use crate::probe::Probe;
+use crate::trouble;
 use ask::{Kind, Open};
 use items::Tool;
 use pilot_proto::event::{Activity, TurnEnd};
@@ -289,6 +290,12 @@ impl Driver for Codex {
     }
 
     fn begin(&mut self) -> Vec<Step> {
+        if self.start.provider.is_none() {
+            // It would try its vendor, which nothing of a run may reach.
+            let problem =
+                trouble::no_provider("Add one of the kind `openai` with `pilot provider add`.");
+            return vec![Turn::default().step(TurnEnd::Error, Some(problem))];
+        }
         let (images, files): (Vec<Attached>, Vec<Attached>) =
             std::mem::take(&mut self.start.attachments)
                 .into_iter()

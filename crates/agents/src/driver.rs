@@ -148,6 +148,8 @@ pub enum Step {
     },
     /// Close the agent's standard input; it then ends by itself.
     CloseInput,
+    /// Ask the agent's process to end (SIGTERM): it does not by itself.
+    Terminate,
 }
 
 /// What a project's rules say to what an agent would ask nobody for.

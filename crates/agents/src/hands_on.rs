@@ -136,7 +136,8 @@ impl Driver for HandsOn {
 
     fn end(&mut self) -> Vec<Step> {
         self.waits = false;
-        vec![Step::CloseInput]
+        // Nothing reads an input: there is no process.
+        vec![Step::Terminate]
     }
 
     fn exited(&mut self, _code: Option<i32>, _stderr: &str) -> Vec<Step> {
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(asked(&driver.say("and the tests")), Some("and the tests"));
         assert_eq!(ended(&driver.interrupt()), [TurnEnd::Interrupted]);
         assert!(driver.interrupt().is_empty());
-        assert_eq!(driver.end(), [Step::CloseInput]);
+        assert_eq!(driver.end(), [Step::Terminate]);
         assert!(driver.exited(Some(0), "").is_empty(), "nothing was under way");
     }
 }

@@ -33,6 +33,7 @@ pub mod pinned;
 pub mod probe;
 pub mod pty;
 pub mod scripted;
+mod trouble;
 
 pub use attached::{Attached, is_image};
 pub use catalog::{Agent, Catalog, SessionPlace};

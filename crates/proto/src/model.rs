@@ -4,6 +4,13 @@ use crate::run::Usage;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+/// What the gateway says of a login that its vendor does not renew any more,
+/// between who that is and why: agents pass it on among other words.
+pub const LOGIN_ENDED: &str = "has ended and was not renewed";
+
+/// What it says of a key that a provider does not take, behind who that is.
+pub const KEY_REFUSED: &str = "refuses the key of this run";
+
 /// The wire format of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]

@@ -144,21 +144,20 @@ impl Acp {
         }
         let summary = self.tools.get(&tool).map(|tool| tool.summary(&self.start.tree));
         let what = summary.unwrap_or_default();
-        let reason = match (given, other) {
-            (_, Some(other)) => format!("Not like this. Do it with this instead: {other}"),
-            (Answer::Deny { reason } | Answer::Say { text: reason }, _) if !reason.is_empty() => {
-                reason.clone()
-            }
-            _ => "This was not permitted.".to_owned(),
+        let why = match (given, other) {
+            (_, Some(other)) => Some(format!("Not like this. Do it with this instead: {other}")),
+            (Answer::Deny { reason } | Answer::Say { text: reason }, _) => Some(reason.clone()),
+            _ => None,
         };
+        let why = why.filter(|why| !why.is_empty());
+        let in_any_case = other.is_some() || self.habits.goes_on_unaware && why.is_some();
+        let reason = why.unwrap_or_else(|| "This was not permitted.".to_owned());
         steps.push(Self::choose(&id, ask::option(&options, "reject_once")));
         self.refuse_tool(&tool, &reason, steps);
         if let Some(turn) = self.turn.as_mut() {
             turn.denials += 1;
-            turn.tell(
-                format!("`{what}` was refused: {reason}\nGo on without it."),
-                other.is_some(),
-            );
+            let told = format!("`{what}` was refused: {reason}\nGo on without it.");
+            turn.tell(told, in_any_case);
         }
     }
 

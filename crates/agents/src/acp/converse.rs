@@ -10,6 +10,7 @@ use super::turn::{self, CostSeen, Turn};
 use super::{text, write};
 use crate::attached::{self, Attached};
 use crate::driver::{Driver, Launch, Start, Step, died};
+use crate::trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pilot_proto::event::{Activity, TurnEnd};
@@ -64,6 +65,9 @@ pub(super) struct Acp {
     /// Calls of this turn that are over in the journal.
     pub(super) closed: BTreeSet<String>,
     pub(super) asks: BTreeMap<String, Waiting>,
+    /// The last prompt as it was sent, and whether a tool was used since.
+    prompted: Value,
+    pub(super) acted: bool,
     /// Nobody is asked for permissions: the mode says so, or an approved plan.
     pub(super) free: bool,
     /// The last text that it wrote to a file, and where: a plan, perhaps.
@@ -91,6 +95,8 @@ impl Acp {
             tools: BTreeMap::new(),
             closed: BTreeSet::new(),
             asks: BTreeMap::new(),
+            prompted: Value::Null,
+            acted: false,
             written: None,
             start,
         }
@@ -129,6 +135,7 @@ impl Acp {
         prompt.push(json!({"type": "text", "text": text}));
         let params = json!({"sessionId": self.session, "prompt": prompt});
         self.request(Request::Prompt, "session/prompt", &params, steps);
+        (self.prompted, self.acted) = (params, false);
     }
 
     fn answered(&mut self, request: Request, result: &Value, steps: &mut Vec<Step>) {
@@ -154,6 +161,7 @@ impl Acp {
 
     fn refused(&mut self, request: Request, error: &Value, steps: &mut Vec<Step>) {
         match request {
+            Request::Prompt if self.goes_on_broken(error, steps) => {}
             Request::SetMode if self.free || self.start.mode != Mode::Plan => {
                 // It asks more than it need, or we allow more than we are asked.
                 self.opened_at_last(steps);
@@ -161,10 +169,7 @@ impl Acp {
             Request::SetMode => self.fail(no_plan(), steps),
             Request::Greet | Request::LogIn | Request::Open | Request::Prompt => {
                 let problem = match self.habits.provider {
-                    Some(hint) if self.start.provider.is_none() => {
-                        let message = "The agent was given no model provider.";
-                        Problem::new(Code::AgentAuth, message).hint(hint)
-                    }
+                    Some(hint) if self.start.provider.is_none() => trouble::no_provider(hint),
                     _ => turn::problem(error),
                 };
                 if problem.code == Code::AgentLimit {
@@ -174,6 +179,28 @@ impl Acp {
                 self.fail(problem, steps);
             }
         }
+    }
+
+    /// The connection to the model broke, and the agent gave up. True if it is
+    /// to go on.
+    fn goes_on_broken(&mut self, error: &Value, steps: &mut Vec<Step>) -> bool {
+        let broken = self.habits.broken.is_some_and(|words| text(error, "message") == words);
+        let Some(turn) = self.turn.as_mut().filter(|turn| broken && !turn.interrupted) else {
+            return false;
+        };
+        let Some(attempt) = turn.breaks_again() else {
+            return false;
+        };
+        let reason = "the connection to the model broke".to_owned();
+        self.speech_over(steps);
+        steps.push(Step::Event(Event::Retrying { attempt, wait_ms: 0, reason }));
+        if self.acted {
+            self.prompt("The connection broke while you spoke. Go on where you stopped.", steps);
+        } else {
+            // It has forgotten what it was asked.
+            self.request(Request::Prompt, "session/prompt", &self.prompted.clone(), steps);
+        }
+        true
     }
 
     fn prompt_over(&mut self, result: &Value, steps: &mut Vec<Step>) {
@@ -342,7 +369,11 @@ impl Driver for Acp {
     }
 
     fn end(&mut self) -> Vec<Step> {
-        vec![Step::CloseInput]
+        if self.habits.stays {
+            vec![Step::CloseInput, Step::Terminate]
+        } else {
+            vec![Step::CloseInput]
+        }
     }
 
     fn exited(&mut self, code: Option<i32>, stderr: &str) -> Vec<Step> {

@@ -51,6 +51,10 @@ pub(super) fn profile() -> Profile {
             past: Past::BeforeCommands,
             noise: Some("[MODE_UPDATE] "),
             takes_servers: false,
+            // It waits for its MCP servers, which wait for it.
+            stays: true,
+            goes_on_unaware: true,
+            broken: Some("terminated"),
         },
         launch: Box::new(launch),
         place: |tree, session| Some(place(tree, session)),

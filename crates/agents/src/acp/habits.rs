@@ -23,6 +23,14 @@ pub(super) struct Habits {
     pub(super) noise: Option<&'static str>,
     /// Our own tools are told to it with its session, not by its configuration.
     pub(super) takes_servers: bool,
+    /// It does not always end with its input, and has to be told to.
+    pub(super) stays: bool,
+    /// It goes on after a refusal without having heard why, for which the
+    /// protocol has no place: it is told when its prompt is over.
+    pub(super) goes_on_unaware: bool,
+    /// All that it says when the connection to its model broke in the middle
+    /// of an answer, and it does not try again.
+    pub(super) broken: Option<&'static str>,
 }
 
 /// How a plan is made.
@@ -79,5 +87,8 @@ impl Habits {
         past: Past::BeforeAnswer,
         noise: None,
         takes_servers: true,
+        stays: false,
+        goes_on_unaware: false,
+        broken: None,
     };
 }

@@ -4,6 +4,7 @@
 use super::habits::Tokens;
 use super::{some_text, text};
 use crate::driver::Step;
+use crate::trouble;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::run::Usage;
 use pilot_proto::{Code, Problem};
@@ -21,6 +22,8 @@ pub(super) struct Turn {
     /// What the agent does not know yet.
     untold: Vec<Untold>,
     usage: Usage,
+    /// How often the connection to the model broke.
+    breaks: u32,
 }
 
 /// Words for an agent that ended its prompt without knowing them.
@@ -31,7 +34,17 @@ struct Untold {
     in_any_case: bool,
 }
 
+/// Over a hiccup of the network, not over an outage.
+const MOST_BREAKS: u32 = 3;
+
 impl Turn {
+    /// The connection to the model broke: the how-manieth time, as long as it is
+    /// worth another try.
+    pub(super) fn breaks_again(&mut self) -> Option<u32> {
+        self.breaks += 1;
+        (self.breaks <= MOST_BREAKS).then_some(self.breaks)
+    }
+
     /// The agent is to be told this when its prompt ends, except if it goes on
     /// by itself before and that is enough.
     pub(super) fn tell(&mut self, text: String, in_any_case: bool) {
@@ -154,39 +167,24 @@ pub(super) fn problem(error: &Value) -> Problem {
     let details = some_text(data, "details").or_else(|| some_text(data, "message"));
     let words = details.unwrap_or_else(|| text(error, "message").to_owned());
     let words = inner_words(&words).unwrap_or(words);
-    match status(error).or_else(|| status_by(&words)) {
-        Some(401 | 403) => Problem::new(
-            Code::AgentAuth,
-            format!("The model provider refused the agent's key: `{words}`."),
-        )
-        .hint("Set a valid key with `pilot provider add`, then `pilot task again`."),
-        Some(429) => {
-            Problem::new(Code::AgentLimit, format!("The provider's limit is used up: `{words}`."))
-                .hint("Wait until it resets, then `pilot task resume`.")
-        }
-        Some(500..) => {
-            Problem::new(Code::AgentFailed, format!("The model provider is failing: `{words}`."))
-                .hint("`pilot task resume` goes on where it stopped.")
-        }
-        _ => Problem::new(Code::AgentFailed, format!("The agent reported an error: `{words}`.")),
-    }
+    trouble::problem(status(error).or_else(|| status_by(&words)), &words)
 }
 
 /// The provider's HTTP status, where an agent tells it.
-fn status(error: &Value) -> Option<i64> {
+fn status(error: &Value) -> Option<u64> {
     let code = error["code"].as_i64();
     let fields = ["statusCode", "status", "httpStatusCode"].iter();
     let mut statuses = fields.filter_map(|field| error["data"][*field].as_i64()).chain(code);
     statuses.find_map(|status| match status {
         LOGIN_WANTED => Some(401),
-        400..600 => Some(status),
+        400..600 => u64::try_from(status).ok(),
         _ => None,
     })
 }
 
 /// The status that a provider's words go with, where an agent passes on
 /// nothing else.
-fn status_by(words: &str) -> Option<i64> {
+fn status_by(words: &str) -> Option<u64> {
     const REFUSED: &[&str] = &["api key", "api-key", "unauthorized", "authentication"];
     const LIMITED: &[&str] = &["rate limit", "usage limit", "quota", "too many requests"];
     let words = words.to_lowercase();

@@ -106,6 +106,7 @@ impl Acp {
     pub(super) fn tool_told(&mut self, id: &str, call: &Value, steps: &mut Vec<Step>) {
         if !self.tools.contains_key(id) {
             self.is_now(Activity::Running, steps);
+            self.acted = true;
             if let Some(turn) = self.turn.as_mut() {
                 turn.goes_on();
             }

@@ -2,6 +2,7 @@
 
 use super::{some_text, text, whole};
 use crate::driver::Step;
+use crate::trouble;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::run::Usage;
 use pilot_proto::{Code, Problem};
@@ -138,32 +139,16 @@ fn micros(dollars: f64) -> u64 {
     (dollars * 1e6).round() as u64
 }
 
-/// The provider does not take the key.
-pub(super) fn refused(words: &str) -> Problem {
-    Problem::new(Code::AgentAuth, format!("The model provider refused the agent's key: `{words}`."))
-        .hint("Set a valid key with `pilot provider add`, then `pilot task again`.")
-}
-
 fn problem(result: &Value) -> Problem {
     let words = some_text(result, "result")
         .or_else(|| result["errors"][0].as_str().map(str::to_owned))
         .unwrap_or_else(|| text(result, "subtype").to_owned());
     // Not logged in is told before any request, so without a status.
     let logged_out = words.contains("/login") || text(result, "api_error") == "not_logged_in";
-    match result["api_error_status"].as_u64() {
-        Some(401 | 403) => refused(&words),
-        _ if logged_out => {
-            Problem::new(Code::AgentAuth, format!("The agent is not logged in: `{words}`."))
-                .hint("Give the project's runner a key with `pilot provider add`.")
-        }
-        Some(429) => {
-            Problem::new(Code::AgentLimit, format!("The provider's limit is used up: `{words}`."))
-                .hint("Wait until it resets, then `pilot task resume`.")
-        }
-        Some(500..) => {
-            Problem::new(Code::AgentFailed, format!("The model provider is failing: `{words}`."))
-                .hint("`pilot task resume` goes on where it stopped.")
-        }
-        _ => Problem::new(Code::AgentFailed, format!("The agent reported an error: `{words}`.")),
+    let status = result["api_error_status"].as_u64();
+    if logged_out && !matches!(status, Some(401 | 403)) {
+        let hint = "Give the project's runner a key with `pilot provider add`.";
+        return trouble::logged_out(&words, hint);
     }
+    trouble::problem(status, &words)
 }

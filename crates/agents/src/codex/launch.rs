@@ -12,9 +12,6 @@ use std::path::{Path, PathBuf};
 /// environment, tries a WebSocket first, and cannot be pointed elsewhere.
 const PROVIDER: &str = "pilothouse";
 
-/// It, for a run without a provider: the vendor's own address and login.
-const VENDOR: &str = r#"{name="Pilothouse", base_url="https://api.openai.com/v1", wire_api="responses", requires_openai_auth=true}"#;
-
 /// Where that provider finds its key.
 const KEY: &str = "PILOTHOUSE_MODEL_KEY";
 
@@ -58,9 +55,6 @@ pub(super) fn launch(start: &Start) -> Launch {
         if !key.is_empty() {
             env.push((KEY.to_owned(), key.to_owned()));
         }
-    } else if start.resume.is_some() {
-        // The session names it, and would not be opened without it.
-        set(format!("model_providers.{PROVIDER}={VENDOR}"));
     }
     Launch { program: start.program.clone(), args, env, files: files(&start.tree) }
 }

@@ -3,6 +3,7 @@
 use super::turn::{self, Turn};
 use super::{Codex, items, some_text, text};
 use crate::driver::Step;
+use crate::trouble;
 use pilot_proto::event::{Activity, Todo};
 use pilot_proto::{Code, Event};
 use serde_json::Value;
@@ -167,7 +168,7 @@ impl Codex {
         let refused =
             matches!(turn::status(error), Some(401 | 403)) && attempt >= REFUSALS_BELIEVED;
         if let Some(turn) = self.turn.as_mut().filter(|turn| refused && turn.gave_up.is_none()) {
-            turn.gave_up = Some(turn::refused(&reason));
+            turn.gave_up = Some(trouble::refused(&reason));
             steps.extend(self.send_interrupt());
         }
     }

@@ -3,9 +3,10 @@
 
 use super::{text, whole};
 use crate::driver::Step;
+use crate::trouble;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::run::Usage;
-use pilot_proto::{Code, Problem, Timestamp};
+use pilot_proto::{Problem, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -121,30 +122,19 @@ pub(super) fn reason(error: &Value) -> String {
     }
 }
 
-/// The model provider does not take the key.
-pub(super) fn refused(words: &str) -> Problem {
-    Problem::new(Code::AgentAuth, format!("The model provider refused the agent's key: `{words}`."))
-        .hint("Set a valid key with `pilot provider add`, then `pilot task again`.")
-}
-
 /// What an error that ends a turn means.
 pub(super) fn problem(error: &Value) -> Problem {
     let words = match text(error, "message") {
         "" => "no reason given",
         words => words,
     };
-    match (error["codexErrorInfo"].as_str(), status(error)) {
-        (Some("unauthorized"), _) | (_, Some(401 | 403)) => refused(words),
-        (Some("usageLimitExceeded" | "rateLimitExceeded" | "sessionBudgetExceeded"), _)
-        | (_, Some(429)) => {
-            Problem::new(Code::AgentLimit, format!("The provider's limit is used up: `{words}`."))
-                .hint("Wait until it resets, then `pilot task resume`.")
+    match error["codexErrorInfo"].as_str() {
+        Some("unauthorized") => trouble::refused(words),
+        Some("usageLimitExceeded" | "rateLimitExceeded" | "sessionBudgetExceeded") => {
+            trouble::limited(words)
         }
-        (Some("serverOverloaded" | "internalServerError"), _) | (_, Some(500..)) => {
-            Problem::new(Code::AgentFailed, format!("The model provider is failing: `{words}`."))
-                .hint("`pilot task resume` goes on where it stopped.")
-        }
-        _ => Problem::new(Code::AgentFailed, format!("The agent reported an error: `{words}`.")),
+        Some("serverOverloaded" | "internalServerError") => trouble::failing(words),
+        _ => trouble::problem(status(error), words),
     }
 }
 
@@ -160,6 +150,7 @@ pub(super) fn resets_at(limits: &Value) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pilot_proto::Code;
     use serde_json::json;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::text;
 use crate::driver::Step;
+use crate::trouble;
 use pilot_proto::event::TurnEnd;
 use pilot_proto::run::Usage;
 use pilot_proto::{Code, Problem};
@@ -110,27 +111,14 @@ pub(super) fn in_words(error: &str) -> String {
 
 /// The provider's words begin with the status where there was an answer.
 fn problem(words: &str) -> Problem {
-    let status: Option<u16> = words.split(' ').next().and_then(|first| first.parse().ok());
+    let status: Option<u64> = words.split(' ').next().and_then(|first| first.parse().ok());
     let no_key = words.contains("No API key") || words.contains("/login");
-    match status {
-        Some(401 | 403) => Problem::new(
-            Code::AgentAuth,
-            format!("The model provider refused the agent's key: `{words}`."),
-        )
-        .hint("Set a valid key with `pilot provider add`, then `pilot task again`."),
-        _ if no_key => {
-            let words = words.lines().next().unwrap_or_default();
-            Problem::new(Code::AgentAuth, format!("The agent is not logged in: `{words}`."))
-                .hint("Add a provider called `pi` with `pilot provider add pi`.")
-        }
-        Some(429) => {
-            Problem::new(Code::AgentLimit, format!("The provider's limit is used up: `{words}`."))
-                .hint("Wait until it resets, then `pilot task resume`.")
-        }
-        Some(500..) => {
-            Problem::new(Code::AgentFailed, format!("The model provider is failing: `{words}`."))
-                .hint("`pilot task resume` goes on where it stopped.")
-        }
-        _ => Problem::new(Code::AgentFailed, format!("The agent reported an error: `{words}`.")),
+    if no_key && !matches!(status, Some(401 | 403)) {
+        let words = words.lines().next().unwrap_or_default();
+        return trouble::logged_out(
+            words,
+            "Add a provider called `pi` with `pilot provider add pi`.",
+        );
     }
+    trouble::problem(status, words)
 }

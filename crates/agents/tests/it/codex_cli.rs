@@ -486,12 +486,12 @@ async fn a_session_killed_in_its_turn_is_resumed_elsewhere_by_its_file() {
     assert!(text.contains("second, in the same conversation"), "it goes on in the same file");
     play.kill();
 
-    // The session's provider is not there any more: it must not be named.
+    // The session's provider is not there any more: nothing is tried without.
     let alone = Start { provider: None, ..self::start(&there, "go on", Mode::Auto, &model) };
-    let mut play = Play::of("codex", Start { resume: Some(session), ..alone }).await;
-    let opened = |play: &Play| play.transcript.iter().any(|line| line.contains("turn/started"));
-    play.until(opened).await;
-    play.kill();
+    let asked = model.requests().len();
+    let over = Play::of("codex", Start { resume: Some(session), ..alone }).await.over().await;
+    assert_eq!((over.end, code(&over)), (TurnEnd::Error, Some(Code::AgentAuth)), "{over:?}");
+    assert_eq!(model.requests().len(), asked, "nothing is sent without a key");
 }
 
 /// The file whose name contains `named`, at whatever depth.

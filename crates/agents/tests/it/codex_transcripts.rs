@@ -60,7 +60,19 @@ impl Codex {
 
 fn start(mode: Mode, resume: Option<&str>) -> Start {
     let resume = resume.map(str::to_owned);
-    Start { tree: "/srv/demo/run/rc1".into(), resume, ..replay::start("codex", mode) }
+    let tree = "/srv/demo/run/rc1".into();
+    Start { tree, resume, provider: Some(grant()), ..replay::start("codex", mode) }
+}
+
+fn grant() -> ProviderGrant {
+    ProviderGrant {
+        kind: ProviderKind::OpenAi,
+        base_url: Some("http://127.0.0.1:9/v1".to_owned()),
+        key: Secret::new("sk-hidden"),
+        name: "test".to_owned(),
+        login: ProviderLogin::Bearer,
+        oauth: None,
+    }
 }
 
 /// As the recorder began it.
@@ -224,16 +236,7 @@ fn without_a_turn_nobody_hears() {
 
 #[test]
 fn a_key_is_in_the_environment_alone() {
-    let mut start = start(Mode::Auto, None);
-    start.provider = Some(ProviderGrant {
-        kind: ProviderKind::OpenAi,
-        base_url: Some("http://127.0.0.1:9/v1".to_owned()),
-        key: Secret::new("sk-hidden"),
-        name: "test".to_owned(),
-        login: ProviderLogin::Bearer,
-        oauth: None,
-    });
-    let launch = driver("codex", start).launch();
+    let launch = driver("codex", start(Mode::Auto, None)).launch();
     let elsewhere = format!("{:?} {:?}", launch.args, launch.files);
     assert!(!elsewhere.contains("sk-hidden"), "{elsewhere}");
     let with_key: Vec<&str> = launch

@@ -319,6 +319,33 @@ async fn a_busy_provider_and_a_broken_connection_are_waited_for() {
 }
 
 #[tokio::test]
+async fn an_answer_that_breaks_off_in_the_middle_is_asked_for_again() {
+    let (world, model) = (World::new(), Model::start().await);
+    // Slow enough that its beginning arrives. The second one breaks after a tool.
+    let broken = |step: serde_json::Value| {
+        let mut step = step;
+        step["fail"] = json!([{"drop_after": 2}]);
+        step["delay_ms"] = 100.into();
+        step["text"] = "This text is long enough to be cut in the middle of it.".into();
+        step
+    };
+    let first = json!({"write": {"path": "one.txt", "content": "one\n"}});
+    let second = json!({"write": {"path": "two.txt", "content": "two\n"}});
+    let script = json!({
+        "steps": [broken(first), broken(second.clone()), {"text": "never"}],
+        "followups": [{"steps": [second, {"text": "Heard: ${prompt}"}]}],
+    });
+    model.script("broken", Script::new(script));
+    let mut play = begin(&world, "Go. [[script:broken]]", Mode::Auto, &model).await;
+    let over = play.over().await;
+    assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");
+    assert_eq!((world.read("one.txt"), world.read("two.txt")), ("one\n".into(), "two\n".into()));
+    assert!(over.summary.starts_with("Heard: The connection broke"), "{over:?}");
+    let tried = play.events.iter().filter(|event| matches!(event, Event::Retrying { .. }));
+    assert_eq!(tried.count(), 2, "{:#?}", play.events);
+}
+
+#[tokio::test]
 async fn an_image_is_seen() {
     let (world, model) = (World::new(), Model::start().await);
     let mut start = start(&world, "Look.", Mode::Auto, &model);

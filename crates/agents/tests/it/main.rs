@@ -1,7 +1,6 @@
 //! Drivers against recorded transcripts, against the real programs, and the
 //! scripted agent as a whole.
 
-mod abilities;
 mod acp_transcripts;
 mod agentapi;
 mod claude_cli;

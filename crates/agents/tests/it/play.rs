@@ -277,6 +277,10 @@ impl Play {
                 self.stdin = None;
                 None
             }
+            Step::Terminate => {
+                self.signal(rustix::process::Signal::TERM);
+                None
+            }
         }
     }
 
@@ -317,10 +321,13 @@ impl Play {
     }
 
     pub(crate) fn kill(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         let group = group.expect("it runs");
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
-            .expect("the group is there");
+        rustix::process::kill_process_group(group, signal).expect("the group is there");
     }
 
     /// Ends the conversation and waits for the process. Returns its exit code.

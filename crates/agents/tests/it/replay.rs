@@ -143,6 +143,7 @@ pub(crate) fn shown(step: &Step) -> String {
             line
         }
         Step::CloseInput => "close input".to_owned(),
+        Step::Terminate => "terminate".to_owned(),
     }
 }
 

@@ -128,6 +128,7 @@ impl Talk {
                 self.stdin = None;
                 None
             }
+            Step::Terminate => panic!("it ends with its input"),
         }
     }
 

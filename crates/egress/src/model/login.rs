@@ -8,6 +8,7 @@
 use super::headers::secret_value;
 use super::{News, Owner};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use pilot_proto::model::LOGIN_ENDED;
 use pilot_proto::project::{OauthLogin, ProviderGrant, ProviderKind, ProviderLogin};
 use pilot_proto::{Secret, Timestamp};
 use reqwest::Client;
@@ -33,7 +34,7 @@ const ANTHROPIC_OAUTH: &str = "oauth-2025-04-20";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LoginError {
     #[error(
-        "the login at `{provider}` has ended and was not renewed: the provider says `{said}`. \
+        "the login at `{provider}` {LOGIN_ENDED}: the provider says `{said}`. \
          Log in again and start another run"
     )]
     Ended { provider: String, said: String },

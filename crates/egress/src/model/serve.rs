@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pilot_proto::Secret;
-use pilot_proto::model::{Dialect, ModelCall};
+use pilot_proto::model::{Dialect, KEY_REFUSED, ModelCall};
 use pilot_proto::run::Usage;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -202,7 +202,7 @@ async fn pass_on(
     let passed = headers::answer(parts.headers, key);
     if status == StatusCode::UNAUTHORIZED {
         // The vendors show parts of the key that they refuse.
-        let words = format!("The provider `{}` refuses the key of this run.", provider.name);
+        let words = format!("The provider `{}` {KEY_REFUSED}.", provider.name);
         if let Some(mut call) = call {
             call.refuse(status.as_u16(), &words);
         }

@@ -143,7 +143,6 @@ pub(super) struct AgentProcess {
     err: Option<OutputFold>,
     lines: ProtocolLines,
     tail: Vec<u8>,
-    by_hand: bool,
 }
 
 impl AgentProcess {
@@ -196,7 +195,6 @@ impl AgentProcess {
             err: Some(OutputFold::new(&workspace.redactor)),
             lines: ProtocolLines::default(),
             tail: Vec::new(),
-            by_hand: false,
         };
         Ok((process, Starting { launch, asking, input }))
     }
@@ -217,7 +215,6 @@ impl AgentProcess {
             err: None,
             lines: ProtocolLines::default(),
             tail: Vec::new(),
-            by_hand: true,
         })
     }
 
@@ -279,11 +276,6 @@ impl AgentProcess {
                 self.err = None;
             }
         }
-    }
-
-    /// There never was a process.
-    pub(super) fn is_by_hand(&self) -> bool {
-        self.by_hand
     }
 
     /// The process is gone and all it said was heard.

@@ -308,11 +308,9 @@ impl Shim {
                 DriverStep::CloseInput => {
                     if let Some(agent) = &mut self.agent {
                         agent.close_input();
-                        if agent.is_by_hand() {
-                            agent.stop.cancel();
-                        }
                     }
                 }
+                DriverStep::Terminate => self.agent.iter().for_each(|agent| agent.stop.cancel()),
                 DriverStep::Event(event) => self.agent_says(event),
                 DriverStep::Ask { key, ask } => {
                     self.events.push_back(RunEvent::AgentAsked { key, ask });

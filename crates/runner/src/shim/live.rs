@@ -249,6 +249,7 @@ impl Turn {
             match step {
                 Step::Write(text) => self.process.write(text),
                 Step::CloseInput => self.process.close_input(),
+                Step::Terminate => self.process.stop.cancel(),
                 Step::Event(Event::Text { text, .. }) => self.answer.push_str(&text),
                 Step::Event(_) | Step::Withdraw { .. } => {}
                 // There is no rule, and nobody to ask.

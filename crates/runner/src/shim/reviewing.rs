@@ -197,6 +197,7 @@ impl Shim {
             match step {
                 DriverStep::Write(text) => process.write(text),
                 DriverStep::CloseInput => process.close_input(),
+                DriverStep::Terminate => process.stop.cancel(),
                 DriverStep::Event(event) => {
                     if let Some(event) = reviewing.heard(event) {
                         self.journal(&event);

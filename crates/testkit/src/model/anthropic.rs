@@ -62,7 +62,7 @@ pub(super) async fn unknown(
 fn read(request: &Value) -> Conversation {
     let mut conversation = Conversation {
         model: request["model"].as_str().unwrap_or_default().to_owned(),
-        images: images(request),
+        images: wire::images(&request["messages"], "content", |part| part["type"] == "image"),
         system: text(&request["system"]),
         ..Conversation::default()
     };
@@ -118,12 +118,6 @@ fn read_message(message: &Value, conversation: &mut Conversation) {
 
 fn of_type<'a>(content: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value> {
     content.as_array().into_iter().flatten().filter(move |block| block["type"] == kind)
-}
-
-fn images(request: &Value) -> usize {
-    let messages = request["messages"].as_array().into_iter().flatten();
-    let blocks = messages.flat_map(|message| message["content"].as_array().into_iter().flatten());
-    blocks.filter(|block| block["type"] == "image").count()
 }
 
 fn error(status: StatusCode, message: &str) -> Response {

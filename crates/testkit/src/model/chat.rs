@@ -32,6 +32,7 @@ fn read(request: &Value) -> Conversation {
     let mut conversation = Conversation {
         model: request["model"].as_str().unwrap_or_default().to_owned(),
         schema: request["response_format"]["json_schema"]["schema"].clone(),
+        images: wire::images(&request["messages"], "content", |part| part["type"] == "image_url"),
         ..Conversation::default()
     };
     for message in request["messages"].as_array().into_iter().flatten() {

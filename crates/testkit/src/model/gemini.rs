@@ -3,7 +3,7 @@
 use super::answer::{Answer, Block};
 use super::conversation::{Conversation, Message};
 use super::script::Usage;
-use super::wire::{Call, Dialect, Shared, pieces, seen, text};
+use super::wire::{Call, Dialect, Shared, images, pieces, seen, text};
 use super::{Reply, ToolResult};
 use axum::Json;
 use axum::body::Bytes;
@@ -41,6 +41,7 @@ fn read(request: &Value, model: &str) -> Conversation {
         model: model.to_owned(),
         system: text(&request["systemInstruction"]["parts"]),
         schema: request["generationConfig"]["responseJsonSchema"].clone(),
+        images: images(&request["contents"], "parts", |part| part["inlineData"].is_object()),
         ..Conversation::default()
     };
     for content in list(&request["contents"]) {

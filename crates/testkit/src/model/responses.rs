@@ -7,7 +7,7 @@
 use super::answer::{self, Answer, Block};
 use super::conversation::{Conversation, Message};
 use super::script::Failure;
-use super::wire::{Shared, let_in, marked, pieces, seen, streamed, text};
+use super::wire::{self, Shared, let_in, marked, pieces, seen, streamed, text};
 use super::{Reply, ToolResult};
 use axum::Json;
 use axum::body::Bytes;
@@ -31,7 +31,8 @@ pub(super) async fn responses(
     let mut record = seen(&uri, &headers, Reply::Refused);
     record.model.clone_from(&conversation.model);
     record.tools = conversation.tools.keys().cloned().collect();
-    record.images = images(&request);
+    record.images =
+        wire::images(&request["input"], "content", |part| part["type"] == "input_image");
     if !let_in(&state, &headers) {
         state.record(record);
         let words = "Incorrect API key provided.";
@@ -145,12 +146,6 @@ fn read_tool(
     if let Some(namespace) = namespace {
         namespaces.insert(name.to_owned(), namespace.to_owned());
     }
-}
-
-fn images(request: &Value) -> usize {
-    let items = request["input"].as_array().into_iter().flatten();
-    let blocks = items.flat_map(|item| item["content"].as_array().into_iter().flatten());
-    blocks.filter(|block| block["type"] == "input_image").count()
 }
 
 fn error(status: StatusCode, kind: &str, message: &str) -> Response {

@@ -175,3 +175,11 @@ pub(super) fn text(content: &Value) -> String {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => String::new(),
     }
 }
+
+/// How many parts of what was said are images. `field`: where the parts of a
+/// message are.
+pub(super) fn images(messages: &Value, field: &str, is_image: fn(&Value) -> bool) -> usize {
+    let messages = messages.as_array().into_iter().flatten();
+    let parts = messages.flat_map(|message| message[field].as_array().into_iter().flatten());
+    parts.filter(|part| is_image(part)).count()
+}
