@@ -185,6 +185,10 @@ pub struct Resume {
     /// Bundle with the earlier run's unpublished work, laid over the branch.
     #[serde(default)]
     pub bundle: Option<BlobId>,
+    /// The task as it was filed, for an agent whose session cannot be gone on
+    /// with.
+    #[serde(default)]
+    pub wanted: String,
 }
 
 /// Everything a runner needs for one run. Holds secrets: it goes over the link

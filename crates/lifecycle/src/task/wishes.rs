@@ -5,10 +5,10 @@ use super::machine::TaskMachine;
 use super::reassign::{RetryAt, Then};
 use super::words::TaskEffect;
 use pilot_proto::inbox::Answer;
-use pilot_proto::run::{Resume, Run};
+use pilot_proto::run::{Resume, Run, Session};
 use pilot_proto::runner::Act;
 use pilot_proto::task::TaskState;
-use pilot_proto::{Code, InboxId, Problem, RunId, Timestamp};
+use pilot_proto::{BlobId, Code, InboxId, Problem, RunId, Timestamp};
 
 /// Where a new run begins.
 pub(super) enum From {
@@ -308,8 +308,7 @@ impl TaskMachine {
         } else {
             format!("{}\n\n{prompt}", self.task.prompt)
         });
-        self.memory.resume = (session.is_some() || kept.bundle.is_some())
-            .then_some(Resume { session, bundle: kept.bundle });
+        self.memory.resume = self.beginning(session, kept.bundle);
         self.memory.at = Some(kept.base);
         self.enqueue(now, "");
     }
@@ -321,7 +320,12 @@ impl TaskMachine {
         let begun = || self.runs.iter().rev().filter(its_own);
         let session = begun().find_map(|run| run.session.clone());
         let bundle = begun().next().and_then(|run| run.rescue.clone());
-        (session.is_some() || bundle.is_some()).then_some(Resume { session, bundle })
+        self.beginning(session, bundle)
+    }
+
+    fn beginning(&self, session: Option<Session>, bundle: Option<BlobId>) -> Option<Resume> {
+        let wanted = self.task.prompt.clone();
+        (session.is_some() || bundle.is_some()).then_some(Resume { session, bundle, wanted })
     }
 
     pub(super) fn order(&mut self, act: Act) {

@@ -72,7 +72,7 @@ const WITHOUT_PAST: &str = "An earlier session worked on this task and cannot be
 fn is_lost(workspace: &Workspace, session: &Session) -> bool {
     let agent = workspace.programs.agent(&workspace.spec.agent);
     let place = agent.ok().and_then(|agent| agent.session(&workspace.dir.tree(), &session.id));
-    session.file.is_none() && place.is_some_and(|place| !place.more.is_empty())
+    session.file.is_none() && place.is_some()
 }
 
 impl Role {
@@ -81,9 +81,11 @@ impl Role {
         let spec = &workspace.spec;
         let session = spec.resume.as_ref().and_then(|resume| resume.session.as_ref());
         let lost = session.is_some_and(|session| is_lost(workspace, session));
-        let (session, prompt) = match session.filter(|_| !lost) {
-            None if lost => (None, format!("{WITHOUT_PAST} It was: {}\n\n{prompt}", spec.title)),
-            session => (session, prompt),
+        let (session, prompt) = match &spec.resume {
+            Some(resume) if lost => {
+                (None, format!("{WITHOUT_PAST} It was: {}\n\n{prompt}", resume.wanted))
+            }
+            _ => (session, prompt),
         };
         Self {
             agent: spec.agent.clone(),

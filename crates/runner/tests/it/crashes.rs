@@ -137,7 +137,7 @@ async fn a_killed_shim_is_recovered_its_work_rescued_and_its_processes_killed() 
     // And a new run goes on where it was.
     let mut again = world.spec("write more.txt m");
     let bundle = Some(rescued(&events).0);
-    again.resume = Some(Resume { session: None, bundle });
+    again.resume = Some(Resume { session: None, bundle, wanted: String::new() });
     world.hub.assign(&again);
     let events = world.hub.finished(again.run).await;
     assert!(matches!(outcome(&events), Outcome::Pushed { .. }), "{events:#?}");

@@ -181,7 +181,7 @@ async fn a_later_run_goes_on_from_what_an_earlier_one_published() {
     world.hub.finished(first.run).await;
     let mut second = world.spec("append one.txt more\nwrite two.txt 2");
     second.pushed = world.repo.head("pilot/work");
-    second.resume = Some(Resume { session: None, bundle: None });
+    second.resume = Some(Resume { session: None, bundle: None, wanted: String::new() });
     world.hub.assign(&second);
     let events = world.hub.finished(second.run).await;
     assert!(matches!(outcome(&events), Outcome::Pushed { .. }), "{events:#?}");
