@@ -2,7 +2,7 @@
 //! server, in one task, drives another task's runs through the hub.
 
 use crate::world::World;
-use pilot_proto::{Task, TaskState};
+use pilot_proto::TaskState;
 
 /// A server that passes what it is asked on to the hub, with the token that the
 /// hub wants. Nothing else stands between the driver and the hub.
@@ -60,16 +60,7 @@ fn one_task_drives_another_by_our_own_agentapi_driver() {
     });
     // It speaks with the hub's own port, which no gate lets through.
     world.pilot(&["project", "walls", "demo", "--kind", "off", "--yes"]).ok();
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "remote",
-        "--prompt",
-        "write far.txt from afar\nsay I wrote it.",
-    ]);
+    let task = world.new_task("remote", "write far.txt from afar\nsay I wrote it.", &[]);
     // It changes nothing itself.
     world.until_state(task.id, "no_change");
     let driven = world.until_state(first, "published");

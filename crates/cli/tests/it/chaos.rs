@@ -177,11 +177,17 @@ fn after_a_cut_only_what_was_missing_is_sent() {
 }
 
 /// `kill -9` for the one shim there is.
+/// The only one there is.
 pub(crate) fn kill_the_shim(world: &World) {
+    kill_the_shim_of(world, "");
+}
+
+/// That of the run with this id.
+pub(crate) fn kill_the_shim_of(world: &World, run: &str) {
     let shim = world
         .stray_processes()
         .into_iter()
-        .find(|process| process.contains(" shim "))
+        .find(|process| process.contains(" shim ") && process.contains(run))
         .expect("a shim a run");
     let pid: i32 = shim.split(' ').next().and_then(|pid| pid.parse().ok()).expect("its pid");
     let pid = rustix::process::Pid::from_raw(pid).expect("a pid is not zero");

@@ -1,10 +1,9 @@
 //! What runs inside a run's walls says at its socket: reports, questions,
 //! artifacts, and tasks of its own; and runs as AgentAPI.
 
-use crate::agents::{Model, add_claude, file, model, needs_you, published, steps};
+use crate::agents::{KEY, file, model, needs_you, published, steps, with_claude};
 use crate::world::World;
-use pilot_proto::console::TaskDetail;
-use pilot_proto::{InboxItem, Record, Task, TaskId, TaskState};
+use pilot_proto::{InboxItem, Task, TaskId, TaskState};
 use serde_json::{Value, json};
 
 /// Our own program, as what runs inside knows it.
@@ -15,18 +14,14 @@ fn lets_file(world: &World, tasks: &str, depth: &str) {
     world.pilot(&said).ok();
 }
 
-fn detail(world: &World, id: TaskId) -> TaskDetail {
-    world.json(&["task", "show", &id.to_string()])
-}
-
 fn below(world: &World, id: TaskId) -> Vec<Task> {
     world.json(&["task", "list", "--parent", &id.to_string()])
 }
 
+/// As they are on the wire.
 fn events(world: &World, id: TaskId) -> Vec<Value> {
-    let out = world.pilot(&["task", "log", "--records", "--json", &id.to_string()]).ok();
-    let records = out.lines().map(|line| serde_json::from_str::<Record>(line).expect("a record"));
-    records.map(|record| serde_json::to_value(record.event).expect("JSON")).collect()
+    let events = world.events(id).into_iter();
+    events.map(|event| serde_json::to_value(event).expect("JSON")).collect()
 }
 
 #[test]
@@ -61,7 +56,7 @@ fn a_run_files_tasks_below_its_own_within_bounds_and_sees_what_becomes_of_them()
     let all: Value = serde_json::from_str(&read("all.json")).expect("JSON");
     assert_eq!(all["tasks"].as_array().map(Vec::len), Some(1), "{all}");
 
-    let detail = detail(&world, id);
+    let detail = world.detail(id);
     assert_eq!(detail.children.len(), 1);
     assert_eq!(
         (detail.children[0].task, detail.children[0].state.as_str()),
@@ -166,17 +161,6 @@ fn a_report_is_seen_a_question_reaches_a_person_and_a_file_is_kept() {
     assert!(log.contains("* says it is: reading the tests"), "{log}");
 }
 
-fn with_claude() -> (World, Model) {
-    let model = model();
-    let mut world = World::with_hub();
-    add_claude(&mut world);
-    let add = ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin"];
-    let url = model.server.url();
-    world.pilot_with_input(&[&add[..], &["--base-url", &url]].concat(), "k-0123456789\n").ok();
-    world.start_runner();
-    (world, model)
-}
-
 /// The real agent, in the mode that asks for everything: for our own tools it
 /// asks nobody.
 #[test]
@@ -270,17 +254,13 @@ fn other_agents_have_our_tools_and_ask_nobody_for_them() {
     ] {
         let mut world = World::with_hub();
         crate::agents::add_agent(&mut world, agent);
-        let add = ["provider", "add", agent, "--kind", kind, "--key-stdin", "--base-url"];
-        let url = format!("{}{path}", model.server.url());
-        world.pilot_with_input(&[&add[..], &[&url]].concat(), "k-0123456789\n").ok();
+        world.add_provider(agent, kind, &format!("{}{path}", model.server.url()), KEY);
         world.start_runner();
         let file = |prompt: &str| -> TaskId {
-            let what = ["--agent", agent, "--mode", "ask", "--prompt", prompt];
             let with = name.map(|name| ["--model", name]);
-            let with = with.iter().flatten().copied().collect::<Vec<_>>();
-            let task: Task =
-                world.json(&[&["task", "new", "--project", "demo"], &what[..], &with[..]].concat());
-            task.id
+            let more: Vec<&str> =
+                ["--mode", "ask"].into_iter().chain(with.into_iter().flatten()).collect();
+            world.new_task(agent, prompt, &more).id
         };
         let before = model.server.requests().len();
         let id = file(&steps(&json!([{"text": "I look around."}])));

@@ -1,9 +1,9 @@
 //! Twenty real agents at once on one runner: each does its own work, and
 //! nothing is left of any.
 
-use crate::agents::{add_claude, model, published, steps};
+use crate::agents::{KEY, add_claude, model, published, steps};
 use crate::world::World;
-use pilot_proto::{Task, TaskId};
+use pilot_proto::TaskId;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -15,9 +15,7 @@ fn twenty_real_agents_do_their_own_work_and_leave_no_process() {
     let mut world = World::with_hub();
     add_claude(&mut world);
     world.set_workers(AGENTS.try_into().expect("few"));
-    let add =
-        ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin", "--base-url"];
-    world.pilot_with_input(&[&add[..], &[&model.server.url()]].concat(), "sk-crowd-key\n").ok();
+    world.add_provider("scripted-model", "anthropic", &model.server.url(), KEY);
     world.start_runner();
     let ids: Vec<TaskId> = (0..AGENTS).map(|number| file(&world, number)).collect();
 
@@ -51,19 +49,7 @@ fn file(world: &World, number: usize) -> TaskId {
         {"write": {"path": "mine.txt", "content": format!("work of {number}\n")}},
         {"text": format!("I am number {number}.")}
     ]));
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "claude",
-        "--mode",
-        "auto",
-        "--prompt",
-        &prompt,
-    ]);
-    task.id
+    crate::agents::file(world, "auto", &prompt)
 }
 
 /// The process namespaces of this world's runs.

@@ -1,7 +1,7 @@
 //! An agent that the runner's owner declared, through hub, runner and walls.
 
 use crate::world::World;
-use pilot_proto::{Task, TaskState};
+use pilot_proto::TaskState;
 use serde_json::Value;
 
 /// Works only on a terminal, as many a chat program does.
@@ -18,16 +18,7 @@ fn a_declared_agent_on_a_terminal_pushes_a_branch() {
     let mut world = World::with_hub();
     world.declare(SHY);
     world.start_runner();
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "shy",
-        "--prompt=--tidy up",
-        "--wait",
-    ]);
+    let task = world.new_task("shy", "--tidy up", &["--wait"]);
     let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
     let text = world.file_in(&world.demo_repository(), branch, "shy.txt");
     assert_eq!(text.as_deref(), Some("--tidy up in auto\n"));
@@ -42,17 +33,7 @@ fn a_file_of_agents_that_is_broken_is_told_and_stops_no_runner() {
     let mut world = World::with_hub();
     world.declare("[agents.shy]\nprotocol = \"command\"\nprogram = \"sh\"\nterminal = 3\n");
     world.start_runner();
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "scripted",
-        "--prompt",
-        "write a b",
-        "--wait",
-    ]);
+    let task = world.new_task("scripted", "write a b", &["--wait"]);
     assert_eq!(task.state.name(), "published", "other agents work: {task:#?}");
     let said = world.pilot(&["runner", "doctor"]);
     let told = said.out + &said.err;
@@ -68,17 +49,7 @@ fn a_declared_agentapi_server_inside_the_walls_pushes_a_branch() {
          args = [\"-c\", '''{double}''']\n"
     ));
     world.start_runner();
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "api",
-        "--prompt",
-        "write api.txt hello",
-        "--wait",
-    ]);
+    let task = world.new_task("api", "write api.txt hello", &["--wait"]);
     let TaskState::Published { branch, .. } = &task.state else { panic!("{task:#?}") };
     let text = world.file_in(&world.demo_repository(), branch, "api.txt");
     assert_eq!(text.as_deref(), Some("hello\n"));

@@ -97,21 +97,11 @@ fn a_question_is_answered_from_the_command_line() {
 #[test]
 fn nobody_answers_so_the_default_decides_and_is_written_down() {
     let world = World::with_runner(2);
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
+    let task = world.new_task(
         "scripted",
-        "--mode",
-        "ask",
-        "--answer-secs",
-        "1",
-        "--prompt",
         "permit Bash rm -rf /\nwrite after.txt x",
-        "--wait",
-    ]);
+        &["--mode", "ask", "--answer-secs", "1", "--wait"],
+    );
     assert_eq!(task.state.name(), "published", "proceed is the default: {task:#?}");
     assert!(!task.reservations.is_empty(), "an automatic decision is named: {task:#?}");
     let said = world.pilot(&[

@@ -9,16 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 #[test]
 fn a_person_does_a_task_in_its_walls_and_it_is_published_when_done() {
     let world = World::with_runner(1);
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "hands-on",
-        "--prompt",
-        "Write it by hand",
-    ]);
+    let task = world.new_task("hands-on", "Write it by hand", &[]);
     let item = needs_you(&world, task.id);
     let Ask::HandsOn { what, tree } = &item.ask else { panic!("{item:#?}") };
     assert_eq!(what, "Write it by hand");
@@ -53,16 +44,7 @@ fn a_person_does_a_task_in_its_walls_and_it_is_published_when_done() {
 #[test]
 fn work_by_hand_that_is_stopped_publishes_nothing() {
     let world = World::with_runner(1);
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "hands-on",
-        "--prompt",
-        "Never mind",
-    ]);
+    let task = world.new_task("hands-on", "Never mind", &[]);
     needs_you(&world, task.id);
     world.pilot(&["task", "stop", &task.id.to_string()]).ok();
     world.until_state(task.id, "cancelled");
@@ -117,17 +99,7 @@ fn a_session_is_driven_from_afar_and_taken_when_it_is_done() {
     world.pilot_with_input(&["secret", "set", "KEY", "--stdin"], "sk-in-the-way-0123456789\n").ok();
     world.pilot(&["project", "secret", "demo", "add", "KEY", "--env", "DISABLE_TELEMETRY"]).ok();
     world.start_runner();
-    let task: Task = world.json(&[
-        "task",
-        "new",
-        "--project",
-        "demo",
-        "--agent",
-        "claude",
-        "--remote-control",
-        "--prompt",
-        "Tidy up",
-    ]);
+    let task = world.new_task("claude", "Tidy up", &["--remote-control"]);
     let link = world.until("the session's address", || world.task(task.id).remote_link);
     assert_eq!(link, "https://claude.ai/code/session_01Abc-9");
     let list = world.pilot(&["task", "list"]).ok();

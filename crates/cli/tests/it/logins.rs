@@ -1,19 +1,19 @@
 //! Logins and budgets that end while the real `claude` works.
 
-use crate::agents::{add_claude, file, model, needs_you, published, steps};
+use crate::agents::{add_claude, file, model, needs_you, published, steps, with_claude};
 use crate::world::World;
 use pilot_proto::inbox::Ask;
 use pilot_proto::{Task, TaskId};
 use pilot_testkit::model::{Model as Server, Script};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// A token endpoint that takes each refresh token once: `refresh-of-N` gives
 /// the access token N+1, and from then on the model takes no other.
-struct Tokens {
-    url: String,
+pub(crate) struct Tokens {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -27,13 +27,34 @@ fn refresh(number: usize) -> String {
 
 impl Tokens {
     fn start(model: Arc<Server>) -> Self {
+        Self::serve(move |number, token| {
+            if token != refresh(number) {
+                return refusal();
+            }
+            model.require_auth(&access(number + 1));
+            json!({
+                "access_token": access(number + 1),
+                "refresh_token": refresh(number + 1),
+                "token_type": "Bearer",
+                "expires_in": 3600,
+            })
+        })
+    }
+
+    /// One that takes no refresh token at all.
+    pub(crate) fn start_refusing() -> Self {
+        Self::serve(|_, _| refusal())
+    }
+
+    /// `answer`: what to say to the how-manieth request, for which token.
+    fn serve(answer: impl Fn(usize, &str) -> Value + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let writing = Arc::clone(&seen);
         std::thread::spawn(move || {
             for (number, stream) in (1..).zip(listener.incoming().map_while(Result::ok)) {
-                let form = answer(stream, number, &model);
+                let form = exchange(stream, |token| answer(number, token));
                 writing.lock().expect("nobody panics here").push(form);
             }
         });
@@ -46,7 +67,12 @@ impl Tokens {
     }
 }
 
-fn answer(mut stream: TcpStream, number: usize, model: &Server) -> String {
+fn refusal() -> Value {
+    json!({ "error": "invalid_grant" })
+}
+
+/// Answers one request, and returns the token that came with it.
+fn exchange(mut stream: TcpStream, answer: impl Fn(&str) -> Value) -> String {
     let (mut request, mut piece) = (String::new(), [0; 4096]);
     while !request.contains("client_id=") {
         let read = stream.read(&mut piece).expect("it asks");
@@ -55,17 +81,7 @@ fn answer(mut stream: TcpStream, number: usize, model: &Server) -> String {
     }
     let token = request.split("refresh_token=").last().and_then(|rest| rest.split('&').next());
     let token = token.unwrap_or_default().to_owned();
-    let body = if token == refresh(number) {
-        model.require_auth(&access(number + 1));
-        json!({
-            "access_token": access(number + 1),
-            "refresh_token": refresh(number + 1),
-            "token_type": "Bearer",
-            "expires_in": 3600,
-        })
-    } else {
-        json!({ "error": "invalid_grant" })
-    };
+    let body = answer(&token);
     let status = if body.get("error").is_some() { "400 Bad Request" } else { "200 OK" };
     let body = body.to_string();
     let length = body.len();
@@ -149,19 +165,12 @@ fn a_login_that_ends_in_mid_run_is_renewed_and_the_next_run_has_the_new_one() {
 
 #[test]
 fn a_budget_stops_a_turn_and_a_person_raises_it_for_the_runs_to_come_too() {
-    let model = model();
-    let mut world = World::with_hub();
-    add_claude(&mut world);
-    let add = ["provider", "add", "scripted-model", "--kind", "anthropic", "--key-stdin"];
-    let url = model.server.url();
-    let add = [&add[..], &["--base-url", &url]].concat();
-    world.pilot_with_input(&add, "placeholder-key-0123456789\n").ok();
+    let (world, model) = with_claude();
     // A millionth of a dollar for each token.
     let prices = json!([{
         "model": "*", "input": 1_000_000, "output": 1_000_000, "cache_read": 0, "cache_write": 0,
     }]);
     world.pilot_with_input(&["price", "set", "-"], &prices.to_string()).ok();
-    world.start_runner();
     let script = |value| -> Script { serde_json::from_value(value).expect("a script") };
     model.server.script(
         "spender",

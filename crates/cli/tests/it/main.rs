@@ -3,7 +3,6 @@
 
 mod agentapi;
 mod agents;
-mod agents_acp;
 mod canaries;
 mod chaos;
 mod children;
@@ -17,10 +16,11 @@ mod held;
 mod intake;
 mod logins;
 mod many;
-mod pi;
 mod postgres;
 mod profiles;
 mod screen;
+mod sight;
+mod situations;
 mod tunnels;
 mod vaults;
 mod walls;

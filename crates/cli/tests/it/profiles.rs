@@ -1,6 +1,6 @@
 //! Profiles, pinned agents and live checks, as a person types them.
 
-use crate::agents::{add_claude, model, steps};
+use crate::agents::{KEY, add_claude, model, steps};
 use crate::world::World;
 use pilot_proto::project::Profile;
 use pilot_proto::{Mode, Provider, Task};
@@ -11,14 +11,9 @@ fn a_task_is_filed_with_a_profile_and_its_provider_is_asked() {
     let mut world = World::with_hub();
     let model = model();
     add_claude(&mut world);
-    let add = |name: &str, url: &str| {
-        let words =
-            ["provider", "add", name, "--kind", "anthropic", "--key-stdin", "--base-url", url];
-        world.pilot_with_input(&words, "placeholder-key-0123456789\n").ok();
-    };
     // The one that would be taken leads nowhere.
-    add("anthropic", "http://127.0.0.1:9");
-    add("team", &model.server.url());
+    world.add_provider("anthropic", "anthropic", "http://127.0.0.1:9", KEY);
+    world.add_provider("team", "anthropic", &model.server.url(), KEY);
     let words =
         ["profile", "add", "careful", "--agent", "claude", "--provider", "team", "--mode", "ask"];
     let profile: Profile = world.json(&[&words[..], &["--agent-secs", "600"]].concat());
@@ -46,10 +41,7 @@ fn an_agent_is_tried_with_the_login_that_a_run_would_have() {
     let mut world = World::with_hub();
     let model = model();
     add_claude(&mut world);
-    let url = model.server.url();
-    let words =
-        ["provider", "add", "team", "--kind", "anthropic", "--key-stdin", "--base-url", &url];
-    world.pilot_with_input(&words, "placeholder-key-0123456789\n").ok();
+    world.add_provider("team", "anthropic", &model.server.url(), KEY);
     world.start_runner();
     let live = ["runner", "doctor", "--live", "claude", "--runner", "test"];
     let tried: Vec<Value> = world.json(&live);

@@ -2,9 +2,9 @@
 //! turn, run again; a second agent that reviews the work of the first; and
 //! tries at the same side by side.
 
-use crate::agents::{add_agent, file, model, needs_you, published};
+use crate::agents::{KEY, add_agent, file, model, needs_you, published};
 use crate::world::World;
-use pilot_proto::console::{GroupComparison, ReviewNoteSent, TaskDetail};
+use pilot_proto::console::{GroupComparison, ReviewNoteSent};
 use pilot_proto::{Event, Task, TaskId, TaskState};
 use pilot_testkit::model::{Model, Script};
 use serde_json::{Value, json};
@@ -17,9 +17,7 @@ fn with_both() -> (World, crate::agents::Model) {
         add_agent(&mut world, agent);
     }
     for (name, kind, path) in [("anthropic", "anthropic", ""), ("openai", "openai", "/v1")] {
-        let url = format!("{}{path}", model.server.url());
-        let add = ["provider", "add", name, "--kind", kind, "--key-stdin", "--base-url", &url];
-        world.pilot_with_input(&add, "placeholder-key-0123456789\n").ok();
+        world.add_provider(name, kind, &format!("{}{path}", model.server.url()), KEY);
     }
     world.start_runner();
     (world, model)
@@ -29,20 +27,10 @@ fn script(model: &Model, name: &str, steps: Value) {
     model.script(name, Script::new(steps));
 }
 
-fn detail(world: &World, id: TaskId) -> TaskDetail {
-    world.json(&["task", "show", &id.to_string()])
-}
-
 /// The sessions of the task's runs, oldest first.
 fn sessions(world: &World, id: TaskId) -> Vec<String> {
-    let runs = detail(world, id).runs;
+    let runs = world.detail(id).runs;
     runs.into_iter().map(|run| run.session.map(|one| one.id).unwrap_or_default()).collect()
-}
-
-fn events(world: &World, id: TaskId) -> Vec<Event> {
-    let log = world.pilot(&["task", "log", &id.to_string(), "--records", "--json"]).ok();
-    let records = log.lines().map(serde_json::from_str::<pilot_proto::Record>);
-    records.map(|record| record.expect("a line is a record").event).collect()
 }
 
 /// Files of the published branch, of these.
@@ -198,12 +186,11 @@ fn codex_reviews_what_claude_did_and_claude_mends_it() {
             {"text": "Mended."}
         ]),
     );
-    let new = ["task", "new", "--project", "demo", "--agent", "claude", "--review", "codex"];
-    let task: Task = world.json(&[&new[..], &["--prompt", "[[script:work]]"]].concat());
+    let task = world.new_task("claude", "[[script:work]]", &["--review", "codex"]);
     let id = task.id;
     assert_eq!(published(&world, id, "work.txt").as_deref(), Some("mended\n"));
     assert_eq!(published(&world, id, "reviewer.txt"), None, "what the reviewer did is undone");
-    let events = events(&world, id);
+    let events = world.events(id);
     let found = events.iter().find_map(|event| match event {
         Event::Reviewed { agent, findings, problem: None, .. } => Some((agent, findings)),
         _ => None,
@@ -231,10 +218,8 @@ fn work_whose_review_fails_is_published_with_a_reservation() {
             {"text": "Worked."}
         ]),
     );
-    let new = ["task", "new", "--project", "demo", "--agent", "claude", "--prompt"];
     for reviewer in ["codex", "pi"] {
-        let task: Task =
-            world.json(&[&new[..], &["[[script:work]]", "--review", reviewer]].concat());
+        let task = world.new_task("claude", "[[script:work]]", &["--review", reviewer]);
         assert_eq!(published(&world, task.id, "work.txt").as_deref(), Some("done\n"));
         let task = world.task(task.id);
         let said = task.reservations.iter().any(|one| one.contains("came to nothing"));

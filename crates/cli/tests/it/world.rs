@@ -257,19 +257,17 @@ impl World {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
     }
 
+    /// Files a task of this agent on the demo project. `more`: further words of
+    /// `pilot task new`.
+    pub(crate) fn new_task(&self, agent: &str, prompt: &str, more: &[&str]) -> Task {
+        let prompt = format!("--prompt={prompt}");
+        let words = ["task", "new", "--project", "demo", "--agent", agent, &prompt];
+        self.json(&[&words[..], more].concat())
+    }
+
     /// Files a task for the scripted agent on the demo project.
     pub(crate) fn file(&self, script: &str) -> TaskId {
-        let task: Task = self.json(&[
-            "task",
-            "new",
-            "--project",
-            "demo",
-            "--agent",
-            "scripted",
-            "--prompt",
-            script,
-        ]);
-        task.id
+        self.new_task("scripted", script, &[]).id
     }
 
     pub(crate) fn task(&self, id: TaskId) -> Task {
@@ -295,7 +293,7 @@ impl World {
                     .collect();
                 panic!("{id} is not {state} but {task:#?}\n--- journal\n{tail}{}", self.logs());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            pause(begun);
         }
     }
 
@@ -312,7 +310,7 @@ impl World {
                 self.pilot(&["task", "list"]).out,
                 self.logs()
             );
-            std::thread::sleep(Duration::from_millis(50));
+            pause(begun);
         }
     }
 
@@ -390,9 +388,6 @@ impl World {
     }
 }
 
-/// A port that nobody has and that no outgoing connection is given: while a
-/// killed hub is away, its port must not be taken. So it is below the range
-/// from which the system takes ports by itself (32768 and up).
 /// Where `rustup`, if it is what `cargo` is, finds the toolchains: the tests have
 /// a home of their own.
 fn rust_toolchains() -> Option<PathBuf> {
@@ -408,6 +403,9 @@ fn certificates() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
+/// A port that nobody has and that no outgoing connection is given: while a
+/// killed hub is away, its port must not be taken. So it is below the range
+/// from which the system takes ports by itself (32768 and up).
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const RANGE: (u32, u32) = (20_000, 12_000);
@@ -419,6 +417,13 @@ fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Between two looks, each of which starts a process: the longer something
+/// takes, the less it matters to the moment when it happened.
+fn pause(begun: Instant) {
+    let pause = begun.elapsed() / 8;
+    std::thread::sleep(pause.clamp(Duration::from_millis(50), Duration::from_millis(400)));
 }
 
 fn kill(child: &mut Option<Child>) {
