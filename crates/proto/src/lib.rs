@@ -6,6 +6,7 @@
 //! source; ids and times are always passed in.
 #![deny(missing_docs)]
 
+pub mod action;
 pub mod agentapi;
 pub mod code;
 pub mod console;
@@ -30,6 +31,7 @@ pub mod time;
 pub mod tunnel;
 pub mod walls;
 
+pub use action::ProjectAction;
 pub use code::{Code, Problem};
 pub use event::{Cursor, Event, Record, Stream};
 pub use grant::{

@@ -1,5 +1,6 @@
 //! Projects, and the outside things they name: forges and model providers.
 
+use crate::action::ProjectAction;
 use crate::grant::SecretUse;
 use crate::network::NetworkPolicy;
 use crate::permission::PermissionPolicy;
@@ -55,6 +56,10 @@ pub struct Project {
     /// Claude Remote Control for every task that says nothing else.
     #[serde(default)]
     pub remote_control: bool,
+    /// Buttons of its runs' terminals and screens, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<ProjectAction>>")]
+    pub actions: Vec<ProjectAction>,
 }
 
 /// A named way of working: which agent, with whose login, how far. Its name is

@@ -44,6 +44,8 @@ pub(crate) enum Project {
     Walls(ProjectWalls),
     /// Show or change which secrets a project's runs may use
     Secret(ProjectSecret),
+    /// Show or change the buttons of its runs' terminals and screens
+    Action(ProjectActions),
     /// Show or change which tasks a project's agents may file by themselves
     Children(ProjectChildren),
     /// Show or change who looks at the work of a project's tasks before it is published
@@ -241,6 +243,31 @@ pub(crate) enum ProjectSecretCommand {
     Remove {
         /// The secret's name
         secret: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProjectActions {
+    /// The project's name
+    pub(crate) name: String,
+    #[command(subcommand)]
+    pub(crate) command: Option<ProjectActionCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectActionCommand {
+    /// Add a button, or change what it types
+    Add {
+        /// What the button says
+        action: String,
+        /// The command line that it types into the terminal
+        #[arg(long, value_name = "CMD")]
+        run: String,
+    },
+    /// Take a button away
+    Remove {
+        /// What the button says
+        action: String,
     },
 }
 

@@ -1,5 +1,6 @@
 //! `pilot project`.
 
+mod action;
 mod children;
 mod permissions;
 mod policy;
@@ -42,6 +43,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                         review: None,
                         children: Default::default(),
                         remote_control: false,
+                        actions: Vec::new(),
                     },
                 };
                 let profile = match profile.as_deref() {
@@ -56,6 +58,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                     format!("project `{}` is {}", project.name, project.repo)
                 })
             }
+            Project::Action(words) => return action::run(globals, hub, words).await,
             Project::Policy(words) => return policy::run(globals, hub, words).await,
             Project::Children(words) => return children::run(globals, hub, words).await,
             Project::Permissions(words) => return permissions::run(globals, hub, words).await,

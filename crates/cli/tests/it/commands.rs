@@ -132,6 +132,21 @@ fn a_branch_or_repository_that_is_not_there_fails_with_a_hint() {
 }
 
 #[test]
+fn a_projects_actions_are_added_changed_and_removed() {
+    let world = World::with_runner(2);
+    let action = |rest: &[&'static str]| [&["project", "action", "demo"], rest].concat();
+    check(&world, &action(&[]), 0, &["no actions", "project action demo add"]);
+    check(&world, &action(&["add", "Serve", "--run", "true"]), 0, &["Serve", "true"]);
+    check(&world, &action(&["add", "Serve", "--run", "make serve", "--json"]), 0, &["make serve"]);
+    check(&world, &action(&["add", "Two", "--run", "a\nb"]), 1, &["command line"]);
+    // What another command changes leaves them alone.
+    check(&world, &["project", "children", "demo", "--tasks", "1"], 0, &["at most 1"]);
+    check(&world, &action(&[]), 0, &["make serve"]);
+    check(&world, &action(&["remove", "Serve"]), 0, &["no actions"]);
+    check(&world, &action(&["remove", "Serve"]), 1, &["no action `Serve`", "hint"]);
+}
+
+#[test]
 fn a_log_is_read_by_range_followed_and_searched() {
     let world = World::with_runner(2);
     let id = world.file("print 5000 line-\nsay done\nwrite x.txt x");

@@ -12,7 +12,7 @@ use pilot_proto::console::{
     AddRules, AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove, ProjectRules,
 };
 use pilot_proto::task::ChildBounds;
-use pilot_proto::{Problem, Project};
+use pilot_proto::{Problem, Project, ProjectAction};
 
 /// Setup steps of a project.
 const MAX_STEPS: usize = 64;
@@ -103,6 +103,7 @@ fn check(project: &Project) -> Result<(), Problem> {
     check_network(&project.network)?;
     check_walls(&project.walls)?;
     check_children(&project.children)?;
+    check_actions(&project.actions)?;
     permissions::check(&project.permissions)?;
     check_secrets(&project.secrets)
 }
@@ -120,6 +121,35 @@ fn check_children(bounds: &ChildBounds) -> Result<(), Problem> {
             .hint("Set `tasks` to 0 instead, or leave the budget out for none."));
     }
     Ok(())
+}
+
+fn check_actions(actions: &[ProjectAction]) -> Result<(), Problem> {
+    let (most, longest) = (ProjectAction::MOST, ProjectAction::LONGEST_NAME);
+    if actions.len() > most {
+        return Err(invalid(format!("`actions` has more than {most}."))
+            .hint("Keep those that are clicked most."));
+    }
+    for (at, ProjectAction { name, run }) in actions.iter().enumerate() {
+        let letters = name.chars().count();
+        if name.trim() != name || letters == 0 || letters > longest || name.contains(is_control) {
+            return Err(invalid(format!("`actions`: `{}` is no name.", shown(name)))
+                .hint(format!("A name is one line of 1 to {longest} characters.")));
+        }
+        if actions.iter().take(at).any(|other| other.name == *name) {
+            return Err(invalid(format!("`actions`: `{}` is there twice.", shown(name)))
+                .hint("Give one of them another name."));
+        }
+        if run.trim().is_empty() || run.len() > MAX_LINE || run.contains(is_control) {
+            return Err(invalid(format!("`actions`: `{}` is no command line.", shown(run)))
+                .hint("It is typed into a terminal as one line, without control characters."));
+        }
+    }
+    Ok(())
+}
+
+/// What a terminal would take for a key.
+fn is_control(letter: char) -> bool {
+    letter.is_control()
 }
 
 fn check_repo(repo: &str) -> Result<(), Problem> {

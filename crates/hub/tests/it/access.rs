@@ -18,8 +18,9 @@ use pilot_proto::run::Usage;
 use pilot_proto::runner::Act;
 use pilot_proto::task::OnTimeout;
 use pilot_proto::{
-    Code, InboxId, NewSecret, Project, ProviderKind, RunId, Secret, SecretDelivery, SecretOrigin,
-    SecretSource, SecretUse, TaskState, WallLimits, WallsKind, WallsReport, WallsWish,
+    Code, InboxId, NewSecret, Project, ProjectAction, ProviderKind, RunId, Secret, SecretDelivery,
+    SecretOrigin, SecretSource, SecretUse, TaskState, WallLimits, WallsKind, WallsReport,
+    WallsWish,
 };
 use pilot_secrets::RunnerKey;
 use std::path::Path;
@@ -63,6 +64,13 @@ pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
 async fn a_project_whose_walls_or_rules_make_no_sense_is_refused() {
     let house = House::new().await;
     let good = of_house(&house);
+    let acts = |actions: &[(&str, &str)]| Project {
+        actions: actions
+            .iter()
+            .map(|(name, run)| ProjectAction { name: (*name).to_owned(), run: (*run).to_owned() })
+            .collect(),
+        ..good.clone()
+    };
     let network =
         |allow: &str| NetworkPolicy { allow: vec![allow.to_owned()], ..NetworkPolicy::default() };
     for (bad, word) in [
@@ -78,6 +86,11 @@ async fn a_project_whose_walls_or_rules_make_no_sense_is_refused() {
             },
             "pids",
         ),
+        (acts(&[("", "ls")]), "no name"),
+        (acts(&[("Serve", " ")]), "no command line"),
+        (acts(&[("Serve", "ls\rrm -r .")]), "no command line"),
+        (acts(&[("Serve", "a"), ("Serve", "b")]), "twice"),
+        (acts(&[("Serve", "a"); ProjectAction::MOST + 1]), "more than"),
         (Project { secrets: vec![uses("npm", "PATH")], ..good.clone() }, "PATH"),
         (Project { secrets: vec![uses("npm", "X"), uses("b", "X")], ..good.clone() }, "`X`"),
     ] {

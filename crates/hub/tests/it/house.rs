@@ -170,6 +170,7 @@ pub(crate) fn project(name: &str, repo: &str) -> Project {
         review: None,
         children: Default::default(),
         remote_control: false,
+        actions: Vec::new(),
     }
 }
 

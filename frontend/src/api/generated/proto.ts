@@ -3047,7 +3047,25 @@ children?: ChildBounds,
 /**
  * Claude Remote Control for every task that says nothing else.
  */
-remote_control: boolean, };
+remote_control: boolean,
+/**
+ * Buttons of its runs' terminals and screens, in order.
+ */
+actions?: Array<ProjectAction>, };
+
+/**
+ * A command line with a name. A click types it into the run's terminal, as the
+ * person who clicked: it can do no more than they can.
+ */
+export type ProjectAction = {
+/**
+ * What its button says: 1 to [`ProjectAction::LONGEST_NAME`] characters.
+ */
+name: string,
+/**
+ * One line for the shell.
+ */
+run: string, };
 
 /**
  * A model provider as a console sees it; the key stays in the hub.
