@@ -88,3 +88,18 @@ it("brings what agents may file through the form, and says nothing of it where n
   const wrong = { ...fieldsOf(null), childTasks: "101", childDepth: "x", childBudget: "0" };
   expect([...problemsOf(wrong).keys()]).toEqual(["children.tasks", "children.depth", "children.budget"]);
 });
+
+it("named actions are lines of a name and a command line, and what is none is said", () => {
+  const actions = [
+    { name: "Serve", run: "npm run dev -- --host ::1" },
+    { name: "Test", run: "npm test" },
+  ];
+  const whole = project("a", { actions });
+  expect(fieldsOf(whole).actions).toBe("Serve: npm run dev -- --host ::1\nTest: npm test");
+  expect(projectOf(fieldsOf(whole), whole).actions).toEqual(actions);
+  expect(projectOf({ ...fieldsOf(whole), actions: "" }, whole).actions).toEqual([]);
+  expect(projectOf(fieldsOf(null)).actions).toBeUndefined();
+  for (const actions of ["no colon", ": ls", "Name:", "A: ls\nA: ls", `${"n".repeat(41)}: ls`]) {
+    expect([...problemsOf({ ...fieldsOf(null), actions }).keys()]).toEqual(["actions"]);
+  }
+});

@@ -13,6 +13,7 @@ import type {
   WallsKind,
 } from "$/api/generated/proto";
 import { LIMIT_FIELDS } from "$/parts/walls/words";
+import { actionProblem, actionsOf, textOf } from "./project-actions";
 
 export interface SecretFields {
   name: string;
@@ -43,6 +44,8 @@ export interface ProjectFields {
   remote_control: boolean;
   /** A step a line. */
   setup: string;
+  /** Buttons of terminal and screen: `Name: command line`, one a line. */
+  actions: string;
   /** Agent that looks at the work of its tasks; empty: nobody. */
   reviewer: string;
   reviewerModel: string;
@@ -96,6 +99,7 @@ export function fieldsOf(project: Project | null): ProjectFields {
     profile: project?.profile ?? "",
     remote_control: project?.remote_control ?? false,
     setup: project?.setup.join("\n") ?? "",
+    actions: textOf(project?.actions ?? []),
     reviewer: project?.review?.agent ?? "",
     reviewerModel: project?.review?.model ?? "",
     reviewRounds: String(project?.review?.rounds ?? 1),
@@ -163,6 +167,7 @@ export function projectOf(fields: ProjectFields, before: Project | null = null):
     },
     secrets: fields.secrets.map(useOf),
     // Nothing is said of it where nothing was and nothing is.
+    ...(fields.actions.trim() || before?.actions ? { actions: actionsOf(fields.actions) } : {}),
     ...(fields.childTasks.trim() || before?.children ? { children: childrenOf(fields) } : {}),
   };
 }
@@ -244,6 +249,8 @@ export function problemsOf(fields: ProjectFields): Map<string, string> {
     }
   }
   for (const [place, problem] of childProblems(fields)) problems.set(place, problem);
+  const wrongAction = actionProblem(fields.actions);
+  if (wrongAction) problems.set("actions", wrongAction);
   fields.rules.forEach(({ path }, at) => {
     if (path.split("/").includes("..")) {
       problems.set(`rules.${at}`, "A path below the tree, or an absolute one: no `..`.");
@@ -312,6 +319,7 @@ const TYPED = [
   "base",
   "agent",
   "setup",
+  "actions",
   "reviewer",
   "reviewerModel",
   "reviewRounds",

@@ -1,8 +1,8 @@
-// A place at a run's terminal: who types, how large it is, and the way there,
-// which is made again when it is lost.
+// A place at a run's terminal: who types, and how large it is.
 
-import type { FromTerminal, Problem, TaskId, ToTerminal } from "$/api/generated/proto";
-import type { Connection, Tunnel } from "$/host/host";
+import type { FromTerminal, TaskId, ToTerminal } from "$/api/generated/proto";
+import type { Connection } from "$/host/host";
+import { Way, type Standing } from "$/state/way.svelte";
 
 /** Where what is shown goes. */
 export interface Screen {
@@ -13,69 +13,56 @@ export interface Screen {
   sized(columns: number, rows: number): void;
 }
 
-export type Standing =
-  | { is: "opening" }
-  | { is: "open" }
-  | { is: "lost"; problem: Problem | null }
-  /** Over for good, until a person asks for another. */
-  | { is: "ended"; why: string };
-
-/** Seconds until the next try, and the longest of them. */
-const FIRST_WAIT = 1;
-const LONGEST_WAIT = 15;
 /** What goes into one frame: the hub takes 64 KiB. */
 const PIECE = 32 * 1024;
 
 export class Seat {
-  standing = $state.raw<Standing>({ is: "opening" });
   driver = $state<string | null>(null);
   /** We type. */
   yours = $state(false);
   viewers = $state(0);
-  #tunnel: Tunnel | null = null;
-  #wait = FIRST_WAIT;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #way: Way;
   #size: { columns: number; rows: number } | null = null;
   readonly #encoder = new TextEncoder();
 
   constructor(
-    readonly connection: Connection,
+    connection: Connection,
     readonly task: TaskId,
     readonly view: boolean,
     readonly screen: Screen,
-  ) {}
-
-  /** Goes there; also again after the end. */
-  open(): void {
-    this.leave();
-    this.standing = { is: "opening" };
-    let said = "";
-    this.#tunnel = this.connection.tunnel(
-      { task: this.task, port: null, view: this.view },
+  ) {
+    this.#way = new Way(
+      connection,
+      { task, port: null, view },
       {
-        opened: () => this.screen.clear(),
-        bytes: (bytes) => this.screen.write(bytes),
-        said: (text) => {
-          const word = JSON.parse(text) as FromTerminal;
-          if (word.type === "ended") said = word.why;
-          if (word.type === "state") this.#stands(word);
+        opened: () => screen.clear(),
+        bytes: (bytes) => screen.write(bytes),
+        said: (text) => this.#said(JSON.parse(text) as FromTerminal),
+        lost: () => {
+          this.yours = false;
+          this.driver = null;
         },
-        closed: (problem) => this.#closed(said, problem),
       },
     );
   }
 
+  get standing(): Standing {
+    return this.#way.standing;
+  }
+
+  /** Goes there; also again after the end. */
+  open(): void {
+    this.#way.open();
+  }
+
   leave(): void {
-    clearTimeout(this.#timer);
-    const tunnel = this.#tunnel;
-    this.#tunnel = null;
-    tunnel?.close();
+    this.#way.leave();
   }
 
   type(text: string): void {
     if (!this.yours) return;
     const bytes = this.#encoder.encode(text);
-    for (let at = 0; at < bytes.length; at += PIECE) this.#tunnel?.send(bytes.subarray(at, at + PIECE));
+    for (let at = 0; at < bytes.length; at += PIECE) this.#way.send(bytes.subarray(at, at + PIECE));
   }
 
   /** This fits here. It counts while we type. */
@@ -89,33 +76,21 @@ export class Seat {
   }
 
   #say(word: ToTerminal): void {
-    this.#tunnel?.say(JSON.stringify(word));
+    this.#way.say(word);
+  }
+
+  #said(word: FromTerminal): { why: string; again: boolean } | null {
+    if (word.type === "state") this.#stands(word);
+    return word.type === "ended" ? { why: word.why, again: true } : null;
   }
 
   #stands(word: FromTerminal & { type: "state" }): void {
-    this.standing = { is: "open" };
-    this.#wait = FIRST_WAIT;
+    this.#way.stands();
     const began = word.yours && !this.yours;
     this.driver = word.driver ?? null;
     this.yours = word.yours;
     this.viewers = word.viewers;
     if (!word.yours) this.screen.sized(word.columns, word.rows);
     else if (began && this.#size) this.fits(this.#size.columns, this.#size.rows);
-  }
-
-  #closed(why: string, problem: Problem | null): void {
-    if (!this.#tunnel) return;
-    this.#tunnel = null;
-    this.yours = false;
-    this.driver = null;
-    if (why) {
-      this.standing = { is: "ended", why };
-      return;
-    }
-    this.standing = { is: "lost", problem };
-    // What a person has to change first is not tried again.
-    if (problem && problem.code !== "repository_unreachable") return;
-    this.#timer = setTimeout(() => this.open(), this.#wait * 1000);
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
   }
 }

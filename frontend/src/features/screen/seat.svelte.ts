@@ -1,0 +1,153 @@
+// A place before a run's screen: who drives, how far away it is, and the way
+// there. The picture itself is somebody else's: see viewer.ts.
+
+import type { Client } from "$/api/client";
+import type { FromScreen, ScreenDriver, TaskId, ToScreen } from "$/api/generated/proto";
+import { Doing } from "$/state/doing.svelte";
+import { Way, type Standing } from "$/state/way.svelte";
+import { Channel } from "$/parts/screen/channel";
+import { FRESH, settle, type Link } from "./quality";
+
+/** What shows the bytes of one connection. */
+export interface Picture {
+  begin(channel: Channel): void;
+  end(): void;
+}
+
+/** Between two looks at how far away it is. */
+const PING_MS = 2000;
+/** What has not come back by then is not counted any more. */
+const UNANSWERED = 16;
+
+export class Seat {
+  driver = $state.raw<ScreenDriver | null>(null);
+  /** We drive. */
+  yours = $state(false);
+  mayDrive = $state(false);
+  viewers = $state(0);
+  size = $state.raw({ width: 0, height: 0 });
+  /** There and back, in milliseconds. */
+  latency = $state<number | null>(null);
+  link = $state.raw<Link>(FRESH);
+  readonly doing = new Doing<"take_over" | "hand_back">();
+  readonly #way: Way;
+  #channel: Channel | null = null;
+  #asked = new Map<number, number>();
+  #number = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    readonly client: Client,
+    readonly task: TaskId,
+    readonly view: boolean,
+    readonly picture: Picture,
+    readonly now: () => number = () => performance.now(),
+  ) {
+    this.#way = new Way(
+      client.connection,
+      { task, screen: true, view },
+      {
+        opened: () => undefined,
+        bytes: (bytes) => this.#channel?.take(bytes),
+        said: (text) => this.#said(JSON.parse(text) as FromScreen),
+        lost: () => this.#lost(),
+      },
+    );
+  }
+
+  get standing(): Standing {
+    return this.#way.standing;
+  }
+
+  /** Goes there; also again after the end. */
+  open(): void {
+    this.#way.open();
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#ping(), PING_MS);
+  }
+
+  leave(): void {
+    clearInterval(this.#timer);
+    this.#way.leave();
+    this.#lost();
+  }
+
+  /** What came was no picture. */
+  unreadable(): void {
+    this.#way.lose({
+      code: "internal",
+      message: "The picture of the screen cannot be read.",
+      hint: "The desktop goes on. Try again; if it stays so, open it with another quality.",
+    });
+  }
+
+  async takeOver(): Promise<boolean> {
+    const { client, task, doing } = this;
+    return doing.run("take_over", () => client.call("task_takeover", { task }));
+  }
+
+  async handBack(note: string): Promise<boolean> {
+    const { client, task, doing } = this;
+    const said = note.trim();
+    return doing.run("hand_back", () =>
+      client.call("task_handback", { task, note: said === "" ? null : said }),
+    );
+  }
+
+  #said(word: FromScreen): { why: string; again: boolean } | null {
+    switch (word.type) {
+      case "state":
+        this.#stands(word);
+        return null;
+      case "pong":
+        this.#back(word.number);
+        return null;
+      case "ended":
+        return { why: word.why, again: word.again };
+      case "unknown":
+        return null;
+    }
+  }
+
+  #stands(word: FromScreen & { type: "state" }): void {
+    this.#way.stands();
+    this.driver = word.driver ?? null;
+    this.yours = word.yours;
+    this.mayDrive = word.may_drive;
+    this.viewers = word.viewers;
+    this.size = { width: word.width, height: word.height };
+    if (this.#channel) return;
+    this.#channel = new Channel((bytes) => this.#way.send(bytes));
+    this.picture.begin(this.#channel);
+    this.#ping();
+  }
+
+  #lost(): void {
+    const channel = this.#channel;
+    this.#channel = null;
+    this.yours = false;
+    this.driver = null;
+    this.latency = null;
+    this.link = { ...FRESH, level: this.link.level };
+    this.#asked.clear();
+    if (!channel) return;
+    this.picture.end();
+    channel.close();
+  }
+
+  #ping(): void {
+    if (this.standing.is !== "open") return;
+    if (this.#asked.size >= UNANSWERED) this.#asked.clear();
+    this.#number += 1;
+    this.#asked.set(this.#number, this.now());
+    this.#way.say({ type: "ping", number: this.#number } satisfies ToScreen);
+  }
+
+  #back(number: number): void {
+    const asked = this.#asked.get(number);
+    if (asked === undefined) return;
+    this.#asked.delete(number);
+    this.latency = Math.round(this.now() - asked);
+    this.link = settle(this.link, this.latency);
+  }
+}
