@@ -110,6 +110,7 @@ export class FakeHub {
       },
       download: () => Promise.resolve(),
       objectUrl: () => Promise.resolve("about:blank"),
+      bytes: () => Promise.resolve(new Uint8Array()),
     };
   }
 

@@ -10,6 +10,7 @@ class FakeHub {
   connection = {
     call: () => Promise.reject(new Error("not used")),
     download: () => Promise.reject(new Error("not used")),
+    bytes: () => Promise.reject(new Error("not used")),
     objectUrl: () => Promise.reject(new Error("not used")),
     tunnel: () => ({ send: () => undefined, say: () => undefined, close: () => undefined }),
     live: (events: FrameEvents) => {

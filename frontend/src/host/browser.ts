@@ -119,6 +119,10 @@ const here: Connection = {
   },
   live,
   tunnel,
+  async bytes(path) {
+    const response = await fetchHub(path, { method: "GET" });
+    return new Uint8Array(await response.arrayBuffer());
+  },
   async download(path, name) {
     const link = document.createElement("a");
     link.href = await here.objectUrl(path);

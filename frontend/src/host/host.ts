@@ -58,6 +58,8 @@ export interface Connection {
   live(events: FrameEvents): Frames;
   /** Opens a tunnel. Never throws: what fails is told by `closed`. */
   tunnel(query: TunnelQuery, events: TunnelEvents): Tunnel;
+  /** The bytes at a raw path. */
+  bytes(path: string): Promise<Uint8Array>;
   /** Saves the bytes at a raw path as a file of the person's. */
   download(path: string, name: string): Promise<void>;
   /** A URL whose bytes an `<img>` may show, for a raw path; revoke it when done. */

@@ -155,6 +155,9 @@ function connect(hub: string): Connection {
     },
     live: (events) => live(hub, events),
     tunnel: (query, events) => tunnel(hub, query, events),
+    async bytes(path) {
+      return new Uint8Array(await ask<ArrayBuffer>("hub_bytes", { hub, path }));
+    },
     async download(path, name) {
       await ask<string>("hub_download", { hub, path, name });
     },
