@@ -118,6 +118,15 @@ pub trait Issues: Debug + Send + Sync {
         body: &str,
     ) -> Result<Comment, ForgeError>;
 
+    /// Writes another text into a comment of ours.
+    async fn edit_comment(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        id: u64,
+        body: &str,
+    ) -> Result<(), ForgeError>;
+
     /// Adds and takes away labels, by name. A label that is to be added has to
     /// be there; one that is to go may be missing.
     async fn label(

@@ -79,6 +79,31 @@ impl dyn Forge + '_ {
         }
     }
 
+    /// The same, and the comment that stands there is brought up to date.
+    pub async fn comment_kept(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        mark: &str,
+        text: &str,
+    ) -> Result<(), ForgeError> {
+        let mark = format!("<!-- pilothouse:{mark} -->");
+        let body = format!("{text}\n\n{mark}");
+        let comments = self.comments(repository, on).await?;
+        let known = comments.into_iter().find(|comment| comment.body.contains(&mark));
+        match known {
+            Some(comment) if comment.body == body => Ok(()),
+            Some(comment) => match self.edit_comment(repository, on, comment.id, &body).await {
+                // Somebody else's, who copied the mark.
+                Err(ForgeError::Refused { status: 403 | 404, .. }) => {
+                    self.comment(repository, on, &body).await.map(drop)
+                }
+                done => done,
+            },
+            None => self.comment(repository, on, &body).await.map(drop),
+        }
+    }
+
     /// Makes the pull request, or brings the one there is up to date, and reads
     /// it back. May be called again after any failure or crash: there is never
     /// a second pull request.

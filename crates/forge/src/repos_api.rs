@@ -89,6 +89,18 @@ pub(crate) async fn comment(
     Ok(made.into())
 }
 
+pub(crate) async fn edit_comment(
+    http: &Http,
+    repository: &Repository,
+    id: u64,
+    body: &str,
+) -> Result<(), ForgeError> {
+    let id = id.to_string();
+    let path = path(repository, &["issues", "comments", &id]);
+    let body = json!({ "body": body });
+    http.done(&Call::send("changing a comment", Method::PATCH, &path, &body)).await
+}
+
 pub(crate) async fn set_open(
     http: &Http,
     repository: &Repository,

@@ -8,6 +8,7 @@
 //! has asked to be left alone, so that fifty issues at once are a queue and no
 //! flood.
 
+mod note;
 mod poll;
 mod read;
 
@@ -19,7 +20,7 @@ use crate::error::with_causes;
 use crate::forges::Forges;
 use futures_util::{StreamExt, stream};
 use pilot_forge::{Forge as ForgeApi, ForgeError};
-use pilot_proto::intake::{IntakePolicy, Ticket, TriggerWay};
+use pilot_proto::intake::{IntakePolicy, NoteKept, Ticket, TriggerWay};
 use pilot_proto::{Code, Forge, Problem, Project, Timestamp};
 use pilot_store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -92,6 +93,7 @@ struct Round {
     forge: Forge,
     tickets: Vec<(Project, Ticket)>,
     polls: Vec<(Project, IntakePolicy)>,
+    notes: Vec<(Project, NoteKept)>,
 }
 
 impl Intake {
@@ -148,6 +150,8 @@ impl Intake {
         let policies = self.store.intake_policies().await?;
         let mut tickets = self.store.tickets().await?;
         tickets.retain(|ticket| ticket.problem.is_none());
+        let mut notes = self.store.issue_notes().await?;
+        notes.retain(|note| note.written.as_ref() != Some(&note.wanted));
         let mut rounds = Vec::new();
         for forge in self.store.forges().await? {
             let own = projects.iter().filter(|one| one.forge.as_ref() == Some(&forge.name));
@@ -159,7 +163,9 @@ impl Intake {
             let tickets = its.into_iter();
             let polls = policies.iter().filter(|policy| policy.way == TriggerWay::Poll);
             let polls = polls.filter(|policy| policy.label.is_some() || policy.comments);
+            let its_notes = notes.iter().cloned();
             rounds.push(Round {
+                notes: its_notes.filter_map(|one| Some((project(&one.project)?, one))).collect(),
                 tickets: tickets.filter_map(|one| Some((project(&one.project)?, one))).collect(),
                 polls: polls
                     .filter_map(|one| Some((project(&one.project)?, one.clone())))
@@ -177,7 +183,7 @@ impl Intake {
     /// Does what is due at one forge; says when something is due there again.
     async fn round(&self, core: &CoreHandle, round: Round) -> Instant {
         let idle = Instant::now() + IDLE;
-        if round.tickets.is_empty() && round.polls.is_empty() {
+        if round.tickets.is_empty() && round.polls.is_empty() && round.notes.is_empty() {
             return idle;
         }
         let name = round.forge.name.clone();
@@ -197,6 +203,9 @@ impl Intake {
             Ok(next) => next.min(idle),
             Err(until) => return self.later(&name, until),
         };
+        if let Err(Failure::Passing(_, wait)) = self.notes(core, &*api, round.notes).await {
+            return self.later(&name, wait);
+        }
         let mut tickets = round.tickets.into_iter();
         while let Some((project, ticket)) = tickets.next() {
             match self.ticket(core, &*api, &project, &ticket).await {

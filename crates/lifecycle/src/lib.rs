@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod intake;
+pub mod issue_note;
 pub mod queue;
 pub mod run;
 pub mod takeover;

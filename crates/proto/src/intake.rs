@@ -101,6 +101,34 @@ pub struct IssueStatus {
     pub comment: bool,
 }
 
+/// What stands on the page of an issue about its task.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IssueNote {
+    /// The label that says that a task is under way.
+    pub label: Option<String>,
+    /// The issue has it.
+    pub has_label: bool,
+    /// The comment.
+    pub comment: Option<String>,
+}
+
+/// The page of an issue: what is to stand there, and what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteKept {
+    /// Of which project.
+    pub project: String,
+    /// Number of the issue.
+    pub number: u64,
+    /// The task it is about: the newest of the issue.
+    pub task: TaskId,
+    /// What is to stand there.
+    pub wanted: IssueNote,
+    /// What was written last.
+    #[serde(default)]
+    pub written: Option<IssueNote>,
+}
+
 /// How a task that is made of an issue is done; what is not named is as the
 /// project says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]

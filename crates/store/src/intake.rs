@@ -5,13 +5,14 @@ use crate::changes::{put_named, remove_named, write};
 use crate::documents;
 use crate::error::StoreError;
 use crate::store::Store;
-use pilot_proto::intake::{IntakeMemory, IntakePolicy, Ticket};
+use pilot_proto::intake::{IntakeMemory, IntakePolicy, NoteKept, Ticket};
 use pilot_proto::{Task, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 const POLICY: &str = "intake";
 const TICKET: &str = "ticket";
+const NOTE: &str = "issue-note";
 const MEMORY: &str = "intake-memory";
 
 /// A change of what is known about issues.
@@ -43,6 +44,8 @@ pub enum IntakeChange {
         /// The project.
         project: String,
     },
+    /// What is to stand on an issue's page, and what does.
+    PutNote(NoteKept),
     /// A webhook's delivery was taken in.
     PutDelivery {
         /// Of which project, and the forge's id of it.
@@ -73,6 +76,10 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &IntakeChange) -> Resu
             put_named(db, MEMORY, project, &of).await
         }
         IntakeChange::RemoveMemory { project } => remove_named(db, MEMORY, project).await,
+        IntakeChange::PutNote(note) => {
+            let name = format!("{}#{}", note.project, note.number);
+            put_named(db, NOTE, &name, note).await
+        }
         IntakeChange::PutDelivery { id, at, forget } => {
             let sql = "INSERT INTO deliveries (id, taken_at) VALUES ($1, $2) \
                        ON CONFLICT (id) DO NOTHING";
@@ -95,6 +102,11 @@ impl Store {
         let mut all: Vec<Ticket> = documents::named(&self.database().readers, TICKET).await?;
         all.sort_by_key(|ticket| (ticket.at, ticket.task));
         Ok(all)
+    }
+
+    /// What stands on the pages of issues, and what is to.
+    pub async fn issue_notes(&self) -> Result<Vec<NoteKept>, StoreError> {
+        documents::named(&self.database().readers, NOTE).await
     }
 
     /// What was seen of the issues of each project.

@@ -70,6 +70,16 @@ impl Issues for Gitea {
         repos_api::comment(&self.http, repository, on, body).await
     }
 
+    async fn edit_comment(
+        &self,
+        repository: &Repository,
+        _on: Subject,
+        id: u64,
+        body: &str,
+    ) -> Result<(), ForgeError> {
+        repos_api::edit_comment(&self.http, repository, id, body).await
+    }
+
     async fn label(
         &self,
         repository: &Repository,

@@ -98,6 +98,20 @@ impl Issues for GitLab {
         Ok(made.into())
     }
 
+    async fn edit_comment(
+        &self,
+        repository: &Repository,
+        on: Subject,
+        id: u64,
+        body: &str,
+    ) -> Result<(), ForgeError> {
+        let (project, note) = (repository.to_string(), id.to_string());
+        let (kind, number) = place(on);
+        let path = ["projects", &project, kind, &number, "notes", &note];
+        let body = json!({ "body": body });
+        self.http.done(&Call::send("changing a comment", Method::PUT, &path, &body)).await
+    }
+
     async fn label(
         &self,
         repository: &Repository,

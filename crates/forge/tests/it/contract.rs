@@ -84,6 +84,7 @@ scenarios! {
         ;
     issues:
         an_issue_is_read_with_everything AnyForge,
+        a_comment_of_ours_is_brought_up_to_date AnyForge,
         an_issue_that_is_not_there_is_refused AnyForge,
         a_deleted_issue_is_refused_with_a_hint ADouble,
         issues_are_filtered_by_label AnyForge,

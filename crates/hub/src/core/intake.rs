@@ -9,8 +9,9 @@ use super::turn::{Output, Turn};
 use super::wishes::Played;
 use crate::clock;
 use pilot_lifecycle::intake::{self, Commanded, Sighting};
+use pilot_lifecycle::issue_note;
 use pilot_proto::console::{FileIssues, IssueFiled, IssueStanding, NewTask};
-use pilot_proto::intake::{IntakeMemory, IntakePolicy, Ticket, TicketCause};
+use pilot_proto::intake::{IntakeMemory, IntakePolicy, IssueStatus, NoteKept, Ticket, TicketCause};
 use pilot_proto::task::Batch;
 use pilot_proto::{BatchId, Code, Problem, Task, TaskId, Timestamp};
 use pilot_store::{Change, IntakeChange, Store, StoreError};
@@ -30,15 +31,19 @@ pub(crate) struct IntakeBoard {
     policies: BTreeMap<String, IntakePolicy>,
     memories: BTreeMap<String, IntakeMemory>,
     tickets: BTreeMap<String, Ticket>,
+    /// By project and number.
+    notes: BTreeMap<(String, u64), NoteKept>,
 }
 
 impl IntakeBoard {
     pub(crate) async fn load(store: &Store) -> Result<Self, StoreError> {
         let policies = store.intake_policies().await?.into_iter();
         let tickets = store.tickets().await?.into_iter();
+        let notes = store.issue_notes().await?.into_iter();
         Ok(Self {
             policies: policies.map(|policy| (policy.project.clone(), policy)).collect(),
             memories: store.intake_memories().await?.into_iter().collect(),
+            notes: notes.map(|note| ((note.project.clone(), note.number), note)).collect(),
             tickets: tickets.map(|ticket| (ticket.key.clone(), ticket)).collect(),
         })
     }
@@ -98,6 +103,8 @@ pub(crate) enum IntakeWish {
     Drop(Ticket),
     /// A person takes it off.
     Dismiss(String),
+    /// The page of an issue says what it was to say.
+    Noted(NoteKept),
 }
 
 impl CoreHandle {
@@ -145,6 +152,10 @@ impl Core {
             }
             IntakeWish::Drop(ticket) => {
                 self.drop_ticket(turn, ticket);
+                Ok(Granted::Done)
+            }
+            IntakeWish::Noted(note) => {
+                self.noted(turn, note);
                 Ok(Granted::Done)
             }
             IntakeWish::Dismiss(key) => self.dismiss_ticket(turn, key),
@@ -404,6 +415,46 @@ impl Core {
         }
         Err(Problem::new(Code::NotFound, format!("No issue waits as `{key}`."))
             .hint("`pilot issue waiting` shows those that do."))
+    }
+
+    /// Looks what the pages of issues are to say of the turn's tasks.
+    pub(crate) fn write_notes(&mut self, turn: &mut Turn) {
+        for id in turn.touched.clone() {
+            let Some(task) = self.board.tasks.get(&id).map(|slot| slot.machine.task()) else {
+                continue;
+            };
+            let Some(number) = task.issue else { continue };
+            let Some(policy) = self.board.intake.policies.get(&task.project) else { continue };
+            if policy.status == IssueStatus::default() {
+                continue;
+            }
+            let link = match &self.reach.options.public_url {
+                Some(url) => format!("{}/tasks/{id}", url.trim_end_matches('/')),
+                None => format!("`{id}`"),
+            };
+            let wanted = issue_note::note(task, &policy.status, &link);
+            let project = task.project.clone();
+            let known = self.board.intake.notes.get(&(project.clone(), number));
+            // An older task of the issue has nothing to say any more.
+            if known.is_some_and(|known| known.task > id || known.wanted == wanted) {
+                continue;
+            }
+            let written = known.and_then(|known| known.written.clone());
+            self.put_note(turn, NoteKept { project, number, task: id, wanted, written });
+            turn.outputs.push(Output::Intake);
+        }
+    }
+
+    fn noted(&mut self, turn: &mut Turn, done: &NoteKept) {
+        let key = (done.project.clone(), done.number);
+        if let Some(known) = self.board.intake.notes.get(&key).cloned() {
+            self.put_note(turn, NoteKept { written: Some(done.wanted.clone()), ..known });
+        }
+    }
+
+    fn put_note(&mut self, turn: &mut Turn, note: NoteKept) {
+        turn.changes.push(Change::Intake(IntakeChange::PutNote(note.clone())));
+        self.board.intake.notes.insert((note.project.clone(), note.number), note);
     }
 
     /// The ticket, if nobody has wanted it again since.

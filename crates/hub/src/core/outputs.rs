@@ -16,6 +16,7 @@ impl Core {
         self.turn_away_unfit(turn);
         self.tell_parents(turn).await?;
         self.tell_why_they_wait(turn);
+        self.write_notes(turn);
         self.write_down_tasks(turn)?;
         let commit = Commit {
             journal: std::mem::take(&mut turn.journal),

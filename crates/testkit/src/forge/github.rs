@@ -134,6 +134,7 @@ impl Visit<'_> {
                     &json!({ "id": label.id, "number": number, "title": label.name }),
                 ))
             }
+            ("PATCH", ["issues", "comments", id]) => self.edit_comment(world, id),
             (_, ["issues", number, rest @ ..]) => self.github_issue(world, number, rest),
             (_, ["pulls", rest @ ..]) => self.github_pulls(world, rest),
             (_, ["actions", rest @ ..]) => self.github_actions(world, rest),

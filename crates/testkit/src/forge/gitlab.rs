@@ -131,6 +131,7 @@ impl Visit<'_> {
             }
             ("GET", ["issues"]) => Ok(self.gitlab_issues(world)),
             ("POST", ["issues"]) => self.gitlab_new_issue(world),
+            ("PUT", ["issues" | "merge_requests", _, "notes", id]) => self.edit_comment(world, id),
             (_, ["issues", number, rest @ ..]) => {
                 let number = self.gitlab_number(world, number, false)?;
                 self.gitlab_issue(world, number, rest)

@@ -31,6 +31,7 @@ impl Visit<'_> {
                     &json!({ "id": label.id, "title": label.name, "state": "open" }),
                 ))
             }
+            ("PATCH", ["issues", "comments", id]) => self.edit_comment(world, id),
             ("PATCH", ["issues", number]) => self.edit_issue(world, number),
             ("POST", ["issues", number, "labels"]) => {
                 let number = self.item(world, number)?.number;
@@ -117,6 +118,15 @@ impl Visit<'_> {
             }
             (_, ["actions", rest @ ..]) => self.actions(world, rest),
             _ => Err(No::found()),
+        }
+    }
+
+    pub(super) fn edit_comment(&self, world: &mut World, id: &str) -> Result<Answer, No> {
+        let who = (id.parse().unwrap_or(0), self.login.as_str());
+        match world.edit_comment(&self.full_name, who, self.ask.text("body")) {
+            Some(true) => Ok(Answer::json(200, &json!({ "id": who.0 }))),
+            Some(false) => Err(No::new(403, "Forbidden")),
+            None => Err(No::found()),
         }
     }
 

@@ -249,6 +249,23 @@ impl World {
         comment
     }
 
+    /// Writes another text into a comment; false if it is not this person's, and
+    /// none if there is none.
+    pub(super) fn edit_comment(
+        &mut self,
+        full_name: &str,
+        (id, login): (u64, &str),
+        body: &str,
+    ) -> Option<bool> {
+        let items = self.row(full_name).items.iter_mut();
+        let comment = items.flat_map(|item| &mut item.comments).find(|one| one.id == id)?;
+        let own = comment.author == login;
+        if own {
+            body.clone_into(&mut comment.body);
+        }
+        Some(own)
+    }
+
     /// Something that somebody says now.
     pub(super) fn said(&mut self, author: &str, body: &str) -> Comment {
         let (author, body) = (author.to_owned(), body.to_owned());

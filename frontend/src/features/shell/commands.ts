@@ -1,5 +1,6 @@
 // What the palette can do wherever one is: places, actions, hubs, themes.
 
+import CircleDot from "@lucide/svelte/icons/circle-dot";
 import ClipboardList from "@lucide/svelte/icons/clipboard-list";
 import Coins from "@lucide/svelte/icons/coins";
 import GlobeLock from "@lucide/svelte/icons/globe-lock";
@@ -61,6 +62,14 @@ function actions(showKeys: () => void): Command[] {
         icon: ClipboardList,
         words: "csv list issues",
         run: go("new/many"),
+      },
+      {
+        id: "issues",
+        group,
+        label: "File tasks from issues",
+        icon: CircleDot,
+        words: "forge tickets browse label milestone",
+        run: go("new/issues"),
       },
     );
   }

@@ -13,6 +13,9 @@ const DEPTHS: Record<string, [least: number, most: number]> = {
   settings: [0, 0],
 };
 
+/** Ways to more than one new task. */
+const WAYS: ReadonlySet<string> = new Set(["many", "issues"]);
+
 /** None for a path that names no screen. */
 export function screenOf(path: readonly string[]): ScreenId | null {
   const [first, second] = path;
@@ -22,6 +25,7 @@ export function screenOf(path: readonly string[]): ScreenId | null {
   if (!depths) return null;
   const [least, most] = depths;
   const below = path.length - 1;
-  if (below < least || below > most || (first === "new" && below === 1 && second !== "many")) return null;
+  if (below < least || below > most || (first === "new" && below === 1 && !WAYS.has(second ?? "")))
+    return null;
   return first as ScreenId;
 }

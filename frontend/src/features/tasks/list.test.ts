@@ -3,7 +3,7 @@ import type { Client } from "$/api/client";
 import { failed, MINUTE, NOON, task } from "../../../tests/builders";
 import { ACTIONS, forAll } from "./bulk";
 import { rowsOf, sections, type Row } from "./groups";
-import { Selection } from "./selection.svelte";
+import { Selection } from "$/state/selection.svelte";
 import { heldStill } from "./still";
 
 const keys = (rows: readonly Row[]) => rows.map(({ key }) => key);

@@ -44,6 +44,18 @@ pub(super) async fn an_issue_is_read_with_everything(stage: &Stage) {
     assert_eq!(images.len(), 1);
 }
 
+pub(super) async fn a_comment_of_ours_is_brought_up_to_date(stage: &Stage) {
+    let number = stage.prepare.issue(&NewIssue { title: "Told", ..NewIssue::default() }).await;
+    let on = Subject::Issue(number);
+    for text in ["at work", "at work", "done"] {
+        let kept = stage.bot.comment_kept(&stage.site, on, "test", text).await;
+        kept.expect("it may comment");
+    }
+    let all = stage.bot.comments(&stage.site, on).await.expect("they can be read");
+    let bodies: Vec<&str> = all.iter().map(|one| one.body.as_str()).collect();
+    assert_eq!(bodies, ["done\n\n<!-- pilothouse:test -->"]);
+}
+
 pub(super) async fn an_issue_that_is_not_there_is_refused(stage: &Stage) {
     let error = stage.bot.issue(&stage.site, 4_000_000).await.expect_err("there is none");
     assert!(matches!(error, ForgeError::Refused { status: 404, .. }), "{error:?}");
