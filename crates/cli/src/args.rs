@@ -5,6 +5,7 @@ mod inside;
 mod issue;
 mod project;
 mod provider;
+mod pull_requests;
 mod task;
 pub(crate) mod vault;
 
@@ -13,6 +14,7 @@ pub(crate) use inside::*;
 pub(crate) use issue::*;
 pub(crate) use project::*;
 pub(crate) use provider::*;
+pub(crate) use pull_requests::*;
 pub(crate) use task::*;
 
 use clap::builder::NonEmptyStringValueParser;

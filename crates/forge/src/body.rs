@@ -17,7 +17,7 @@ const MARKS: usize = 256;
 /// A list in the body is for a reader; the journal has the rest.
 const MAX_ITEMS: usize = 50;
 const MAX_ITEM: usize = 300;
-const _: () = assert!(MAX_ITEMS * (MAX_ITEM + 64) * 2 + MARKS < MAX, "two full lists fit");
+const _: () = assert!(MAX_ITEMS * (MAX_ITEM + 64) * 3 + MARKS < MAX, "three full lists fit");
 
 /// What goes into the text of a pull request.
 #[derive(Debug, Clone, Default)]
@@ -28,15 +28,68 @@ pub struct Body<'a> {
     pub task: &'a str,
     /// What was run: agent and model, setup steps.
     pub ran: &'a [String],
+    /// Tests that the agent ran, with their outcome.
+    pub tests: &'a [String],
     /// What a reviewer must know: denied permissions, automatic decisions.
     pub reservations: &'a [String],
     /// What the agent says it did. Not trusted.
     pub summary: &'a str,
+    /// The project's own form of it, with places (see [`PLACES`]); none: ours.
+    pub template: Option<&'a str>,
 }
+
+/// What a template has places for. `{issue}` is the line that closes it.
+pub const PLACES: [&str; 7] =
+    ["{summary}", "{tests}", "{risks}", "{ran}", "{task}", "{issue}", "{title}"];
 
 impl Body<'_> {
     /// The text, at most 64 KiB with the marks that go around it.
-    pub fn text(&self) -> String {
+    pub fn text(&self, title: &str) -> String {
+        match self.template {
+            Some(template) => cut(&self.filled(template, title), MAX - MARKS),
+            None => self.ours(),
+        }
+    }
+
+    /// The template's own words as they are, and what goes into its places
+    /// neutral. Nothing that is put in is looked at for places again.
+    fn filled(&self, template: &str, title: &str) -> String {
+        let closes = self.closes.map(|issue| format!("Closes #{issue}")).unwrap_or_default();
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find('{') {
+            push(&mut text, &rest[..at]);
+            rest = &rest[at..];
+            let place = PLACES.iter().find(|place| rest.starts_with(**place));
+            let Some(place) = place else {
+                push(&mut text, "{");
+                rest = &rest[1..];
+                continue;
+            };
+            rest = &rest[place.len()..];
+            push(
+                &mut text,
+                &match *place {
+                    "{summary}" => neutral(&cut(self.summary.trim(), MAX / 2)),
+                    "{tests}" => lines(self.tests),
+                    "{risks}" => lines(self.reservations),
+                    "{ran}" => lines(self.ran),
+                    "{task}" => item(self.task),
+                    "{issue}" => closes.clone(),
+                    _ => item(title),
+                },
+            );
+        }
+        push(&mut text, rest);
+        // A merge closes the issue, wherever the project forgot to say so.
+        if !closes.is_empty() && !template.contains("{issue}") {
+            text = format!("{closes}\n\n{text}");
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    fn ours(&self) -> String {
         let mut text = String::new();
         if let Some(issue) = self.closes {
             push(&mut text, &format!("Closes #{issue}\n\n"));
@@ -45,6 +98,7 @@ impl Body<'_> {
             push(&mut text, &format!("Made by Pilothouse: {}\n\n", item(self.task)));
         }
         list(&mut text, "Please note", self.reservations);
+        list(&mut text, "Tests", self.tests);
         list(&mut text, "What was run", self.ran);
         // Neutral text is never shorter, so what is over the bound goes first.
         let summary = neutral(&cut(self.summary.trim(), MAX));
@@ -67,14 +121,17 @@ fn list(text: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;
     }
-    push(text, &format!("### {title}\n\n"));
-    for line in items.iter().take(MAX_ITEMS) {
-        push(text, &format!("- {}\n", item(line)));
-    }
+    push(text, &format!("### {title}\n\n{}\n\n", lines(items)));
+}
+
+/// The items as lines of a list; `none` where there are none.
+fn lines(items: &[String]) -> String {
+    let mut all: Vec<String> =
+        items.iter().take(MAX_ITEMS).map(|line| format!("- {}", item(line))).collect();
     if items.len() > MAX_ITEMS {
-        push(text, &format!("- … and {} more\n", items.len() - MAX_ITEMS));
+        all.push(format!("- … and {} more", items.len() - MAX_ITEMS));
     }
-    push(text, "\n");
+    if all.is_empty() { "none".to_owned() } else { all.join("\n") }
 }
 
 /// One line of a list: neutral too, because reservations quote the agent.
@@ -254,13 +311,16 @@ mod tests {
             task: "https://hub.example.org/tasks/1",
             ran: &["claude 2.0".to_owned(), "npm ci".to_owned()],
             reservations: &["`rm` was denied".to_owned()],
+            tests: &["`cargo test`: passed".to_owned()],
             summary: "```\nDone, @alice. Fixes #9",
+            template: None,
         }
-        .text();
+        .text("T");
         assert_eq!(
             text,
             "Closes #7\n\nMade by Pilothouse: https://hub.example.org/tasks/1\n\n\
              ### Please note\n\n- `rm` was denied\n\n\
+             ### Tests\n\n- `cargo test`: passed\n\n\
              ### What was run\n\n- claude 2.0\n- npm ci\n\n\
              ### What the agent says\n\n```\nDone, @\u{200b}alice. F\u{200b}ixes #\u{200b}9"
         );
@@ -270,11 +330,38 @@ mod tests {
     fn a_body_is_bounded_whatever_goes_in() {
         let many = vec!["é@x ".repeat(1000); 1000];
         let summary = "#1é".repeat(100_000);
-        let body =
-            Body { closes: Some(1), task: "t", ran: &many, reservations: &many, summary: &summary };
-        let text = body.text();
+        let body = Body {
+            closes: Some(1),
+            task: "t",
+            ran: &many,
+            reservations: &many,
+            tests: &many,
+            summary: &summary,
+            template: None,
+        };
+        let text = body.text("t");
         assert!(marked(&text, &"f".repeat(64)).len() <= MAX, "{} bytes", text.len());
         assert!(text.contains("left out"), "it says that it was cut");
+    }
+
+    #[test]
+    fn a_template_says_it_in_the_projects_own_words() {
+        let body = Body {
+            closes: Some(7),
+            task: "https://hub.example.org/tasks/1",
+            ran: &[],
+            tests: &["`cargo test`: passed".to_owned()],
+            reservations: &[],
+            summary: "Mended {tests}. Fixes #9",
+            template: Some("## {title}\n{summary}\n{tests}\nRisks: {risks} {nothing}\n{task}"),
+        };
+        assert_eq!(
+            body.text("Mend @it"),
+            "Closes #7\n\n## Mend @\u{200b}it\nMended {tests}. F\u{200b}ixes #\u{200b}9\n\
+             - `cargo test`: passed\nRisks: none {nothing}\nhttps://hub.example.org/tasks/1"
+        );
+        let body = Body { template: Some("{issue}: {summary}"), ..body };
+        assert!(body.text("t").starts_with("Closes #7: Mended"), "once");
     }
 
     #[test]

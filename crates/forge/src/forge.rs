@@ -7,7 +7,7 @@
 use crate::error::ForgeError;
 use crate::http::{Budget, Pace};
 use crate::model::{
-    Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Held, Hook, Issue,
+    Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Head, Held, Hook, Issue,
     IssueFilter, Job, Merge, NewPull, PullChange, PullRequestSeen, Release, RepositorySeen,
     Subject,
 };
@@ -149,12 +149,12 @@ pub trait Issues: Debug + Send + Sync {
 /// Pull requests.
 #[async_trait]
 pub trait PullRequests: Debug + Send + Sync {
-    /// Open pull requests of this branch into this base, or closed and merged
+    /// Open pull requests of this head into this base, or closed and merged
     /// ones (the latest first, one page).
     async fn pulls_of(
         &self,
         repository: &Repository,
-        head: &str,
+        head: Head<'_>,
         base: &str,
         open: bool,
     ) -> Result<Vec<PullRequestSeen>, ForgeError>;

@@ -14,10 +14,10 @@
 //! read back and compared before anybody is told that it exists, and a run
 //! that was let go is looked at again.
 
-mod agit;
 mod body;
 mod connect;
 mod error;
+mod follow_up;
 mod forge;
 mod gitea;
 mod github;
@@ -34,14 +34,14 @@ pub mod ticket;
 mod untrusted;
 pub mod webhook;
 
-pub use agit::{ReviewPush, pushed_number, review_push};
-pub use body::{Body, neutral};
+pub use body::{Body, PLACES, neutral};
 pub use connect::{Credential, connect, connect_with};
 pub use error::ForgeError;
+pub use follow_up::{FailedLog, conflict, failed_checks, useful_tail};
 pub use forge::{Ci, Forge, Hooks, Identity, Issues, PullRequests, Repositories, Reviews};
 pub use http::{Budget, Pace, Reach};
 pub use model::{
-    Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Held, Hook, Issue,
+    Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Head, Held, Hook, Issue,
     IssueFilter, Job, Merge, NewPull, PullChange, PullRequestSeen, PullState, Release,
     RepositorySeen, Standing, Subject, Verdict, Wanted, Weight, fold, image_links,
 };

@@ -12,7 +12,7 @@ mod settings;
 pub use checks::{Check, Held, Job, Release, fold};
 pub(crate) use issue::MAX_COMMENTS;
 pub use issue::{Comment, Issue, IssueFilter, Subject, image_links};
-pub use pull::{Merge, NewPull, PullChange, PullRequestSeen, PullState, Standing, Wanted};
+pub use pull::{Head, Merge, NewPull, PullChange, PullRequestSeen, PullState, Standing, Wanted};
 pub(crate) use pull::{draft_title, plain_title};
 pub use review::{Feedback, Verdict};
 pub use settings::{Account, Advice, Branch, Capabilities, Done, Hook, RepositorySeen, Weight};

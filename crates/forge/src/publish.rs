@@ -3,6 +3,7 @@
 
 use crate::body;
 use crate::error::ForgeError;
+use crate::follow_up::MARK;
 use crate::forge::Forge;
 use crate::http::{address, shown};
 use crate::model::{
@@ -71,7 +72,7 @@ impl dyn Forge + '_ {
         mark: &str,
         text: &str,
     ) -> Result<Comment, ForgeError> {
-        let mark = format!("<!-- pilothouse:{mark} -->");
+        let mark = format!("{MARK}{mark} -->");
         let comments = self.comments(repository, on).await?;
         match comments.into_iter().find(|comment| comment.body.contains(&mark)) {
             Some(comment) => Ok(comment),
@@ -87,7 +88,7 @@ impl dyn Forge + '_ {
         mark: &str,
         text: &str,
     ) -> Result<(), ForgeError> {
-        let mark = format!("<!-- pilothouse:{mark} -->");
+        let mark = format!("{MARK}{mark} -->");
         let body = format!("{text}\n\n{mark}");
         let comments = self.comments(repository, on).await?;
         let known = comments.into_iter().find(|comment| comment.body.contains(&mark));
@@ -102,6 +103,37 @@ impl dyn Forge + '_ {
             },
             None => self.comment(repository, on, &body).await.map(drop),
         }
+    }
+
+    /// Answers what was said: a comment on a line in its own conversation, which
+    /// is then resolved where the forge can, everything else with one comment.
+    /// May be called again after any failure: `mark` tells what is there.
+    ///
+    /// Whom nobody knows any more (a comment that was deleted) is left out.
+    pub async fn answer_feedback(
+        &self,
+        repository: &Repository,
+        pull: u64,
+        answered: &[String],
+        mark: &str,
+        text: &str,
+    ) -> Result<(), ForgeError> {
+        let all = self.feedback(repository, pull, None).await?;
+        let asked = || all.iter().filter(|said| answered.contains(&said.id));
+        for said in asked().filter(|said| said.path.is_some()) {
+            let mark = format!("{MARK}{mark}-{} -->", said.id);
+            if !all.iter().any(|other| other.body.contains(&mark)) {
+                self.reply(repository, pull, said, &format!("{text}\n\n{mark}")).await?;
+            }
+            if !said.resolved {
+                // By hand where the forge has no call for it; then it stays.
+                self.resolve(repository, pull, said).await?;
+            }
+        }
+        if asked().any(|said| said.path.is_none()) {
+            self.comment_once(repository, Subject::Pull(pull), mark, text).await?;
+        }
+        Ok(())
     }
 
     /// Makes the pull request, or brings the one there is up to date, and reads
@@ -126,6 +158,20 @@ impl dyn Forge + '_ {
             if let Some(pull) = self.find_settled(wanted).await? {
                 return Ok(pull.number);
             }
+            if wanted.by_review {
+                // The push made it; the forge works it off in a queue.
+                if round < ROUNDS {
+                    self.rest(round).await;
+                    continue;
+                }
+                return Err(ForgeError::Mismatch {
+                    forge: shown(self.address()),
+                    number: 0,
+                    what: "commit",
+                    wanted: wanted.head_commit.clone(),
+                    seen: "no pull request".to_owned(),
+                });
+            }
             match self.create(wanted).await {
                 // The answer was lost, somebody was faster (Gitea and GitLab
                 // say 409, GitHub 422), or the forge has not seen the branch
@@ -141,7 +187,7 @@ impl dyn Forge + '_ {
     }
 
     async fn find_open(&self, wanted: &Wanted) -> Result<Option<PullRequestSeen>, ForgeError> {
-        let (head, base) = (&wanted.head_branch, &wanted.base_branch);
+        let (head, base) = (wanted.head(), &wanted.base_branch);
         let pulls = self.pulls_of(&wanted.repository, head, base, true).await?;
         Ok(pulls.into_iter().find(|pull| pull.is_of(head, base)))
     }
@@ -149,7 +195,7 @@ impl dyn Forge + '_ {
     /// A pull request that we made for this very commit and that was merged or
     /// closed before we could note its number.
     async fn find_settled(&self, wanted: &Wanted) -> Result<Option<PullRequestSeen>, ForgeError> {
-        let (head, base) = (&wanted.head_branch, &wanted.base_branch);
+        let (head, base) = (wanted.head(), &wanted.base_branch);
         let pulls = self.pulls_of(&wanted.repository, head, base, false).await?;
         let ours = |pull: &PullRequestSeen| {
             pull.is_of(head, base) && body::speaks_of(&pull.body, &wanted.head_commit)
@@ -165,7 +211,7 @@ impl dyn Forge + '_ {
             title: body::title(&wanted.title),
             body: body::marked(&wanted.body, &wanted.head_commit),
             head: wanted.head_branch.clone(),
-            head_repository: None,
+            head_repository: wanted.head_repository.clone(),
             base: wanted.base_branch.clone(),
             draft: wanted.draft,
         };
@@ -188,13 +234,23 @@ impl dyn Forge + '_ {
     }
 
     async fn renew(&self, wanted: &Wanted, pull: &PullRequestSeen) -> Result<(), ForgeError> {
+        if body::speaks_of(&pull.body, &wanted.head_commit) {
+            // Made for this very commit, and then we may have died.
+            self.say_the_rest(&wanted.without_what_is_said(pull), pull.number).await;
+        }
+        let ours = pull.body.contains(MARK);
         let section = body::marked(&wanted.body, &wanted.head_commit);
         let text = body::renewed(&pull.body, &section);
         if text == pull.body {
             return Ok(());
         }
         let change = PullChange { body: Some(text), ..PullChange::default() };
-        self.update_pull(&wanted.repository, pull.number, &change).await
+        self.update_pull(&wanted.repository, pull.number, &change).await?;
+        if wanted.by_review && !ours {
+            // The push had a place for the title alone.
+            self.say_the_rest(wanted, pull.number).await;
+        }
+        Ok(())
     }
 
     async fn read_back(&self, wanted: &Wanted, number: u64) -> Result<PullRequest, ForgeError> {

@@ -97,7 +97,11 @@ impl Git {
         let commit = if contents == overlay.contents_of(&head).await? {
             head.clone()
         } else {
-            let pilot = Author { name: "Pilothouse".into(), email: "pilothouse@localhost".into() };
+            let pilot = Author {
+                name: "Pilothouse".into(),
+                email: "pilothouse@localhost".into(),
+                signing_key: None,
+            };
             overlay.commit(&contents, &head, &pilot, "Work that was not committed\n").await?
         };
         overlay.bundle(base, reference, &head, &commit, out).await?;

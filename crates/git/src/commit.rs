@@ -3,7 +3,10 @@
 use crate::command::Git;
 use crate::error::GitError;
 use crate::overlay::{Overlay, head_of};
+use pilot_proto::Secret;
+use std::io::{self, Write};
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Who a commit is by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,9 @@ pub struct Author {
     pub name: String,
     /// Address.
     pub email: String,
+    /// The SSH key (OpenSSH format, no passphrase) that it is signed with; none:
+    /// it is not.
+    pub signing_key: Option<Secret>,
 }
 
 impl Git {
@@ -44,6 +50,31 @@ impl Git {
         overlay.set_head(&commit)?;
         overlay.give_index()?;
         Ok(Some(commit))
+    }
+
+    /// Makes one commit of all since `base`, and gives it. A line with a merge
+    /// in it stays as it is: one commit could not say what was merged.
+    pub async fn squash(
+        &self,
+        tree: &Path,
+        author: &Author,
+        message: &str,
+        base: &str,
+    ) -> Result<String, GitError> {
+        let overlay = Overlay::new(self, tree)?;
+        let tip = self.head(tree).await?;
+        let range = format!("{base}..{tip}");
+        let count = async |more: &[&str]| {
+            let count = overlay.command("counting the commits");
+            count.args(["rev-list", "--count"]).args(more).arg(&range).word().await
+        };
+        if count(&["--merges"]).await? != "0" || count(&[]).await? == "1" {
+            return Ok(tip);
+        }
+        let contents = overlay.contents_of(&tip).await?;
+        let commit = overlay.commit(&contents, base, author, message).await?;
+        overlay.set_head(&commit)?;
+        Ok(commit)
     }
 
     /// Commit that the tree is on.
@@ -81,14 +112,34 @@ impl Overlay {
         author: &Author,
         message: &str,
     ) -> Result<String, GitError> {
-        self.command("committing")
+        // It goes away with its owner, right after the signature.
+        let key = author.signing_key.as_ref().map(key_file).transpose();
+        let key = key.map_err(GitError::file("writing the signing key", self.path()))?;
+        let mut command = self.command("committing");
+        if let Some(key) = &key {
+            let path = key.path().to_string_lossy();
+            command = command
+                .args(["-c", "gpg.format=ssh", "-c", &format!("user.signingKey={path}")])
+                .args(["commit-tree", "--gpg-sign"]);
+        } else {
+            command = command.arg("commit-tree");
+        }
+        command
             .env("GIT_AUTHOR_NAME", &author.name)
             .env("GIT_AUTHOR_EMAIL", &author.email)
             .env("GIT_COMMITTER_NAME", &author.name)
             .env("GIT_COMMITTER_EMAIL", &author.email)
-            .args(["commit-tree", "-F", "-", "-p", parent, contents])
+            .args(["-F", "-", "-p", parent, contents])
             .input(message)
             .word()
             .await
     }
+}
+
+/// The key in a file of our own (mode 0600), as `ssh-keygen` wants it.
+fn key_file(key: &Secret) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new()?;
+    writeln!(file, "{}", key.expose().trim())?;
+    file.flush()?;
+    Ok(file)
 }

@@ -55,7 +55,11 @@ impl Git {
         if rewritten == base_contents {
             return Ok(None);
         }
-        let pilot = Author { name: "Pilothouse".into(), email: "pilothouse@localhost".into() };
+        let pilot = Author {
+            name: "Pilothouse".into(),
+            email: "pilothouse@localhost".into(),
+            signing_key: None,
+        };
         let commit = overlay.commit(&rewritten, base, &pilot, MESSAGE).await?;
         overlay.bundle(base, reference, base, &commit, out).await?;
         let about = std::fs::metadata(out).map_err(GitError::file("writing the bundle", out))?;

@@ -10,6 +10,7 @@ use pilot_forge::connect;
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
+use pilot_proto::pull_request::{Outgoing, PullRequestPolicy, SigningKey};
 use pilot_proto::run::Reviewer;
 use pilot_proto::{
     Code, Forge, Problem, Project, Provider, ProviderKind, RunSpec, SealedGrant, Secret, SecretUse,
@@ -64,7 +65,20 @@ pub(crate) fn run_spec(
         review: task.review.clone().map(|pass| Box::new(Reviewer { pass, provider: None })),
         children: project.children,
         remote_control: None,
+        outgoing: Some(Box::new(outgoing(&project.pull_requests, task))),
     })
+}
+
+/// How the run's commits are made and pushed; without the key that signs them.
+fn outgoing(policy: &PullRequestPolicy, task: &Task) -> Outgoing {
+    Outgoing {
+        identity: policy.identity.clone(),
+        trailers: policy.trailers.clone(),
+        commits: policy.commits,
+        push: policy.push.clone(),
+        pull_request: task.pull_request.as_ref().map(|one| one.number),
+        signing_key: None,
+    }
 }
 
 /// Who calls a model for the task.
@@ -101,6 +115,7 @@ impl Granter {
         spec: RunSpec,
         task: &Task,
         forge: Option<&Forge>,
+        signing_key: Option<&str>,
         providers: impl Iterator<Item = &'a Provider>,
     ) -> RunSpec {
         let git = forge.and_then(|forge| self.git(forge, &spec.repo));
@@ -138,9 +153,33 @@ impl Granter {
         let renewable =
             provider.iter().chain(&fallbacks).chain(reviewers).any(|grant| grant.oauth.is_some());
         let hub_key = renewable.then(|| self.credentials.public_key()).flatten().map(Into::into);
+        let outgoing = spec.outgoing.map(|one| Box::new(self.signing(*one, signing_key)));
         // The commit's message is made of it.
         let title = self.covered(&spec.title);
-        RunSpec { title, git, provider, fallbacks, review, hub_key, remote_control, ..spec }
+        RunSpec {
+            title,
+            outgoing,
+            git,
+            provider,
+            fallbacks,
+            review,
+            hub_key,
+            remote_control,
+            ..spec
+        }
+    }
+
+    /// With the key that the project's commits are signed with. One that is not
+    /// here leaves them unsigned, and the log says so.
+    fn signing(&self, outgoing: Outgoing, name: Option<&str>) -> Outgoing {
+        let signing_key = name.and_then(|name| {
+            let key = self.credentials.secret(name);
+            if key.is_none() {
+                tracing::warn!(secret = name, "commits are not signed: the key is not here");
+            }
+            Some(SigningKey { name: name.to_owned(), key: key? })
+        });
+        Outgoing { signing_key, ..outgoing }
     }
 
     /// Whether a run could be granted a key of the provider.

@@ -8,6 +8,7 @@ mod intake;
 mod issues;
 mod prices;
 mod projects;
+mod pull_requests;
 mod review;
 mod runners;
 mod screen;

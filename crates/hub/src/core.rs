@@ -27,6 +27,7 @@ mod outputs;
 mod profiles;
 mod projects;
 mod quiet;
+mod reviews;
 mod runners;
 mod turn;
 mod waits;

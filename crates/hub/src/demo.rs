@@ -56,6 +56,7 @@ pub(crate) async fn ensure(data: &Path, store: &Store) -> Result<(), HubError> {
         children: Default::default(),
         remote_control: false,
         actions: Vec::new(),
+        pull_requests: Default::default(),
     };
     let commit = Commit { journal: Vec::new(), changes: vec![Change::PutProject(project)] };
     store.commit(&commit).await.map(drop).map_err(HubError::Store)

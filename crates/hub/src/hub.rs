@@ -134,6 +134,7 @@ impl Hub {
         let connections = Arc::new(Connections::default());
         let publisher = Arc::new(Publisher::new(
             Arc::clone(&credentials),
+            store.clone(),
             options.public_url.clone(),
             (options.publish_retry, options.review_poll.max(options.publish_retry)),
         ));

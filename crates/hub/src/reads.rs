@@ -9,6 +9,7 @@ mod moments;
 mod network;
 mod rescue;
 
+pub(crate) use compare::tests_of;
 pub(crate) use rescue::{pieces, rescue};
 
 use crate::hub::Parts;

@@ -16,6 +16,7 @@
 
 mod children;
 mod conclude;
+mod feedback;
 mod held;
 mod journal;
 mod machine;

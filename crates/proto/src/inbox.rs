@@ -2,6 +2,7 @@
 
 use crate::ids::{InboxId, RunId, TaskId};
 use crate::permission::PermissionRule;
+use crate::pull_request::{FollowUp, HeldRun};
 use crate::task::OnTimeout;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub enum Need {
     Network,
     /// A person does the work, and says when it is done.
     HandsOn,
+    /// Something was said about a pull request: is the agent to be told?
+    Feedback,
+    /// The CI of a pull request waits for a person to let it run.
+    Ci,
     /// A person drives.
     Takeover,
     /// A need this build does not know yet.
@@ -123,6 +128,23 @@ pub enum Ask {
         /// The working tree, on the runner's machine.
         tree: String,
     },
+    /// Is the agent to be told what was said about its pull request? Asked by
+    /// the hub; no run waits.
+    Feedback {
+        /// What was said, oldest first.
+        follow_ups: Vec<FollowUp>,
+        /// Why a person is asked.
+        because: String,
+    },
+    /// May the CI run what the agent made? Asked by the hub; no run waits.
+    Ci {
+        /// The commit it would run.
+        head: String,
+        /// What waits.
+        held: Vec<HeldRun>,
+        /// The forge has no call for it: a person has to open the pages.
+        by_hand: bool,
+    },
     /// An ask this build does not know yet, kept as it came.
     #[serde(untagged)]
     #[ts(skip)]
@@ -146,6 +168,8 @@ impl Ask {
             Self::Network { .. } => Need::Network,
             Self::Budget { .. } => Need::Quota,
             Self::HandsOn { .. } => Need::HandsOn,
+            Self::Feedback { .. } => Need::Feedback,
+            Self::Ci { .. } => Need::Ci,
             Self::Unknown(_) => Need::Unknown,
         }
     }
@@ -153,7 +177,7 @@ impl Ask {
     /// Whether the agent waits for the answer.
     pub fn holds_up(&self) -> bool {
         match self {
-            Self::Network { .. } => false,
+            Self::Network { .. } | Self::Feedback { .. } | Self::Ci { .. } => false,
             Self::Question { .. }
             | Self::Permission { .. }
             | Self::Plan { .. }
@@ -169,7 +193,8 @@ impl Ask {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// Permission, network: yes. Plan: approved. Budget: as much again.
+    /// Permission, network, CI: yes. Plan: approved. Budget: as much again.
+    /// Feedback: the agent is told.
     Allow {
         /// Permission: the input to use instead of the asked one.
         #[serde(default)]
@@ -188,7 +213,7 @@ pub enum Answer {
         rule: Option<PermissionRule>,
     },
     /// Permission, network: no. Plan: not like this. The agent is told the reason
-    /// and goes on. Budget: end.
+    /// and goes on. Budget: end. Feedback: the agent is not told. CI: it waits on.
     Deny {
         /// Told to the agent.
         #[serde(default)]
@@ -212,6 +237,7 @@ pub enum Answer {
         answers: BTreeMap<String, String>,
     },
     /// Interrupted: go on with this. Question: free text to the only question.
+    /// Feedback: the agent is told, and this with it.
     Say {
         /// What to tell the agent.
         text: String,

@@ -20,6 +20,7 @@ pub mod model;
 pub mod network;
 pub mod permission;
 pub mod project;
+pub mod pull_request;
 pub mod review;
 pub mod run;
 pub mod runner;
@@ -40,6 +41,7 @@ pub use grant::{
 pub use ids::{BatchId, BlobId, GroupId, InboxId, OrderId, RunId, RunnerId, TaskId};
 pub use inbox::{Answer, InboxItem, Need};
 pub use project::{Forge, ForgeKind, Project, Provider, ProviderKind};
+pub use pull_request::PullRequestPolicy;
 pub use run::{Outcome, Phase, Run, RunSpec};
 pub use secret::Secret;
 pub use snapshot::{ChangedFile, Snapshot, SnapshotDelta};

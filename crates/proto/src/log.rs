@@ -150,6 +150,8 @@ fn word(need: crate::inbox::Need) -> &'static str {
         Need::Interrupted => "interrupted, waiting for a word",
         Need::Quota => "the quota or the budget is used up",
         Need::HandsOn => "a person does the work",
+        Need::Feedback => "something was said about its pull request",
+        Need::Ci => "its CI waits to be let run",
         Need::Takeover => "a person drives",
         Need::Network => "a host that is not allowed",
         Need::Unknown => "something this version does not know",

@@ -4,6 +4,7 @@ use crate::action::ProjectAction;
 use crate::grant::SecretUse;
 use crate::network::NetworkPolicy;
 use crate::permission::PermissionPolicy;
+use crate::pull_request::PullRequestPolicy;
 use crate::secret::{self, Secret};
 use crate::task::{ChildBounds, Limits, Mode, ReviewPass};
 use crate::time::Timestamp;
@@ -60,6 +61,11 @@ pub struct Project {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(optional, as = "Option<Vec<ProjectAction>>")]
     pub actions: Vec<ProjectAction>,
+    /// How its pull requests are made, and what becomes of what is said about
+    /// them.
+    #[serde(default)]
+    #[ts(optional, as = "Option<PullRequestPolicy>")]
+    pub pull_requests: PullRequestPolicy,
 }
 
 /// A named way of working: which agent, with whose login, how far. Its name is

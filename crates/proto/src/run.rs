@@ -7,6 +7,7 @@ use crate::model::ModelPrice;
 use crate::network::NetworkPolicy;
 use crate::permission::PermissionPolicy;
 use crate::project::{GitGrant, ProviderGrant};
+use crate::pull_request::Outgoing;
 use crate::secret::{self, Secret};
 use crate::task::{Attachment, ChildBounds, Limits, Mode, OnTimeout, ReviewPass};
 use crate::time::Timestamp;
@@ -288,6 +289,9 @@ pub struct RunSpec {
     /// Remote control, with the account it needs.
     #[serde(default)]
     pub remote_control: Option<Box<RemoteControl>>,
+    /// How its commits are made and pushed; none: as they always were.
+    #[serde(default)]
+    pub outgoing: Option<Box<Outgoing>>,
 }
 
 /// A second agent, with its login.
@@ -325,6 +329,10 @@ impl RunSpec {
                 .as_deref()
                 .map(|reviewer| Box::new(Reviewer { pass: reviewer.pass.clone(), provider: None })),
             remote_control: None,
+            outgoing: self
+                .outgoing
+                .as_deref()
+                .map(|one| Box::new(Outgoing { signing_key: None, ..one.clone() })),
             ..self.clone()
         }
     }

@@ -106,6 +106,30 @@ pub struct Checks {
     /// Page of the first that failed, or of any.
     #[serde(default)]
     pub url: Option<String>,
+    /// Each of them, those that need somebody first; at most [`Checks::MOST`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<CheckSeen>>")]
+    pub each: Vec<CheckSeen>,
+}
+
+impl Checks {
+    /// More are counted and not listed.
+    pub const MOST: usize = 100;
+}
+
+/// One check of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct CheckSeen {
+    /// Its name (`build`, `CI / test (pull_request)`).
+    pub name: String,
+    /// What it says.
+    pub state: ChecksState,
+    /// In its own words; may be empty.
+    #[serde(default)]
+    pub description: String,
+    /// Its page.
+    #[serde(default)]
+    pub url: Option<String>,
 }
 
 /// Checks in one word.

@@ -34,6 +34,7 @@ mod output;
 mod own_log;
 mod preflight;
 mod pump;
+mod pushing;
 mod renewals;
 mod rescue;
 mod reviewing;

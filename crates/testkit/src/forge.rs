@@ -22,10 +22,12 @@ mod login;
 mod merge;
 mod message;
 mod more;
+mod people;
 mod play;
 mod pushes;
 mod rows;
 mod shapes;
+mod stops;
 mod visit;
 mod world;
 
@@ -33,6 +35,7 @@ pub use ci::JobSaid;
 pub use faults::Fault;
 pub use hooks::Delivery;
 pub use message::Seen;
+pub use stops::StopAt;
 
 use crate::git_http::{Admission, Backend, GitRequest, Login};
 use crate::repo::{BareRepo, Entry};
@@ -305,6 +308,22 @@ impl ForgeDouble {
         self.core.world().max_page = items;
     }
 
+    /// The request that comes after `nth` others, of the API or of git, stands
+    /// still until [`ForgeDouble::go_on`].
+    pub fn stop_at(&self, nth: u32, at: StopAt) {
+        self.core.stops.want(nth, at);
+    }
+
+    /// A request stands still.
+    pub fn is_stopped(&self) -> bool {
+        self.core.stops.is_stopped()
+    }
+
+    /// What stands still goes on, and nothing is stopped any more.
+    pub fn go_on(&self) {
+        self.core.stops.go_on();
+    }
+
     /// Requests to the API so far, in the order they were answered.
     pub fn requests(&self) -> Vec<Seen> {
         self.core.seen()
@@ -323,7 +342,16 @@ struct Front {
 }
 
 impl Front {
-    async fn answer(&self, mut request: Request) -> Response {
+    async fn answer(&self, request: Request) -> Response {
+        let stops = &self.core.stops;
+        let stop = stops.arrive();
+        stops.stand(stop, StopAt::Before).await;
+        let response = self.carry_out(request).await;
+        stops.stand(stop, StopAt::After).await;
+        response
+    }
+
+    async fn carry_out(&self, mut request: Request) -> Response {
         let path = request.uri().path();
         let Some(rest) = path.strip_prefix(&self.base).filter(|rest| rest.starts_with('/')) else {
             return Answer::page(404).into_response();
@@ -350,6 +378,10 @@ impl Front {
     }
 }
 
+/// To a push, as a Gitea says it.
+const ARCHIVED: &str = "This repo is archived. You can view files and clone it, but cannot push \
+    or open issues/pull-requests.";
+
 impl Core {
     /// Who may clone and push.
     fn admit(&self, wanted: &GitRequest) -> Admission {
@@ -369,10 +401,17 @@ impl Core {
         };
         let login = bearer.as_ref().map(|row| row.login.as_str());
         let access = world.access(&name, login);
+        if world.find(&name).is_some() {
+            // What pull requests show is there for git as well.
+            world.follow_pushes(&name);
+        }
         match (bearer, access) {
             (None, access) if wanted.push || access < Access::Read => Admission::Unauthorized,
             (None, _) => Admission::Granted(None),
             (Some(_), Access::None) => Admission::NotFound,
+            (Some(_), _) if wanted.push && world.row(&name).archived => {
+                Admission::Forbidden(ARCHIVED.to_owned())
+            }
             (Some(row), _) if !row.may_use_git(self.kind, wanted.push) => {
                 Admission::Forbidden("token does not have the required scope".to_owned())
             }

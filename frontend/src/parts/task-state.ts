@@ -79,6 +79,8 @@ export const NEED_WORDS: Record<Need, string> = {
   quota: "Out of quota",
   network: "Host refused",
   hands_on: "Work for you",
+  feedback: "Feedback",
+  ci: "CI to let run",
   takeover: "Take over",
   unknown: "Needs you",
 };

@@ -56,6 +56,14 @@ pub(super) fn of_item(hub: &HubKey, item: &InboxItem, task: &str) -> Notice {
             false,
         ),
         Ask::HandsOn { what, .. } => ("Work for you", what.clone(), false),
+        Ask::Feedback { follow_ups, .. } => {
+            let said: Vec<_> = follow_ups.iter().map(|one| one.summary.as_str()).collect();
+            ("Said about its pull request", said.join("; "), false)
+        }
+        Ask::Ci { held, .. } => {
+            let names: Vec<_> = held.iter().map(|one| one.name.as_str()).collect();
+            ("Let its CI run?", names.join(", "), false)
+        }
         Ask::Unknown(_) => ("Needs you", "Open it to see what is asked.".to_owned(), false),
     };
     Notice {

@@ -1,6 +1,7 @@
 //! The words of `pilot project`.
 
 use super::issue::ProjectTrigger;
+use super::pull_requests::ProjectPullRequests;
 use super::task::{AgentName, RuleWords, rounds};
 use clap::{Args, Subcommand, ValueEnum};
 use pilot_proto::WallsKind;
@@ -52,6 +53,8 @@ pub(crate) enum Project {
     Review(ProjectReview),
     /// Show or change which issues of a project become tasks by themselves
     Trigger(Box<ProjectTrigger>),
+    /// Show or change how a project's pull requests are made, and what follows on them
+    PullRequests(Box<ProjectPullRequests>),
     /// Remove a project that has no task under way
     Remove {
         /// Its name

@@ -5,6 +5,7 @@ use crate::args::Globals;
 use crate::output;
 use pilot_proto::console::{InboxList, InboxQuery};
 use pilot_proto::inbox::Ask;
+use pilot_proto::pull_request::HeldRun;
 use pilot_proto::{Answer, InboxItem};
 
 pub(crate) fn list(globals: &Globals, all: bool) -> anyhow::Result<Done> {
@@ -64,6 +65,11 @@ pub(crate) fn what(item: &InboxItem) -> String {
             output::dollars(*spent_micros),
             output::dollars(*budget_micros)
         ),
+        Ask::Feedback { follow_ups, because } => {
+            let said: Vec<_> = follow_ups.iter().map(|one| one.summary.as_str()).collect();
+            format!("is the agent to be told ({because}): {}", said.join("; "))
+        }
+        Ask::Ci { held, by_hand, .. } => ci(held, *by_hand),
         Ask::Unknown(_) => "asked by a newer version".to_owned(),
     };
     match &item.answered {
@@ -80,6 +86,19 @@ pub(crate) fn what(item: &InboxItem) -> String {
             format!("{asked} ({answer})")
         }
     }
+}
+
+/// What of a CI waits; where a person has to open its pages, which.
+fn ci(held: &[HeldRun], by_hand: bool) -> String {
+    let names: Vec<_> = held
+        .iter()
+        .map(|run| match &run.page {
+            Some(page) if by_hand => format!("{} at {page}", run.name),
+            Some(_) | None => run.name.clone(),
+        })
+        .collect();
+    let how = if by_hand { "let it run on its page, then allow" } else { "may its CI run" };
+    format!("{how}: {}", names.join(", "))
 }
 
 fn default(item: &InboxItem) -> String {

@@ -4,6 +4,7 @@ mod action;
 mod children;
 mod permissions;
 mod policy;
+mod pull_requests;
 mod review;
 mod secret;
 mod trigger;
@@ -44,6 +45,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
                         children: Default::default(),
                         remote_control: false,
                         actions: Vec::new(),
+                        pull_requests: Default::default(),
                     },
                 };
                 let profile = match profile.as_deref() {
@@ -65,6 +67,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
             Project::Walls(words) => return walls::run(globals, hub, words).await,
             Project::Review(words) => return review::run(globals, hub, words).await,
             Project::Trigger(words) => return trigger::run(globals, hub, *words).await,
+            Project::PullRequests(words) => return pull_requests::run(globals, hub, *words).await,
             Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {
                 let projects = hub.call::<ProjectList>(Nothing {}).await?;

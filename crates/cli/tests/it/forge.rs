@@ -1,35 +1,50 @@
 //! From a prompt to a pull request on a Gitea, private and with a token.
 
 use crate::world::World;
-use pilot_proto::{Snapshot, Task, TaskId, TaskState};
-use pilot_testkit::forge::GiteaDouble;
+use pilot_proto::{ForgeKind, Snapshot, Task, TaskId, TaskState};
+use pilot_testkit::forge::{ForgeDouble, GiteaDouble};
 use tokio::runtime::Runtime;
 
-const SCOPES: &[&str] = &["write:repository", "write:issue", "read:user"];
-
-struct Forge {
-    gitea: GiteaDouble,
-    token: String,
+pub(crate) struct Forge {
+    pub(crate) gitea: GiteaDouble,
+    pub(crate) token: String,
     _runtime: Runtime,
 }
 
 fn with_forge() -> (World, Forge) {
+    let world = World::with_runner(2);
+    let forge = add_forge(&world, "scripted");
+    (world, forge)
+}
+
+/// A Gitea that the hub knows as `home`, with the project `site` on it.
+pub(crate) fn add_forge(world: &World, agent: &str) -> Forge {
+    add_forge_of(world, ForgeKind::Gitea, agent)
+}
+
+/// The same of another kind.
+pub(crate) fn add_forge_of(world: &World, kind: ForgeKind, agent: &str) -> Forge {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime for the forge");
-    let gitea = runtime.block_on(GiteaDouble::start_under("/git"));
-    let token = gitea.token("alice", SCOPES);
+    let gitea = runtime.block_on(ForgeDouble::start_as(kind, "/git"));
+    let token = gitea.token("alice", gitea.scopes());
     gitea.repository("alice/site");
     gitea.make_private("alice/site");
-    let world = World::with_runner(2);
-    let add = ["forge", "add", "home", "--kind", "gitea", "--token-stdin", "--url"];
+    let kind_word = match kind {
+        ForgeKind::Gitea => "gitea",
+        ForgeKind::Forgejo => "forgejo",
+        ForgeKind::GitHub => "github",
+        ForgeKind::GitLab => "gitlab",
+    };
+    let add = ["forge", "add", "home", "--kind", kind_word, "--token-stdin", "--url"];
     world.pilot_with_input(&[&add[..], &[&gitea.url()]].concat(), &format!("{token}\n")).ok();
     let url = gitea.clone_url("alice/site");
-    let add = ["project", "add", "site", "--forge", "home", "--agent", "scripted", "--repo"];
+    let add = ["project", "add", "site", "--forge", "home", "--agent", agent, "--repo"];
     world.pilot(&[&add[..], &[&url]].concat()).ok();
-    (world, Forge { gitea, token, _runtime: runtime })
+    Forge { gitea, token, _runtime: runtime }
 }
 
 fn file(world: &World, script: &str, more: &[&str]) -> TaskId {

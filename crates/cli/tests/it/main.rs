@@ -18,6 +18,8 @@ mod logins;
 mod many;
 mod postgres;
 mod profiles;
+mod publishing;
+mod pull_requests;
 mod screen;
 mod sight;
 mod situations;

@@ -400,6 +400,18 @@ impl World {
         }
     }
 
+    /// Runs a program that has to be there.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) {
+        #[expect(clippy::disallowed_methods, reason = "tests make keys as a person does")]
+        let status = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap_or_else(|error| panic!("`{program}` has to be installed: {error}"));
+        assert!(status.success(), "{program} {arguments:?}");
+    }
+
     pub(crate) fn demo_repository(&self) -> PathBuf {
         let projects: Vec<pilot_proto::Project> = self.json(&["project", "list"]);
         let demo = projects.into_iter().find(|project| project.name == "demo");

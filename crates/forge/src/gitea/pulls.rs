@@ -5,7 +5,7 @@ use crate::error::ForgeError;
 use crate::forge::{Issues, PullRequests};
 use crate::http::Call;
 use crate::model::{
-    Merge, NewPull, PullChange, PullRequestSeen, Subject, draft_title, plain_title,
+    Head, Merge, NewPull, PullChange, PullRequestSeen, Subject, draft_title, plain_title,
 };
 use crate::repos_api::{self, PullAnswer, Side, path};
 use crate::repository::Repository;
@@ -23,7 +23,7 @@ impl PullRequests for Gitea {
     async fn pulls_of(
         &self,
         repository: &Repository,
-        head: &str,
+        head: Head<'_>,
         base: &str,
         open: bool,
     ) -> Result<Vec<PullRequestSeen>, ForgeError> {

@@ -4,7 +4,7 @@ use super::GitHub;
 use crate::error::ForgeError;
 use crate::forge::{Issues, PullRequests};
 use crate::http::Call;
-use crate::model::{Merge, NewPull, PullChange, PullRequestSeen, Subject};
+use crate::model::{Head, Merge, NewPull, PullChange, PullRequestSeen, Subject};
 use crate::repos_api::{self, PullAnswer, path};
 use crate::repository::Repository;
 use async_trait::async_trait;
@@ -16,12 +16,17 @@ impl PullRequests for GitHub {
     async fn pulls_of(
         &self,
         repository: &Repository,
-        head: &str,
+        head: Head<'_>,
         base: &str,
         open: bool,
     ) -> Result<Vec<PullRequestSeen>, ForgeError> {
         let path = path(repository, &["pulls"]);
-        let owned = format!("{}:{head}", repository.owner);
+        // It takes no pushes for review, so every head is a branch here.
+        let owned = match head {
+            Head::Branch(branch) => format!("{}:{branch}", repository.owner),
+            Head::Fork { owner, branch } => format!("{owner}:{branch}"),
+            Head::Commit(_) => return Ok(Vec::new()),
+        };
         let state = if open { "open" } else { "closed" };
         let query = [
             ("state", state),

@@ -6,7 +6,7 @@ use crate::forge::PullRequests;
 use crate::http::Call;
 use crate::lenient::{Person, logins, or_default};
 use crate::model::{
-    Merge, NewPull, PullChange, PullRequestSeen, Standing, draft_title, plain_title,
+    Head, Merge, NewPull, PullChange, PullRequestSeen, Standing, draft_title, plain_title,
 };
 use crate::repository::Repository;
 use async_trait::async_trait;
@@ -21,15 +21,18 @@ impl PullRequests for GitLab {
     async fn pulls_of(
         &self,
         repository: &Repository,
-        head: &str,
+        head: Head<'_>,
         base: &str,
         open: bool,
     ) -> Result<Vec<PullRequestSeen>, ForgeError> {
+        let (Head::Branch(branch) | Head::Fork { branch, .. }) = head else {
+            return Ok(Vec::new());
+        };
         let id = repository.to_string();
         let path = ["projects", &id, "merge_requests"];
         let query = [
             ("state", if open { "opened" } else { "all" }),
-            ("source_branch", head),
+            ("source_branch", branch),
             ("target_branch", base),
             ("order_by", "updated_at"),
             ("per_page", "50"),

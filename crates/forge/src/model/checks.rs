@@ -1,6 +1,6 @@
 //! What a CI says about a commit.
 
-use pilot_proto::task::{Checks, ChecksState};
+use pilot_proto::task::{CheckSeen, Checks, ChecksState};
 
 /// One check of a commit: the latest word of each name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,13 @@ pub struct Check {
     pub description: String,
     /// Its page, with a host.
     pub url: Option<String>,
+}
+
+impl Check {
+    fn seen(&self) -> CheckSeen {
+        let Self { name, state, description, url } = self.clone();
+        CheckSeen { name, state, description, url }
+    }
 }
 
 /// A job of the forge's own CI.
@@ -70,5 +77,11 @@ pub fn fold(all: &[Check]) -> Option<Checks> {
         total: u32::try_from(all.len()).unwrap_or(u32::MAX),
         failed: u32::try_from(failed).unwrap_or(u32::MAX),
         url: shown.url.clone().or_else(|| all.iter().find_map(|one| one.url.clone())),
+        each: worst
+            .into_iter()
+            .flat_map(|state| all.iter().filter(move |one| one.state == state))
+            .take(Checks::MOST)
+            .map(Check::seen)
+            .collect(),
     })
 }

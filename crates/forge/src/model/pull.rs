@@ -9,6 +9,11 @@ pub struct Wanted {
     pub repository: Repository,
     /// Branch with the work, already pushed to the same repository.
     pub head_branch: String,
+    /// The fork that the branch is in; none: the same repository.
+    pub head_repository: Option<Repository>,
+    /// It was pushed for review (AGit): the push made the pull request, which
+    /// has no branch and is known by its commit.
+    pub by_review: bool,
     /// The commit it was pushed as.
     pub head_commit: String,
     /// Branch it is to be merged into.
@@ -26,6 +31,49 @@ pub struct Wanted {
     pub assignees: Vec<String>,
     /// Logins of who is asked for a review when it is made.
     pub reviewers: Vec<String>,
+}
+
+impl Wanted {
+    /// The same without the labels and people that `pull` has already.
+    pub(crate) fn without_what_is_said(&self, pull: &PullRequestSeen) -> Self {
+        let missing = |wanted: &[String], there: &[String]| {
+            let known = |one: &&String| !there.iter().any(|other| other.eq_ignore_ascii_case(one));
+            wanted.iter().filter(known).cloned().collect()
+        };
+        Self {
+            labels: missing(&self.labels, &pull.labels),
+            assignees: missing(&self.assignees, &pull.assignees),
+            reviewers: missing(&self.reviewers, &pull.reviewers),
+            ..self.clone()
+        }
+    }
+}
+
+/// What a pull request is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head<'a> {
+    /// A branch of the same repository.
+    Branch(&'a str),
+    /// A branch of a fork.
+    Fork {
+        /// Whose.
+        owner: &'a str,
+        /// Which.
+        branch: &'a str,
+    },
+    /// A push for review has no branch: the commit that it shows.
+    Commit(&'a str),
+}
+
+impl Wanted {
+    /// What it is known by.
+    pub(crate) fn head(&self) -> Head<'_> {
+        match &self.head_repository {
+            _ if self.by_review => Head::Commit(&self.head_commit),
+            Some(fork) => Head::Fork { owner: &fork.owner, branch: &self.head_branch },
+            None => Head::Branch(&self.head_branch),
+        }
+    }
 }
 
 /// A pull request to create.
@@ -161,10 +209,16 @@ impl PullRequestSeen {
         }
     }
 
-    /// Of our branch and into our base, and not from a fork that has a branch
-    /// of the same name.
-    pub(crate) fn is_of(&self, head: &str, base: &str) -> bool {
-        (self.head == head || self.head_label == head) && !self.from_fork && self.base == base
+    /// Of what `head` names, and into our base.
+    pub(crate) fn is_of(&self, head: Head<'_>, base: &str) -> bool {
+        let of_branch = |branch| self.head == branch || self.head_label == branch;
+        self.base == base
+            && match head {
+                // A fork may have a branch of the same name.
+                Head::Branch(branch) => of_branch(branch) && !self.from_fork,
+                Head::Fork { branch, .. } => of_branch(branch) && self.from_fork,
+                Head::Commit(commit) => self.head_commit == commit,
+            }
     }
 }
 

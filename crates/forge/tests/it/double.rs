@@ -1,8 +1,6 @@
 //! The Gitea double answers as Gitea 1.22 and Forgejo 1.21 were measured to.
 //! What the adapter asks is tested with the adapter; here is the rest.
 
-use pilot_forge::review_push;
-use pilot_proto::ForgeKind;
 use pilot_testkit::forge::{GiteaDouble, SCOPES};
 use reqwest::{Client, Method};
 use rustls::{ClientConfig, RootCertStore};
@@ -231,8 +229,7 @@ async fn a_readers_push_is_declined_by_the_hook() {
     assert_eq!(caller.forge.bare(SITE).branches(), ["main"]);
 }
 
-/// What the adapter says a push for review is, git really pushes, and the
-/// forge makes one pull request of each topic.
+/// A push for review makes one pull request of each topic.
 #[tokio::test]
 async fn a_readers_push_for_review_is_a_pull_request_of_its_topic() {
     let caller = Caller::new().await;
@@ -243,8 +240,6 @@ async fn a_readers_push_for_review_is_a_pull_request_of_its_topic() {
     let tree = place.root().join("tree");
     pilot_testkit::repo::git(place.root(), &["init", "--quiet", "tree"]);
     let push = async |file: &'static str, topic: &'static str| {
-        let push = review_push(ForgeKind::Gitea, "HEAD", "main", topic, ("A test", ""));
-        let push = push.expect("a Gitea takes such pushes");
         let (tree, url) = (tree.clone(), url.clone());
         let pushed = tokio::task::spawn_blocking(move || {
             let git = |args: &[&str]| pilot_testkit::repo::git(&tree, args);
@@ -253,10 +248,17 @@ async fn a_readers_push_for_review_is_a_pull_request_of_its_topic() {
             std::fs::write(tree.join(file), "work\n").expect("the tree can be written");
             git(&["add", "--all"]);
             git(&["commit", "--quiet", "--message", file]);
-            let mut args = vec!["push", "--quiet"];
-            args.extend(push.options.iter().flat_map(|option| ["-o", option.as_str()]));
-            args.extend([url.as_str(), push.refspec.as_str()]);
-            git(&args);
+            let topic = format!("topic={topic}");
+            git(&[
+                "push",
+                "--quiet",
+                "-o",
+                &topic,
+                "-o",
+                "title=A test",
+                &url,
+                "HEAD:refs/for/main",
+            ]);
             git(&["rev-parse", "HEAD"])
         });
         pushed.await.expect("a reader may push for review")

@@ -57,7 +57,7 @@ impl Scene {
             head_commit: commit.to_owned(),
             base_branch: "main".to_owned(),
             title: "Add a test".to_owned(),
-            body: Body { summary, ..Body::default() }.text(),
+            body: Body { summary, ..Body::default() }.text(""),
             ..Wanted::default()
         }
     }
@@ -94,7 +94,7 @@ async fn a_pushed_branch_becomes_a_pull_request_that_is_followed_to_its_merge() 
 
     let issue = scene.forge.issue(SITE, "There is no test");
     let mut wanted = scene.pushed();
-    wanted.body = Body { closes: Some(issue), summary: "Done.", ..Body::default() }.text();
+    wanted.body = Body { closes: Some(issue), summary: "Done.", ..Body::default() }.text("");
     let pull = ensure(&scene, &wanted).await;
     assert_eq!(pull.head, wanted.head_commit);
     assert_eq!(pull.url, format!("{}/{SITE}/pulls/{}", scene.forge.url(), pull.number));

@@ -72,7 +72,8 @@ async fn more_checks_than_fit_on_a_page_are_all_counted() {
     }
     scene.forge.status(SITE, &commit, &said("z", "failure"));
     let checks = scene.gitea.checks(&scene.site(), &commit).await.expect("it answers");
-    let expected = Checks { state: ChecksState::Failed, total: 8, failed: 1, url: None };
+    let expected =
+        Checks { state: ChecksState::Failed, total: 8, failed: 1, url: None, each: Vec::new() };
     assert_eq!(checks, Some(expected));
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn grant(password: &str) -> GitGrant {
 }
 
 pub(crate) fn author() -> Author {
-    Author { name: "Pilot Test".into(), email: "pilot@example.org".into() }
+    Author { name: "Pilot Test".into(), email: "pilot@example.org".into(), signing_key: None }
 }
 
 /// An agent's commit.

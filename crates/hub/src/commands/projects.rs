@@ -2,7 +2,7 @@
 
 use super::access::{check_network, check_secrets, check_walls};
 use super::tasks::check_review;
-use super::{MAX_LINE, check_branch, check_name, check_word, invalid, shown};
+use super::{MAX_LINE, check_branch, check_name, check_word, invalid, pull_requests, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
@@ -11,6 +11,7 @@ use pilot_lifecycle::permissions;
 use pilot_proto::console::{
     AddRules, AllowHosts, Named, Nothing, ProjectAdd, ProjectAllow, ProjectRemove, ProjectRules,
 };
+use pilot_proto::pull_request::PushWay;
 use pilot_proto::task::ChildBounds;
 use pilot_proto::{Problem, Project, ProjectAction};
 
@@ -75,8 +76,13 @@ impl Parts {
         let Some(forge) = forges.into_iter().find(|forge| forge.name == *name) else {
             return Ok(());
         };
+        pull_requests::check_forge(&project.pull_requests, forge.kind)?;
         let token = self.credentials.forge_token(name).unwrap_or_default();
-        connect(forge.kind, &forge.url, token)?.repository(&project.repo)?;
+        let api = connect(forge.kind, &forge.url, token)?;
+        api.repository(&project.repo)?;
+        if let PushWay::Fork { repo } = &project.pull_requests.push {
+            api.repository(repo)?;
+        }
         Ok(())
     }
 }
@@ -104,6 +110,7 @@ fn check(project: &Project) -> Result<(), Problem> {
     check_walls(&project.walls)?;
     check_children(&project.children)?;
     check_actions(&project.actions)?;
+    pull_requests::check(&project.pull_requests)?;
     permissions::check(&project.permissions)?;
     check_secrets(&project.secrets)
 }
@@ -152,7 +159,7 @@ fn is_control(letter: char) -> bool {
     letter.is_control()
 }
 
-fn check_repo(repo: &str) -> Result<(), Problem> {
+pub(super) fn check_repo(repo: &str) -> Result<(), Problem> {
     let hint = "Give a clone URL (`https://…`, `ssh://…`, `git@host:path`, `file:///…`) or an absolute path.";
     let wrong = || invalid("`repo` is not a repository's address.").hint(hint);
     if repo.is_empty() || repo.len() > MAX_LINE || repo.starts_with('-') {

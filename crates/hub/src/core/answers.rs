@@ -173,6 +173,16 @@ fn fits(ask: &Ask, answer: &Answer) -> Result<(), Problem> {
             "work that a person does",
             "Do it in the run's workspace, then say that it is done: `pilot task done`.",
         ),
+        Ask::Feedback { .. } => (
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. } | Answer::Say { .. }),
+            "what was said about a pull request",
+            "Have the agent told (allow), also with a word of your own (say), or not (deny).",
+        ),
+        Ask::Ci { .. } => (
+            matches!(answer, Answer::Allow { .. } | Answer::Deny { .. }),
+            "whether the CI may run",
+            "Let it run (allow), or leave it waiting (deny).",
+        ),
         Ask::Unknown(_) => (true, "", ""),
     };
     if fits {

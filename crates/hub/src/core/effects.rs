@@ -78,9 +78,12 @@ impl Core {
             TaskEffect::RunOver { run } => self.run_over(turn, task, run),
             TaskEffect::InboxPut(item) => self.put_inbox(turn, item),
             TaskEffect::InboxGone { item } => self.close_inbox(turn, item),
-            TaskEffect::OpenPullRequest { branch, commit, summary } => {
-                self.publish(turn, task, branch, commit, summary);
+            TaskEffect::OpenPullRequest { branch, commit, summary, answers } => {
+                let wanting =
+                    |one: Publication| one.wanting(branch, commit, summary).answering(answers);
+                self.publish(turn, task, wanting);
             }
+            TaskEffect::ReleaseCi { head } => self.release_ci(turn, task, head),
             TaskEffect::FileChild { run, token, child } => {
                 turn.wishes.push_back(ChildWish { parent: task, run, token, child });
             }
@@ -208,17 +211,14 @@ impl Core {
         &mut self,
         turn: &mut Turn,
         task: TaskId,
-        branch: String,
-        commit: String,
-        summary: String,
+        wanting: impl FnOnce(Publication) -> Publication,
     ) {
         let Some(slot) = self.board.tasks.get(&task) else { return };
         let project = self.board.projects.get(&slot.machine.task().project);
         let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
         match (project, forge) {
             (Some(project), Some(forge)) => {
-                let wanted = Publication::new(slot.machine.task(), project, forge)
-                    .wanting(branch, commit, summary);
+                let wanted = wanting(Publication::new(slot.machine.task(), project, forge));
                 turn.outputs.push(Output::Publish(Box::new(wanted)));
             }
             _ => {

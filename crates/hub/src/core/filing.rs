@@ -8,6 +8,7 @@ use super::wishes::Played;
 use crate::clock;
 use pilot_lifecycle::{TaskEvent, TaskMachine};
 use pilot_proto::console::{NewBatch, NewTask};
+use pilot_proto::pull_request::CiHold;
 use pilot_proto::task::Batch;
 use pilot_proto::{BatchId, Code, Problem, Task, TaskId, TaskState, Timestamp};
 use pilot_store::StoreError;
@@ -93,7 +94,12 @@ impl Core {
         let title = title(new);
         Ok(Task {
             id,
-            branch: branch(&self.reach.granter.covered(&title), id),
+            branch: branch(
+                project.pull_requests.branch.as_deref(),
+                &self.reach.granter.covered(&title),
+                id,
+                new.issue,
+            ),
             title,
             prompt: new.prompt.clone(),
             project: new.project.clone(),
@@ -118,7 +124,9 @@ impl Core {
             pushed: None,
             reservations: Vec::new(),
             attachments: new.attachments.clone(),
-            hold: new.hold || new.group.is_some(),
+            hold: new.hold
+                || new.group.is_some()
+                || project.pull_requests.hold == CiHold::BeforePush,
             only_runner: new.runner,
             group: new.group,
             batch: None,
@@ -165,7 +173,7 @@ fn title(new: &NewTask) -> String {
 }
 
 /// Says what it is about, and is nobody else's.
-fn branch(title: &str, id: TaskId) -> String {
+fn branch(template: Option<&str>, title: &str, id: TaskId, issue: Option<u64>) -> String {
     let mut slug = String::new();
     for letter in title.chars() {
         if slug.len() >= SLUG {
@@ -179,7 +187,18 @@ fn branch(title: &str, id: TaskId) -> String {
     }
     let slug = slug.trim_end_matches('-');
     let short = id.short();
-    if slug.is_empty() { format!("pilot/{short}") } else { format!("pilot/{slug}-{short}") }
+    let issue = issue.map(|number| number.to_string()).unwrap_or_default();
+    let slug = if slug.is_empty() { "task" } else { slug };
+    match template {
+        Some(template) => {
+            let filled = template.replace("{slug}", slug).replace("{issue}", &issue);
+            // An absent issue leaves no hole (`fix//x`, `fix-`) that git refuses.
+            let filled = filled.replace("{id}", &short).replace("//", "/").replace("--", "-");
+            filled.trim_matches(['/', '-']).to_owned()
+        }
+        None if slug == "task" => format!("pilot/{short}"),
+        None => format!("pilot/{slug}-{short}"),
+    }
 }
 
 #[cfg(test)]
@@ -217,8 +236,15 @@ mod tests {
             ("日本語", "pilot/0000002a"),
             ("", "pilot/0000002a"),
         ] {
-            assert_eq!(branch(title, id), expected, "{title:?}");
+            assert_eq!(branch(None, title, id, None), expected, "{title:?}");
         }
-        assert!(branch(&"long words ".repeat(50), id).len() < 64);
+        assert!(branch(None, &"long words ".repeat(50), id, None).len() < 64);
+        for (template, issue, expected) in [
+            ("agents/{issue}/{slug}-{id}", Some(7), "agents/7/fix-it-0000002a"),
+            ("agents/{issue}/{slug}-{id}", None, "agents/fix-it-0000002a"),
+            ("{id}-{issue}", None, "0000002a"),
+        ] {
+            assert_eq!(branch(Some(template), "Fix it", id, issue), expected);
+        }
     }
 }

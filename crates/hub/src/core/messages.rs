@@ -2,6 +2,7 @@
 
 use super::intake::IntakeWish;
 use crate::links::Outlet;
+use crate::publish::Sight;
 use crate::vaults::Fetched;
 use pilot_lifecycle::{Assignment, RetryAt};
 use pilot_proto::console::{IssueFiled, NewBatch, NewTask, Prices, ReviewNote, TryAgent};
@@ -338,7 +339,9 @@ pub(crate) enum PullRequestNews {
     /// It is open, and was read back.
     Open(PullRequest),
     /// It is still open, and looks like this.
-    Seen(PullRequest),
+    Seen(Box<Sight>),
+    /// Its CI still waits for a person, after a try to let it run.
+    StillHeld,
     /// It could not be made, and will not be.
     Failed(Problem),
     /// It could not be made yet; it is tried again.

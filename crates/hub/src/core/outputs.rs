@@ -87,6 +87,7 @@ impl Core {
             Output::Journal(run, fresh) => self.reach.fanout.tell_journal(run, fresh),
             Output::Fetch(fetch) => self.reach.vaults.fetch(fetch),
             Output::Publish(publication) => self.reach.publisher.publish(*publication),
+            Output::Release(watched, head) => self.reach.publisher.release(*watched, head),
             Output::Unpublish(task) => self.reach.publisher.forget(task),
             Output::Intake => self.reach.intake.wake(),
             Output::HangUp(runner) => self.reach.connections.hang_up(runner),
@@ -109,9 +110,10 @@ impl Core {
             return;
         };
         let forge = project.forge.as_ref().and_then(|name| self.board.forges.get(name));
+        let signing_key = project.pull_requests.signing_key.as_deref();
         let providers = self.board.providers.values();
         let task = slot.machine.task();
-        let spec = self.reach.granter.complete(spec, task, forge, providers);
+        let spec = self.reach.granter.complete(spec, task, forge, signing_key, providers);
         let spec = Box::new(RunSpec { secrets, ..spec });
         self.send(runner, ToRunner::Assign { spec });
     }

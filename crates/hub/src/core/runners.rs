@@ -1,7 +1,7 @@
 //! Runners coming, staying and going, and the passing of time.
 
 use super::Core;
-use super::messages::{Connected, Granted, LinkEnd, News, PullRequestNews};
+use super::messages::{Connected, Granted, LinkEnd, News};
 use super::turn::{Output, Turn};
 use crate::clock;
 use crate::live::Changed;
@@ -14,10 +14,6 @@ use pilot_store::{Change, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// After a push, the first look at what its checks say: a forge starts them
-/// within seconds.
-const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// How often consoles hear how busy a runner is: it beats every ten seconds,
 /// and one that beats faster must not fill every console's ring.
@@ -309,44 +305,6 @@ impl Core {
         right
     }
 
-    async fn pull_request(
-        &mut self,
-        turn: &mut Turn,
-        task: TaskId,
-        news: &PullRequestNews,
-    ) -> Result<(), StoreError> {
-        if !self.board.summon(&self.reach.store, task).await? {
-            return Ok(());
-        }
-        let event = match news {
-            PullRequestNews::Open(pull_request) => {
-                // By then its checks have begun, if it has any.
-                self.next_review = self.next_review.min(turn.steady.after(FIRST_LOOK));
-                TaskEvent::PullRequestOpen { pull_request: pull_request.clone() }
-            }
-            PullRequestNews::Seen(pull_request) => {
-                TaskEvent::PullRequestSeen { pull_request: pull_request.clone() }
-            }
-            PullRequestNews::Failed(problem) => {
-                TaskEvent::PublishFailed { problem: problem.clone() }
-            }
-            PullRequestNews::Merged => TaskEvent::PullRequestMerged,
-            PullRequestNews::Closed => TaskEvent::PullRequestClosed,
-            PullRequestNews::Delayed(problem) => {
-                if let Some(slot) = self.board.tasks.get_mut(&task) {
-                    slot.late = Some(format!("the pull request is late: {problem}"));
-                    turn.touched.insert(task);
-                }
-                return Ok(());
-            }
-        };
-        if let Some(slot) = self.board.tasks.get_mut(&task) {
-            slot.late = None;
-        }
-        self.feed_news(turn, task, event);
-        Ok(())
-    }
-
     /// When something is due at the latest, by the steady clock.
     pub(crate) fn next_deadline(&self) -> Timestamp {
         let offline = self.reach.options.offline_after;
@@ -374,19 +332,6 @@ impl Core {
         if self.next_review <= turn.steady {
             self.next_review = turn.steady.after(self.reach.options.review_poll);
             self.review();
-        }
-    }
-
-    /// Has every open pull request looked at.
-    fn review(&mut self) {
-        for slot in self.board.tasks.values() {
-            let task = slot.machine.task();
-            let Some(pull_request) = slot.machine.watched() else { continue };
-            let project = self.board.projects.get(&task.project);
-            let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
-            if let (Some(project), Some(forge)) = (project, forge) {
-                self.reach.publisher.look(task.id, &project.repo, forge, pull_request);
-            }
         }
     }
 

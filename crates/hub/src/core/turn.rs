@@ -3,7 +3,7 @@
 use super::children::ChildWish;
 use super::messages::{Granted, Reply};
 use crate::live::{Changed, Fresh};
-use crate::publish::Publication;
+use crate::publish::{Publication, Watched};
 use crate::vaults::Fetch;
 use pilot_proto::runner::ToRunner;
 use pilot_proto::{Cursor, Problem, RunId, RunnerId, SealedGrant, TaskId, Timestamp};
@@ -55,6 +55,8 @@ pub(crate) enum Output {
     Fetch(Fetch),
     /// To the forge.
     Publish(Box<Publication>),
+    /// To the forge: let the CI run for this commit.
+    Release(Box<Watched>, String),
     /// No more wish for a pull request of this task.
     Unpublish(TaskId),
     /// Issues wait to be read.

@@ -1,6 +1,7 @@
 //! The pool that works through what is wanted of forges.
 
-use super::{Look, Publication, Publisher};
+use super::watch::Watched;
+use super::{Publication, Publisher};
 use crate::core::{CoreHandle, News, PullRequestNews};
 use pilot_proto::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,11 @@ const MISMATCHES: u32 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) publish: BTreeMap<TaskId, Due>,
-    pub(super) look: BTreeMap<TaskId, Look>,
+    pub(super) look: BTreeMap<TaskId, Watched>,
+    /// With the commit that a person saw.
+    pub(super) release: BTreeMap<TaskId, (Watched, String)>,
+    /// Conflicts that were seen at the last look.
+    pub(super) conflicts: BTreeMap<TaskId, String>,
     /// Being worked on: one request per task at a time.
     busy: BTreeSet<TaskId>,
 }
@@ -42,7 +47,8 @@ impl Due {
 
 enum Job {
     Publish(Due),
-    Look(Look),
+    Release(Watched, String),
+    Look(Watched),
 }
 
 impl Publisher {
@@ -75,10 +81,16 @@ impl Publisher {
         let due = wishes.publish.iter().find(|(task, due)| due.at <= now && free(task));
         let (task, job) = match due.map(|(task, _)| *task) {
             Some(task) => (task, wishes.publish.remove(&task).map(Job::Publish)),
-            None => {
-                let task = *wishes.look.keys().find(|task| free(task))?;
-                (task, wishes.look.remove(&task).map(Job::Look))
-            }
+            None => match wishes.release.keys().find(|task| free(task)).copied() {
+                Some(task) => {
+                    let wanted = wishes.release.remove(&task);
+                    (task, wanted.map(|(watched, head)| Job::Release(watched, head)))
+                }
+                None => {
+                    let task = *wishes.look.keys().find(|task| free(task))?;
+                    (task, wishes.look.remove(&task).map(Job::Look))
+                }
+            },
         };
         wishes.busy.insert(task);
         Some((task, job?))
@@ -94,6 +106,7 @@ impl Publisher {
     async fn work(&self, task: TaskId, job: Job, core: &CoreHandle) {
         let news = match job {
             Job::Publish(due) => Some(self.publish_once(due).await),
+            Job::Release(watched, head) => self.let_go(&watched, &head).await,
             Job::Look(look) => self.look_once(&look).await,
         };
         if let Some(news) = news {
@@ -120,7 +133,7 @@ impl Publisher {
         news
     }
 
-    async fn look_once(&self, look: &Look) -> Option<PullRequestNews> {
+    async fn look_once(&self, look: &Watched) -> Option<PullRequestNews> {
         match self.state(look).await {
             Ok(news) => news,
             Err(failure) => {

@@ -12,7 +12,7 @@ use pilot_proto::console::{
 };
 use pilot_proto::snapshot::DiffSize;
 use pilot_proto::{Code, Event, Problem, Record, Run, RunId, Snapshot, Task, TaskId, Timestamp};
-use pilot_store::{Part, Want};
+use pilot_store::{Part, Store, Want};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -59,26 +59,31 @@ impl Parts {
         let runs = self.store.runs(task.id).await.map_err(|error| error.problem())?;
         let secs = runs.iter().map(|run| taken(run, now).as_secs()).sum();
         let seen = match task.run {
-            Some(run) => self.seen(run).await?,
+            Some(run) => seen(&self.store, run).await?,
             None => Seen::default(),
         };
         let usage = task.usage;
         let (tests, turns) = seen.told();
         Ok(ComparedTask { task, tests, turns, secs, usage, alone: 0 })
     }
+}
 
-    async fn seen(&self, run: RunId) -> Result<Seen, Problem> {
-        let mut seen = Seen::default();
-        let mut reached = 0;
-        loop {
-            let page = self.store.records_after(run, reached, &PAGE).await;
-            let page = page.map_err(|error| error.problem())?;
-            page.records.into_iter().for_each(|record| seen.take(record));
-            if page.end || page.reached <= reached {
-                return Ok(seen);
-            }
-            reached = page.reached;
+/// The tests that a run's agent ran, as its journal tells them.
+pub(crate) async fn tests_of(store: &Store, run: RunId) -> Result<Vec<TestRun>, Problem> {
+    Ok(seen(store, run).await?.told().0)
+}
+
+async fn seen(store: &Store, run: RunId) -> Result<Seen, Problem> {
+    let mut seen = Seen::default();
+    let mut reached = 0;
+    loop {
+        let page = store.records_after(run, reached, &PAGE).await;
+        let page = page.map_err(|error| error.problem())?;
+        page.records.into_iter().for_each(|record| seen.take(record));
+        if page.end || page.reached <= reached {
+            return Ok(seen);
         }
+        reached = page.reached;
     }
 }
 

@@ -258,6 +258,8 @@ fn need_words(need: Need) -> &'static str {
         Need::Quota => "The quota or the budget is used up",
         Need::Network => "A host that is not allowed",
         Need::HandsOn => "Work for a person",
+        Need::Feedback => "Something was said about its pull request",
+        Need::Ci => "Its CI waits to be let run",
         Need::Takeover => "A person drives",
         Need::Unknown => "A person was needed",
     }

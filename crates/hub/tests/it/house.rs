@@ -171,6 +171,7 @@ pub(crate) fn project(name: &str, repo: &str) -> Project {
         children: Default::default(),
         remote_control: false,
         actions: Vec::new(),
+        pull_requests: Default::default(),
     }
 }
 

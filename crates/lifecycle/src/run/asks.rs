@@ -242,5 +242,6 @@ fn fits(ask: &Ask, answer: &Answer) -> bool {
         },
         Ask::Interrupted => matches!(answer, Answer::Say { .. } | Answer::End),
         Ask::HandsOn { .. } => matches!(answer, Answer::End),
+        Ask::Feedback { .. } | Ask::Ci { .. } => false,
     }
 }

@@ -38,6 +38,8 @@ impl<'a> Use<'a> {
             | Ask::Network { .. }
             | Ask::Budget { .. }
             | Ask::HandsOn { .. }
+            | Ask::Feedback { .. }
+            | Ask::Ci { .. }
             | Ask::Unknown(_) => None,
         }
     }

@@ -36,6 +36,8 @@ impl RunMachine {
             | Ask::Network { .. }
             | Ask::Budget { .. }
             | Ask::HandsOn { .. }
+            | Ask::Feedback { .. }
+            | Ask::Ci { .. }
             | Ask::Unknown(_) => return Rule::Ask,
         }
         let Some(what) = Use::of(ask) else { return Rule::Ask };
@@ -168,6 +170,8 @@ impl RunMachine {
             Ask::Plan { .. } => Answer::ALLOW,
             Ask::Network { .. } => deny("Nobody allowed it in time."),
             Ask::Budget { .. } => deny("Nobody raised the budget in time."),
+            // These two the hub asks, and no run.
+            Ask::Feedback { .. } | Ask::Ci { .. } => deny("Nobody answered in time."),
             Ask::Interrupted | Ask::HandsOn { .. } => Answer::End,
         }
     }

@@ -70,6 +70,7 @@ impl TaskMachine {
                 branch: push.branch,
                 commit: push.commit,
                 summary: push.summary,
+                answers: self.memory.feedback.answering.clone(),
             });
         }
     }
@@ -77,6 +78,11 @@ impl TaskMachine {
     fn no_change(&mut self, now: Timestamp) {
         match self.task.pull_request.clone() {
             // A follow-up that changed nothing does not undo the work in review.
+            Some(pull_request)
+                if self.memory.in_review && !self.memory.feedback.answering.is_empty() =>
+            {
+                self.publish_words(now, pull_request);
+            }
             Some(pull_request) if self.memory.in_review => {
                 let state = TaskState::InReview { pull_request };
                 self.become_state(now, state, "the last run changed nothing");
@@ -86,9 +92,38 @@ impl TaskMachine {
         self.go_on_with_unsaid(now);
     }
 
+    /// There is nothing to push, and still somebody waits for an answer. It is
+    /// given as any publication is, so that it outlives a hub.
+    fn publish_words(&mut self, now: Timestamp, pull_request: PullRequest) {
+        self.memory.push = Some(super::machine::Push {
+            branch: self.task.branch.clone(),
+            commit: pull_request.head,
+            summary: self.memory.said.clone(),
+        });
+        self.become_state(now, TaskState::Publishing, "the last run changed nothing");
+        self.open_pull_request();
+    }
+
+    /// A person wants a publication that failed tried once more; the branch is
+    /// pushed. False if there is nothing to publish.
+    pub(super) fn publish_once_more(&mut self, now: Timestamp) -> bool {
+        let pushed =
+            matches!(self.run().and_then(|run| run.outcome.as_ref()), Some(Outcome::Pushed { .. }));
+        let failed = matches!(self.task.state, TaskState::Failed { .. });
+        if !failed || !pushed || !self.memory.forge || self.memory.push.is_none() {
+            return false;
+        }
+        self.task.dismissed = false;
+        self.become_state(now, TaskState::Publishing, "");
+        self.open_pull_request();
+        true
+    }
+
     pub(super) fn review(&mut self, now: Timestamp, pull_request: PullRequest) {
         self.task.pull_request = Some(pull_request.clone());
         self.memory.in_review = true;
+        // They were answered before it was told.
+        self.memory.feedback.answering.clear();
         if self.task.state == TaskState::Publishing {
             self.become_state(now, TaskState::InReview { pull_request }, "");
             self.go_on_with_unsaid(now);
@@ -118,6 +153,7 @@ impl TaskMachine {
     pub(super) fn reviewed(&mut self, now: Timestamp, merged: bool) {
         let Some(pull_request) = self.watched().cloned() else { return };
         self.memory.in_review = false;
+        self.end_feedback();
         let state = if merged {
             TaskState::Merged { pull_request }
         } else {

@@ -57,6 +57,9 @@ impl TaskMachine {
             | TaskState::NoChange
             | TaskState::Failed { .. }
             | TaskState::Cancelled => {
+                if self.publish_once_more(now) {
+                    return;
+                }
                 let message = format!("The task is not ready: {}.", standing(&self.task.state));
                 self.refuse(&message);
             }

@@ -368,6 +368,8 @@ fn by_itself(ask: &Ask, answer: &Answer) -> String {
         Ask::Network { host, port, .. } => format!("`{host}:{port}` was not allowed in time."),
         Ask::Budget { .. } => "The budget for models was used up and nobody raised it.".into(),
         Ask::HandsOn { .. } => "Nobody did it in time.".into(),
+        // The hub asks these, and they have no deadline.
+        Ask::Feedback { .. } | Ask::Ci { .. } => "Nobody answered in time.".into(),
         Ask::Unknown(_) => "Nobody answered the agent in time; it was refused.".into(),
     }
 }

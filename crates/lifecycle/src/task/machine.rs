@@ -1,5 +1,6 @@
 //! The machine itself: its state, and which part of it hears which event.
 
+use super::feedback::FeedbackMemory;
 use super::held::HELD;
 use super::reassign::Then;
 use super::words::{TaskEffect, TaskEvent};
@@ -56,6 +57,8 @@ pub struct Memory {
     pub(super) children: BTreeMap<TaskId, ChildSeen>,
     /// Its agent's last words on its work.
     pub(super) said: String,
+    /// What was said about its pull request.
+    pub(super) feedback: FeedbackMemory,
 }
 
 /// A push that a run wants or has made.
@@ -265,9 +268,16 @@ impl TaskMachine {
             TaskEvent::TakeoverWanted { who } => self.take_over(who),
             TaskEvent::HandBackWanted { who, note } => self.hand_back(who, note),
             TaskEvent::DoneWanted => self.done(),
-            TaskEvent::Answer { item, answer, who } => self.answer(item, answer, who),
+            TaskEvent::Answer { item, answer, who } => self.answer(now, item, answer, who),
             TaskEvent::PullRequestOpen { pull_request } => self.review(now, pull_request),
             TaskEvent::PullRequestSeen { pull_request } => self.seen(pull_request),
+            TaskEvent::FeedbackCame { item, policy, said } => {
+                self.feedback(now, item, &policy, said);
+            }
+            TaskEvent::CiHeld { item, head, held, by_hand } => {
+                self.ci_held(now, item, &head, held, by_hand);
+            }
+            TaskEvent::CiStillHeld => self.ci_still_held(),
             TaskEvent::PublishFailed { problem } => self.publish_failed(now, problem),
             TaskEvent::PullRequestMerged => self.reviewed(now, true),
             TaskEvent::PullRequestClosed => self.reviewed(now, false),
@@ -334,6 +344,7 @@ impl TaskMachine {
     }
 
     fn begin(&mut self) {
+        self.forget_release();
         match self.task.state {
             TaskState::Queued => self.out.push(TaskEffect::Enqueue),
             TaskState::Publishing => self.open_pull_request(),

@@ -232,7 +232,10 @@ impl TaskMachine {
         }
     }
 
-    pub(super) fn answer(&mut self, item: InboxId, answer: Answer, who: String) {
+    pub(super) fn answer(&mut self, now: Timestamp, item: InboxId, answer: Answer, who: String) {
+        if self.answer_feedback(now, item, &answer, &who) {
+            return;
+        }
         if self.memory.items.iter().any(|open| open.id == item) {
             self.order(Act::Answer { item, answer, who });
         } else {

@@ -3,6 +3,7 @@
 use super::reassign::{Assignment, RetryAt};
 use pilot_proto::event::Event;
 use pilot_proto::inbox::{Answer, InboxItem};
+use pilot_proto::pull_request::{FeedbackPolicy, FollowUp, HeldRun};
 use pilot_proto::runner::Act;
 use pilot_proto::task::{ChildSeen, NewChild, PullRequest};
 use pilot_proto::{InboxId, OrderId, Problem, RunId, RunnerId, TaskId};
@@ -167,6 +168,29 @@ pub enum TaskEvent<'a> {
         /// It.
         pull_request: PullRequest,
     },
+    /// This was said about the pull request; what was heard before may be among
+    /// it.
+    FeedbackCame {
+        /// Id of the inbox item, should a person be asked.
+        item: InboxId,
+        /// What the project wants done with it.
+        policy: FeedbackPolicy,
+        /// What.
+        said: Vec<FollowUp>,
+    },
+    /// Runs of the CI wait for a person to let them go; none: none waits.
+    CiHeld {
+        /// Id of the inbox item, should a person be asked.
+        item: InboxId,
+        /// The commit that they would run.
+        head: String,
+        /// Which.
+        held: Vec<HeldRun>,
+        /// The forge has no call for it.
+        by_hand: bool,
+    },
+    /// A release let nothing go.
+    CiStillHeld,
     /// The pull request could not be made.
     PublishFailed {
         /// Why.
@@ -236,6 +260,14 @@ pub enum TaskEffect {
         commit: String,
         /// What the run said and ran.
         summary: String,
+        /// Names of what was said about it that this answers.
+        answers: Vec<String>,
+    },
+    /// Let the runs of the CI for this commit go, look again, and say
+    /// `CiStillHeld` if nothing came of it.
+    ReleaseCi {
+        /// The commit.
+        head: String,
     },
     /// The person's wish is refused; nothing changed.
     Refused(Problem),

@@ -263,7 +263,8 @@ fn only_an_ended_task_is_dismissed_and_a_new_run_brings_it_back() {
 fn the_checks_of_a_pull_request_are_shown_and_are_no_news_of_its_state() {
     let mut desk = Desk::in_review();
     let since = desk.machine.task().since;
-    let checks = Checks { state: ChecksState::Failed, total: 3, failed: 1, url: None };
+    let checks =
+        Checks { state: ChecksState::Failed, total: 3, failed: 1, url: None, each: Vec::new() };
     let seen = PullRequest { checks: Some(checks), ..pull_request() };
     assert_eq!(desk.tell(TaskEvent::PullRequestSeen { pull_request: seen.clone() }), []);
     assert_eq!(desk.state(), &TaskState::InReview { pull_request: seen.clone() });

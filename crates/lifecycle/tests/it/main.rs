@@ -1,6 +1,7 @@
 //! The machines against each other, and each by itself.
 
 mod children;
+mod feedback;
 mod game;
 mod held;
 mod queue;

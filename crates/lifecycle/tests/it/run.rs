@@ -65,6 +65,7 @@ fn spec() -> RunSpec {
         review: None,
         children: Default::default(),
         remote_control: None,
+        outgoing: None,
     }
 }
 

@@ -198,6 +198,7 @@ fn a_task_follows_its_run_to_a_merged_pull_request() {
         branch: "pilot/1".into(),
         commit: "new".into(),
         summary: "all done".into(),
+        answers: Vec::new(),
     };
     assert_eq!(desk.push(), [TaskEffect::RunOver { run: run(1) }, open.clone()]);
     assert_eq!(desk.state(), &TaskState::Publishing);

@@ -4,6 +4,7 @@ use super::agent::{self, AgentProcess, Ends, Role, Source};
 use super::checkpoint;
 use super::core::{Done, Shim};
 use super::gates::Said;
+use super::pushing;
 use super::rescue;
 use super::setup;
 use super::steps::{self, Report};
@@ -82,7 +83,7 @@ impl Shim {
             }
             RunEffect::Push { branch, commit, expected } => self.push(branch, commit, expected),
             RunEffect::ReadBack { branch, commit } => {
-                self.step(Step::ReadBack, steps::read_back(workspace, branch, commit));
+                self.step(Step::ReadBack, pushing::read_back(workspace, branch, commit));
             }
             RunEffect::Rescue { published } => {
                 self.step(Step::Rescue, rescue::rescue(workspace, published));
@@ -371,7 +372,7 @@ impl Shim {
             self.events.push_back(RunEvent::Failed { step: Step::Push, problem });
             return;
         }
-        self.step(Step::Push, steps::push(self.workspace.clone(), branch, commit, expected));
+        self.step(Step::Push, pushing::push(self.workspace.clone(), branch, commit, expected));
     }
 
     /// The wipe is over: the ledger says what is left.

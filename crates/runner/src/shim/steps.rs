@@ -6,14 +6,16 @@ use super::checkpoint;
 use super::diff::{Findings, Keeper, Looker};
 use super::gates::Voices;
 use super::outgoing;
+use super::pushing;
 use super::sessions::keep_session;
 use super::walls::{self, SharedWalls};
 use super::workspace::{RESCUE, SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
 use crate::run_dir::wipe::wipe;
-use pilot_git::{Checkout, GitError, Push};
+use pilot_git::{Checkout, GitError};
 use pilot_lifecycle::{RunEvent, Step};
 use pilot_proto::event::Stream;
+use pilot_proto::pull_request::Commits;
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::Doomed;
 use std::fs::File;
@@ -122,11 +124,13 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     let spec = &workspace.spec;
     let tree = workspace.dir.tree();
     let resumed = spec.resume.is_some() && spec.pushed.is_some() && spec.at.is_none();
+    // On no branch of the repository: it begins at the commit itself.
+    let brought = resumed && pushing::bring_published(workspace).await?;
     let wanted = Checkout {
         repo: &spec.repo,
         // What an earlier run published is where a later one goes on.
-        base: if resumed { Some(&spec.branch) } else { spec.base.as_deref() },
-        at: spec.at.as_deref(),
+        base: if resumed && !brought { Some(&spec.branch) } else { spec.base.as_deref() },
+        at: if brought { spec.pushed.as_deref() } else { spec.at.as_deref() },
         branch: &spec.branch,
         tree: &tree,
         grant: spec.git.as_ref(),
@@ -151,12 +155,13 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
         }
         None => checked_out.base_commit,
     };
+    pushing::note_base_branch(workspace, &checked_out.base_branch)?;
     let base_file = workspace.base_file();
     std::fs::write(&base_file, &base)
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
     // What is new in this run is measured against where it began; what a
     // reviewer sees is the task's whole change.
-    let base = if resumed && checked_out.base_branch == spec.branch {
+    let base = if brought || (resumed && checked_out.base_branch == spec.branch) {
         let from = Checkout { base: spec.base.as_deref(), ..wanted };
         let fork = workspace.mirrors.fork_point(&from, &base).await;
         fork.map_err(|error| error.problem())?.unwrap_or(base)
@@ -255,8 +260,14 @@ async fn may_leave(
 async fn commit_all(workspace: &Workspace) -> Result<Option<String>, Problem> {
     let base = read_base(workspace)?;
     let (tree, message) = (workspace.dir.tree(), workspace.message());
-    let author = Workspace::author();
+    let author = workspace.author();
     let commit = workspace.git.commit_all(&tree, &author, &message, &base).await;
+    let commit = match (commit, workspace.commits()) {
+        (Ok(Some(_)), Commits::Squash) => {
+            workspace.git.squash(&tree, &author, &message, &base).await.map(Some)
+        }
+        (commit, Commits::Keep | Commits::Squash) => commit,
+    };
     commit.map_err(|error| error.problem())
 }
 
@@ -270,52 +281,6 @@ pub(super) fn read_base(workspace: &Workspace) -> Result<String, Problem> {
 pub(super) fn read_fork(workspace: &Workspace) -> Result<String, Problem> {
     std::fs::read_to_string(workspace.fork_file())
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be read", &error))
-}
-
-/// Pushes the branch.
-pub(super) async fn push(
-    workspace: SharedWorkspace,
-    branch: String,
-    commit: String,
-    expected: Option<String>,
-) -> Report {
-    let tree = workspace.dir.tree();
-    let wanted = Push {
-        tree: &tree,
-        repo: &workspace.spec.repo,
-        branch: &branch,
-        commit: &commit,
-        expected: expected.as_deref(),
-        grant: workspace.spec.git.as_ref(),
-    };
-    match workspace.git.push(&wanted).await {
-        Ok(pushed) => {
-            let put = if pushed.rebased {
-                "Put on top of somebody's commits and pushed"
-            } else {
-                "Pushed"
-            };
-            let text = format!("{put} `{branch}` at {}.", pushed.commit);
-            Report::of(RunEvent::Pushed { commit: pushed.commit }).after([word(text)])
-        }
-        Err(error) => Report::failed(Step::Push, error.problem()),
-    }
-}
-
-/// Looks whether the remote's branch is at the commit.
-pub(super) async fn read_back(
-    workspace: SharedWorkspace,
-    branch: String,
-    commit: String,
-) -> Report {
-    let (repo, grant) = (&workspace.spec.repo, workspace.spec.git.as_ref());
-    match workspace.git.remote_head(repo, &branch, grant).await {
-        Ok(head) => {
-            let landed = head.as_deref() == Some(commit.as_str());
-            Report::of(RunEvent::ReadBack { landed })
-        }
-        Err(error) => Report::failed(Step::ReadBack, error.problem()),
-    }
 }
 
 /// Kills and removes everything. What is left is said by name.

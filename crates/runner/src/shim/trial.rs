@@ -238,5 +238,6 @@ pub(super) fn spec_of(id: RunId, network: NetworkPolicy, walls: WallsWish) -> Ru
         review: None,
         children: Default::default(),
         remote_control: None,
+        outgoing: None,
     }
 }

@@ -8,6 +8,7 @@ use crate::blobs::Blobs;
 use crate::run_dir::RunDir;
 use pilot_egress::outside::UpstreamProxy;
 use pilot_git::{Author, Deadlines, Git, Mirrors, Surroundings};
+use pilot_proto::pull_request::{CommitIdentity, Commits};
 use pilot_proto::{RunSpec, Secret};
 use pilot_sandbox::Environment;
 use pilot_sandbox::environment::RUN_VARIABLE;
@@ -197,15 +198,35 @@ impl Workspace {
     }
 
     /// What our commits are signed with.
-    pub(super) fn author() -> Author {
-        Author { name: "Pilothouse".to_owned(), email: "pilothouse@localhost".to_owned() }
+    pub(super) fn author(&self) -> Author {
+        let outgoing = self.spec.outgoing.as_deref();
+        let signing_key = outgoing.and_then(|one| one.signing_key.as_ref());
+        let signing_key = signing_key.map(|one| one.key.clone());
+        match outgoing.and_then(|one| one.identity.clone()) {
+            Some(CommitIdentity { name, email }) => Author { name, email, signing_key },
+            None => Author {
+                name: "Pilothouse".to_owned(),
+                email: "pilothouse@localhost".to_owned(),
+                signing_key,
+            },
+        }
+    }
+
+    /// What becomes of the run's commits.
+    pub(super) fn commits(&self) -> Commits {
+        self.spec.outgoing.as_deref().map(|one| one.commits).unwrap_or_default()
     }
 
     /// The message of the commit that holds what the agent did not commit.
     pub(super) fn message(&self) -> String {
         let title = self.spec.title.trim();
         let title = if title.is_empty() { "Work of a coding agent" } else { title };
-        format!("{title}\n\nPilothouse-Task: {}\n", self.spec.task)
+        let mut message = format!("{title}\n\nPilothouse-Task: {}\n", self.spec.task);
+        for trailer in self.spec.outgoing.iter().flat_map(|one| &one.trailers) {
+            message.push_str(trailer.trim());
+            message.push('\n');
+        }
+        message
     }
 
     /// The ref inside a rescue bundle of this run.
@@ -217,6 +238,11 @@ impl Workspace {
     /// against: a shim that recovers has nothing else that tells it.
     pub(super) fn base_file(&self) -> PathBuf {
         self.dir.work().join("base")
+    }
+
+    /// Where the name of the base branch is written.
+    pub(super) fn base_branch_file(&self) -> PathBuf {
+        self.dir.work().join("base-branch")
     }
 
     /// Where it is written from which commit of the base branch the task's
@@ -236,11 +262,14 @@ fn secrets_of(spec: &RunSpec) -> Vec<NamedSecret> {
     let oauth = providers.clone().filter_map(|grant| grant.oauth.as_ref());
     let provider = providers.map(|grant| named("provider", &grant.key));
     let oauth = oauth.map(|oauth| named("provider", &oauth.refresh_token));
+    let signing = spec.outgoing.iter().filter_map(|one| one.signing_key.as_ref());
+    let signing = signing.map(|one| named(&one.name, &one.key));
     let remote = spec.remote_control.iter().flat_map(|remote| tokens_of(&remote.credentials));
     let remote = remote.map(|value| NamedSecret { name: "claude login".to_owned(), value });
     git.chain(provider)
         .chain(oauth)
         .chain(remote)
+        .chain(signing)
         .filter(|secret| !secret.value.is_empty())
         .collect()
 }

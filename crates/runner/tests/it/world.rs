@@ -120,6 +120,7 @@ impl World {
             review: None,
             children: Default::default(),
             remote_control: None,
+            outgoing: None,
         }
     }
 

@@ -207,6 +207,7 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
         review: None,
         children: Default::default(),
         remote_control: None,
+        outgoing: None,
         provider: None,
     };
     change(&store, [Change::PutSpec(spec.clone())]).await.expect("commits");
@@ -261,6 +262,8 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         review: None,
         children: Default::default(),
         remote_control: false,
+        actions: Vec::new(),
+        pull_requests: Default::default(),
     };
     let forge = Forge { name: "home".into(), kind: ForgeKind::Gitea, url: "http://f".into() };
     let provider = Provider {

@@ -9,6 +9,7 @@ use super::login::Logins;
 use super::message::{Answer, Ask, No, Seen, decoded};
 use super::rows::{Access, TokenRow};
 use super::shapes;
+use super::stops::Stops;
 use super::visit::Visit;
 use super::world::World;
 use pilot_proto::ForgeKind;
@@ -27,15 +28,17 @@ pub(super) struct Core {
     faults: Mutex<Vec<Fault>>,
     pub(super) logins: Mutex<Logins>,
     seen: Mutex<Vec<Seen>>,
+    pub(super) stops: Stops,
 }
 
 impl Core {
     pub(super) fn new(kind: ForgeKind, url: String, root: &Path) -> Self {
         Self {
             kind,
-            url,
             root: root.to_owned(),
-            world: Mutex::new(World::new(root, kind)),
+            world: Mutex::new(World::new(root, kind, &url)),
+            url,
+            stops: Stops::new(),
             faults: Mutex::default(),
             logins: Mutex::default(),
             seen: Mutex::default(),

@@ -14,21 +14,37 @@ impl World {
         let Some(repo) = self.find(full_name).cloned() else { return };
         let bare = self.bare(&repo);
         self.take_reviews(full_name, &bare);
+        for item in repo.items.iter().filter(|item| !item.closed) {
+            if let Some(pull) = item.pull.as_ref().filter(|pull| pull.from_fork) {
+                self.fork_tip(&repo, &item.author, &pull.head);
+            }
+        }
         let refs = refs(&bare);
         let now = self.tick();
+        let mut fresh = Vec::new();
         for item in &mut self.row(full_name).items {
             let (false, Some(pull)) = (item.closed, &mut item.pull) else { continue };
             if pull.topic.is_some() {
                 continue;
             }
-            let Some(tip) = refs.get(&format!("refs/heads/{}", pull.head)) else { continue };
+            let from = match pull.from_fork {
+                true => fork_ref(&item.author, &pull.head),
+                false => format!("refs/heads/{}", pull.head),
+            };
+            // One that a test only calls a fork's has its branch here.
+            let here = || refs.get(&format!("refs/heads/{}", pull.head));
+            let Some(tip) = refs.get(&from).or_else(here) else { continue };
             let name = format!("refs/pull/{}/head", item.number);
             let present = refs.get(&name);
             if present != Some(tip) {
                 pull.before = present.cloned();
                 bare.git(&["update-ref", &name, tip]);
                 item.updated = now;
+                fresh.push((tip.clone(), item.author.clone()));
             }
+        }
+        for (commit, author) in fresh.into_iter().filter(|_| repo.ci) {
+            self.start_ci(full_name, &commit, &author);
         }
     }
 
@@ -53,12 +69,34 @@ impl World {
             };
             bare.git(&["update-ref", &format!("refs/pull/{number}/head"), &commit]);
             bare.git(&["update-ref", "-d", &name]);
+            if self.row(full_name).ci {
+                self.start_ci(full_name, &commit, user);
+            }
             let item = self.touch(full_name, number);
             if let Some(pull) = &mut item.pull {
                 pull.topic = key;
             }
         }
     }
+}
+
+impl World {
+    /// Where a branch of somebody's fork is, brought into the repository; none
+    /// if there is no such fork or branch.
+    pub(super) fn fork_tip(&mut self, repo: &Repo, owner: &str, branch: &str) -> Option<String> {
+        let fork = self.find(&format!("{owner}/{}", repo.name))?.clone();
+        let fork = self.bare(&fork);
+        let tip = fork.head(branch)?;
+        let refspec = format!("+refs/heads/{branch}:{}", fork_ref(owner, branch));
+        let path = fork.path().to_string_lossy().into_owned();
+        self.bare(repo).git(&["fetch", "--quiet", &path, &refspec]);
+        Some(tip)
+    }
+}
+
+/// Where what a fork's branch shows is kept.
+fn fork_ref(owner: &str, branch: &str) -> String {
+    format!("refs/forks/{owner}/{branch}")
 }
 
 /// All refs of a repository.

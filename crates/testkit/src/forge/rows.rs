@@ -180,6 +180,8 @@ pub(super) struct Repo {
     pub(super) hooks: Vec<HookRow>,
     pub(super) runs: Vec<RunRow>,
     pub(super) archived: bool,
+    /// Its CI runs what pull requests show.
+    pub(super) ci: bool,
     pub(super) protected: bool,
     /// GitLab numbers issues and merge requests apart.
     pub(super) apart: bool,

@@ -73,6 +73,7 @@ impl<'a> Shapes<'a> {
         let branch = self.branch(&pull.head).filter(|_| pull.topic.is_none());
         let (head_ref, head) = match branch {
             Some(tip) => (pull.head.clone(), Some(tip)),
+            None if pull.from_fork => (pull.head.clone(), self.refs.get(&kept)),
             None => (kept.clone(), self.refs.get(&kept)),
         };
         let head = if stale { pull.before.as_ref().or(head) } else { head };

@@ -197,6 +197,9 @@ impl Visit<'_> {
         // `user:branch` of the same repository.
         let repo = world.row(&self.full_name).clone();
         let head = head.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(head);
+        if let Some((owner, branch)) = head.split_once(':') {
+            return self.pull_from_fork(world, (owner, branch), base);
+        }
         let bare = world.bare(&repo);
         let shapes = Shapes::new(&self.core.url, &repo, self.access, &bare);
         if repo.archived {
@@ -230,6 +233,38 @@ impl Visit<'_> {
         let number = world.pull(&self.full_name, &self.login, (head, base), title, body);
         let labels = self.label_ids();
         world.row(&self.full_name).item(number).labels = labels;
+        let item = world.row(&self.full_name).item(number).clone();
+        Ok(Answer::json(201, &self.shape(world, |shapes| shapes.pull(&item, false))))
+    }
+
+    /// From a branch of somebody's fork, which is a repository of its own.
+    fn pull_from_fork(
+        &self,
+        world: &mut World,
+        (owner, branch): (&str, &str),
+        base: &str,
+    ) -> Result<Answer, No> {
+        let repo = world.row(&self.full_name).clone();
+        if repo.archived {
+            return Err(No::new(423, "The repository is archived"));
+        }
+        if world.fork_tip(&repo, owner, branch).is_none() || world.bare(&repo).head(base).is_none()
+        {
+            return Err(No::found());
+        }
+        let same = |item: &Item| {
+            let pull = item.pull.as_ref();
+            !item.closed && pull.is_some_and(|pull| pull.from_fork && pull.head == branch)
+        };
+        if repo.items.iter().any(same) {
+            return Err(No::new(409, "pull request already exists for these targets"));
+        }
+        let (title, body) = (self.ask.text("title"), self.ask.text("body"));
+        let number = world.open_pull(&self.full_name, owner, (branch, base), title, body);
+        if let Some(pull) = &mut world.row(&self.full_name).item(number).pull {
+            pull.from_fork = true;
+        }
+        world.follow_pushes(&self.full_name);
         let item = world.row(&self.full_name).item(number).clone();
         Ok(Answer::json(201, &self.shape(world, |shapes| shapes.pull(&item, false))))
     }

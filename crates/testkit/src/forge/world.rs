@@ -11,6 +11,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct World {
     root: PathBuf,
+    pub(super) kind: ForgeKind,
+    /// Address of its web interface.
+    pub(super) url: String,
     users: BTreeMap<String, u64>,
     pub(super) tokens: BTreeMap<String, TokenRow>,
     repos: BTreeMap<String, Repo>,
@@ -29,7 +32,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(root: &Path, kind: ForgeKind) -> Self {
+    pub(super) fn new(root: &Path, kind: ForgeKind, url: &str) -> Self {
         let version = match kind {
             ForgeKind::Gitea => "1.22.0+dev-double",
             ForgeKind::Forgejo => "12.0.1+gitea-1.22.0",
@@ -38,6 +41,8 @@ impl World {
         };
         Self {
             root: root.to_owned(),
+            kind,
+            url: url.to_owned(),
             users: BTreeMap::new(),
             tokens: BTreeMap::new(),
             repos: BTreeMap::new(),
@@ -100,6 +105,7 @@ impl World {
             hooks: Vec::new(),
             runs: Vec::new(),
             archived: false,
+            ci: false,
             protected: false,
             apart: self.apart,
             statuses: BTreeMap::new(),

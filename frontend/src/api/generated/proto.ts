@@ -109,6 +109,20 @@ rules: Array<PermissionRule>, };
 export type AdviceWeight = "fine" | "advised" | "needed" | "unknown";
 
 /**
+ * What happens when a pull request was merged or closed.
+ */
+export type AfterPolicy = {
+/**
+ * Whether its branch is deleted.
+ */
+delete_branch: DeleteBranch,
+/**
+ * Its issue is closed when it was merged, also where the forge does not do
+ * it (a merge into another than the default branch).
+ */
+close_issue: boolean, };
+
+/**
  * An agent found on a runner.
  */
 export type AgentFound = {
@@ -354,7 +368,27 @@ what: string,
 /**
  * The working tree, on the runner's machine.
  */
-tree: string, };
+tree: string, } | { "kind": "feedback",
+/**
+ * What was said, oldest first.
+ */
+follow_ups: Array<FollowUp>,
+/**
+ * Why a person is asked.
+ */
+because: string, } | { "kind": "ci",
+/**
+ * The commit it would run.
+ */
+head: string,
+/**
+ * What waits.
+ */
+held: Array<HeldRun>,
+/**
+ * The forge has no call for it: a person has to open the pages.
+ */
+by_hand: boolean, };
 
 /**
  * A file that an agent is given with a task.
@@ -444,6 +478,27 @@ added: number | null,
 removed: number | null, };
 
 /**
+ * One check of a commit.
+ */
+export type CheckSeen = {
+/**
+ * Its name (`build`, `CI / test (pull_request)`).
+ */
+name: string,
+/**
+ * What it says.
+ */
+state: ChecksState,
+/**
+ * In its own words; may be empty.
+ */
+description: string,
+/**
+ * Its page.
+ */
+url: string | null, };
+
+/**
  * What the end of a turn left, so that another run, on any runner, can begin
  * there: the tree and the agent's session as they were.
  */
@@ -494,7 +549,11 @@ failed: number,
 /**
  * Page of the first that failed, or of any.
  */
-url: string | null, };
+url: string | null,
+/**
+ * Each of them, those that need somebody first; at most [`Checks::MOST`].
+ */
+each?: Array<CheckSeen>, };
 
 /**
  * Checks in one word.
@@ -587,10 +646,33 @@ label: string,
 description: string, };
 
 /**
+ * What keeps the CI from running an agent's work unseen.
+ */
+export type CiHold = "none" | "before_push" | "by_forge";
+
+/**
  * The closed list of reasons. It grows only when some consumer branches on
  * the new one. A code from a newer peer reads as [`Code::Unknown`].
  */
 export type Code = "repository_unreachable" | "repository_refused" | "branch_unknown" | "setup_failed" | "workspace_failed" | "disk_full" | "agent_missing" | "agent_auth" | "agent_limit" | "agent_failed" | "agent_crashed" | "denied" | "limit_reached" | "unanswered" | "push_rejected" | "forge_refused" | "forge_unreachable" | "forge_mismatch" | "lease_lost" | "run_lost" | "not_found" | "invalid" | "precondition" | "unauthorized" | "forbidden" | "too_large" | "version" | "internal" | "unknown";
+
+/**
+ * Whom a commit is by.
+ */
+export type CommitIdentity = {
+/**
+ * Name.
+ */
+name: string,
+/**
+ * Address.
+ */
+email: string, };
+
+/**
+ * What becomes of a run's commits.
+ */
+export type Commits = "keep" | "squash";
 
 /**
  * A file, and what each of the tasks did to it.
@@ -665,6 +747,11 @@ export type Decider = { "by": "person",
  * Their name.
  */
 name: string, } | { "by": "timeout" } | { "by": "policy" };
+
+/**
+ * When a branch of ours is deleted.
+ */
+export type DeleteBranch = "never" | "merged" | "ended";
 
 /**
  * The wire format of a call.
@@ -794,6 +881,30 @@ words: string,
 problem?: Problem | null, };
 
 /**
+ * Who decides whether an agent is told.
+ */
+export type FeedbackMode = "off" | "ask" | "automatic";
+
+/**
+ * What becomes of what is said about a pull request: comments, reviews,
+ * failed checks, conflicts with the base.
+ */
+export type FeedbackPolicy = {
+/**
+ * Who decides whether the agent is told.
+ */
+mode: FeedbackMode,
+/**
+ * How many turns in a row begin by themselves; then a person is asked.
+ */
+turns: number,
+/**
+ * Logins whose words may begin a turn by themselves; those of others are
+ * asked about. None: everybody's who may comment there.
+ */
+from: Array<string>, };
+
+/**
  * One file, side by side.
  */
 export type FileDiff = {
@@ -888,6 +999,40 @@ context?: number | null,
  * Lines that differ in white space only are the same.
  */
 ignore_space?: boolean | null, };
+
+/**
+ * Something said about a pull request that an agent may be told.
+ */
+export type FollowUp = {
+/**
+ * The same for the same thing, however often it is seen.
+ */
+id: string,
+/**
+ * What it is.
+ */
+kind: FollowUpKind,
+/**
+ * Who says so: a login, or the CI.
+ */
+from: string,
+/**
+ * One line, for lists.
+ */
+summary: string,
+/**
+ * What the agent is told; what people wrote is fenced in it.
+ */
+text: string,
+/**
+ * Its page; empty where there is none.
+ */
+url: string, };
+
+/**
+ * What a [`FollowUp`] is.
+ */
+export type FollowUpKind = "comment" | "changes_requested" | "checks_failed" | "conflict" | "unknown";
 
 /**
  * A forge as a console sees it; the token stays in the hub.
@@ -1069,6 +1214,19 @@ note?: string | null, };
  * Why a person no longer drives.
  */
 export type HandBackCause = "asked" | "silence" | "run_over" | "unknown";
+
+/**
+ * A run of the CI that waits for a person.
+ */
+export type HeldRun = {
+/**
+ * What waits.
+ */
+name: string,
+/**
+ * The page where a person can let it run.
+ */
+page: string | null, };
 
 /**
  * Which hub this is.
@@ -2259,7 +2417,7 @@ name: string, };
 /**
  * Why a person is needed, in one word.
  */
-export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "network" | "hands_on" | "takeover" | "unknown";
+export type Need = "question" | "permission" | "plan" | "interrupted" | "quota" | "network" | "hands_on" | "feedback" | "ci" | "takeover" | "unknown";
 
 /**
  * What a run tried to reach.
@@ -3051,7 +3209,12 @@ remote_control: boolean,
 /**
  * Buttons of its runs' terminals and screens, in order.
  */
-actions?: Array<ProjectAction>, };
+actions?: Array<ProjectAction>,
+/**
+ * How its pull requests are made, and what becomes of what is said about
+ * them.
+ */
+pull_requests?: PullRequestPolicy, };
 
 /**
  * A command line with a name. A click types it into the run's terminal, as the
@@ -3124,6 +3287,80 @@ head: string,
  * where there are none, or nobody has looked yet.
  */
 checks?: Checks | null, };
+
+/**
+ * How a project's pull requests are made.
+ */
+export type PullRequestPolicy = {
+/**
+ * Markdown with places: `{summary}`, `{tests}`, `{risks}`, `{ran}`,
+ * `{task}`, `{issue}`, `{title}`; none: the product's own.
+ */
+template?: string | null,
+/**
+ * Made as a draft.
+ */
+draft: boolean,
+/**
+ * Logins of who is asked for a review.
+ */
+reviewers: Array<string>,
+/**
+ * Labels, by name. They have to be there.
+ */
+labels: Array<string>,
+/**
+ * Logins of whom it is assigned to.
+ */
+assignees: Array<string>,
+/**
+ * Name of a task's branch with places: `{slug}`, `{id}`, `{issue}`; it has
+ * `{id}`, so that it is nobody else's. None: `pilot/{slug}-{id}`.
+ */
+branch?: string | null,
+/**
+ * Whom our own commits are by; none: the product.
+ */
+identity?: CommitIdentity | null,
+/**
+ * Trailers of our own commits besides `Pilothouse-Task`, each
+ * `Name: value`.
+ */
+trailers: Array<string>,
+/**
+ * What becomes of a run's commits.
+ */
+commits: Commits,
+/**
+ * Where its work is pushed.
+ */
+push: PushWay,
+/**
+ * Name of the secret that holds the SSH key (OpenSSH format, without a
+ * passphrase) which our commits are signed with; none: they are not.
+ */
+signing_key?: string | null,
+/**
+ * What keeps the CI from running an agent's work unseen.
+ */
+hold: CiHold,
+/**
+ * What becomes of what is said about them.
+ */
+feedback: FeedbackPolicy,
+/**
+ * What happens when they have ended.
+ */
+after: AfterPolicy, };
+
+/**
+ * Where a run's work is pushed.
+ */
+export type PushWay = { "way": "branch" } | { "way": "agit" } | { "way": "fork",
+/**
+ * Its clone URL, on the same forge.
+ */
+repo: string, };
 
 /**
  * One question with its options.

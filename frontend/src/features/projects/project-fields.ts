@@ -14,6 +14,7 @@ import type {
 } from "$/api/generated/proto";
 import { LIMIT_FIELDS } from "$/parts/walls/words";
 import { actionProblem, actionsOf, textOf } from "./project-actions";
+import { POLICY, policyOf, pullFieldsOf, pullProblems, type PullFields } from "./pull-request-fields";
 
 export interface SecretFields {
   name: string;
@@ -66,6 +67,7 @@ export interface ProjectFields {
   /** In US dollars; empty: no bound of their own. */
   childBudget: string;
   rules: RuleFields[];
+  pulls: PullFields;
 }
 
 /** What the hub gives a project that says nothing of its network. */
@@ -121,6 +123,7 @@ export function fieldsOf(project: Project | null): ProjectFields {
       command: command ?? "",
       path: path ?? "",
     })),
+    pulls: pullFieldsOf(project?.pull_requests),
   };
 }
 
@@ -166,10 +169,18 @@ export function projectOf(fields: ProjectFields, before: Project | null = null):
       ) as WallLimits,
     },
     secrets: fields.secrets.map(useOf),
+    ...pullRequestsOf(fields, before),
     // Nothing is said of it where nothing was and nothing is.
     ...(fields.actions.trim() || before?.actions ? { actions: actionsOf(fields.actions) } : {}),
     ...(fields.childTasks.trim() || before?.children ? { children: childrenOf(fields) } : {}),
   };
+}
+
+/** Nothing where nothing was said of them, and nothing is. */
+function pullRequestsOf({ pulls }: ProjectFields, before: Project | null): Pick<Project, "pull_requests"> {
+  const policy = policyOf(pulls);
+  const plain = JSON.stringify(policy) === JSON.stringify(POLICY);
+  return plain && !before?.pull_requests ? {} : { pull_requests: policy };
 }
 
 function dollarsOf(micros: number | null): string {
@@ -237,7 +248,7 @@ function filled(lines: readonly string[]): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-export type Part = "general" | "network" | "permissions" | "walls" | "secrets";
+export type Part = "general" | "network" | "permissions" | "walls" | "secrets" | "pulls";
 
 /** What keeps it from being saved, by where it stands: `limits.pids`, `secrets.0`. */
 export function problemsOf(fields: ProjectFields): Map<string, string> {
@@ -251,6 +262,7 @@ export function problemsOf(fields: ProjectFields): Map<string, string> {
   for (const [place, problem] of childProblems(fields)) problems.set(place, problem);
   const wrongAction = actionProblem(fields.actions);
   if (wrongAction) problems.set("actions", wrongAction);
+  for (const [place, problem] of pullProblems(fields.pulls)) problems.set(place, problem);
   fields.rules.forEach(({ path }, at) => {
     if (path.split("/").includes("..")) {
       problems.set(`rules.${at}`, "A path below the tree, or an absolute one: no `..`.");
@@ -283,6 +295,7 @@ export function partOf(place: string): Part {
   if (place.startsWith("limits.")) return "walls";
   if (place.startsWith("secrets.")) return "secrets";
   if (place.startsWith("rules.")) return "permissions";
+  if (place.startsWith("pulls.")) return "pulls";
   return place.startsWith("allow.") || place.startsWith("deny.") ? "network" : "general";
 }
 

@@ -1,9 +1,11 @@
 // The icon of what is asked.
 
+import CirclePlay from "@lucide/svelte/icons/circle-play";
 import GlobeX from "@lucide/svelte/icons/globe-x";
 import Hand from "@lucide/svelte/icons/hand";
 import ListChecks from "@lucide/svelte/icons/list-checks";
 import MessageCircleQuestion from "@lucide/svelte/icons/message-circle-question-mark";
+import MessagesSquare from "@lucide/svelte/icons/messages-square";
 import PenTool from "@lucide/svelte/icons/pen-tool";
 import Pause from "@lucide/svelte/icons/pause";
 import ShieldQuestion from "@lucide/svelte/icons/shield-question-mark";
@@ -19,6 +21,8 @@ const ICONS: Record<Ask["kind"], Icon> = {
   network: GlobeX,
   budget: Wallet,
   hands_on: PenTool,
+  feedback: MessagesSquare,
+  ci: CirclePlay,
 };
 
 /** An ask of a newer hub is a hand. */

@@ -39,6 +39,10 @@ export function askTitle(ask: Ask): string {
       return "Its budget is used up";
     case "hands_on":
       return "Work for you";
+    case "feedback":
+      return "Something was said about its pull request";
+    case "ci":
+      return "Its CI waits to be let run";
     default:
       return "It asks for something this build does not know";
   }
@@ -61,6 +65,10 @@ export function askedTitle(ask: Ask): string {
       return "Its budget was used up";
     case "hands_on":
       return "It was done by hand";
+    case "feedback":
+      return "Something was said about its pull request";
+    case "ci":
+      return "Its CI waited to be let run";
     default:
       return "It asked for something this build does not know";
   }
@@ -93,6 +101,8 @@ function proceedWords(ask: Ask): string {
     case "budget":
       return "the task ends with the work so far";
     case "hands_on":
+    case "feedback":
+    case "ci":
       return "it goes on waiting";
     default:
       return "it is denied";
@@ -104,18 +114,23 @@ export function answerWords(ask: Ask | null, answer: Answer): string {
     case "allow":
       if (ask?.kind === "plan") return "Approved";
       if (ask?.kind === "budget") return "Allowed as much again";
+      if (ask?.kind === "feedback") return "The agent was told";
+      if (ask?.kind === "ci") return "Let run";
       if (answer.for_project) return "Allowed for this project";
       if (answer.for_run && answer.rule) return `Allowed for this run: ${ruleWords(answer.rule)}`;
       if (answer.for_run) return "Allowed for this run";
       return answer.input === null ? "Allowed once" : "Edited and allowed";
     case "deny":
       if (ask?.kind === "budget") return "Ended there";
+      if (ask?.kind === "feedback") return "Left alone";
+      if (ask?.kind === "ci") return "Left waiting";
       return ask?.kind === "plan" ? "Sent back" : "Denied";
     case "never":
       return "Denied, and never in this project";
     case "choose":
       return "Answered";
     case "say":
+      if (ask?.kind === "feedback") return "The agent was told, with a word";
       return ask?.kind === "interrupted" ? "Told how to go on" : "Answered";
     case "end":
       return ask?.kind === "hands_on" ? "Done" : "Ended there";
@@ -165,6 +180,10 @@ export function askLine(item: Pick<InboxItem, "ask">): string {
       return `${money(ask.spent_micros)} of ${money(ask.budget_micros)} spent`;
     case "hands_on":
       return firstLine(ask.what);
+    case "feedback":
+      return ask.follow_ups.map(({ summary }) => summary).join(" · ");
+    case "ci":
+      return ask.held.map(({ name }) => name).join(" · ");
     default:
       return "";
   }

@@ -8,7 +8,7 @@ use pilot_client::Client;
 use pilot_proto::console::{OneTask, SaidWaits, TaskDetail, TaskList, TaskQuery, TaskShow};
 use pilot_proto::inbox::Ask;
 use pilot_proto::run::Usage;
-use pilot_proto::task::ChildSeen;
+use pilot_proto::task::{Checks, ChildSeen, PullRequest};
 use pilot_proto::{Outcome, Task, TaskId, TaskState};
 
 pub(crate) async fn list(
@@ -94,6 +94,9 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     add("branch", task.branch.clone());
     if let Some(pull_request) = &task.pull_request {
         add("pull request", pull_request.url.clone());
+        for (name, value) in checks(pull_request) {
+            add(name, value);
+        }
     }
     add("diff", size(task));
     add("usage", usage(&task.usage));
@@ -162,6 +165,27 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     lines
 }
 
+/// What the checks of a pull request say, and then each of them.
+fn checks(pull_request: &PullRequest) -> Vec<(&'static str, String)> {
+    let Some(checks) = &pull_request.checks else { return Vec::new() };
+    let each = checks.each.iter().map(|one| {
+        let said = if one.description.is_empty() { "" } else { ": " };
+        let page = one.url.as_deref().unwrap_or_default();
+        let state = output::word(&one.state);
+        ("check", format!("{state:<8} {}{said}{} {page}", one.name, one.description))
+    });
+    std::iter::once(("checks", said_of(checks))).chain(each).collect()
+}
+
+/// All checks in one line.
+fn said_of(checks: &Checks) -> String {
+    let (state, total) = (output::word(&checks.state), checks.total);
+    match checks.failed {
+        0 => format!("{state} ({total})"),
+        failed => format!("{state} ({failed} of {total})"),
+    }
+}
+
 /// How far below the children of the task that is shown.
 fn depth(detail: &TaskDetail, child: &ChildSeen) -> usize {
     let parent = |one: &ChildSeen| detail.children.iter().find(|other| other.task == one.parent);
@@ -178,7 +202,11 @@ pub(crate) fn state(task: &Task) -> String {
         }
         TaskState::NeedsYou { need, .. } => format!("{name}: {}", output::word(need)),
         TaskState::Failed { problem } => format!("{name}: {}", output::word(&problem.code)),
-        TaskState::InReview { pull_request } => format!("{name}: #{}", pull_request.number),
+        TaskState::InReview { pull_request } => {
+            let checks = pull_request.checks.as_ref().map(|one| output::word(&one.state));
+            let checks = checks.map(|word| format!(", checks {word}")).unwrap_or_default();
+            format!("{name}: #{}{checks}", pull_request.number)
+        }
         TaskState::Queued
         | TaskState::Leased { .. }
         | TaskState::Ready

@@ -2,7 +2,7 @@
 
 use super::prepare::NewIssue;
 use super::stage::{SITE, Stage};
-use pilot_forge::{Body, ForgeError, Merge, PullChange, PullState, Standing, Wanted};
+use pilot_forge::{Body, ForgeError, Head, Merge, PullChange, PullState, Standing, Wanted};
 use pilot_proto::task::PullRequest;
 use pilot_testkit::forge::Fault;
 
@@ -48,7 +48,7 @@ pub(super) async fn a_second_push_keeps_what_people_wrote(stage: &Stage) {
     };
     stage.owner.update_pull(&stage.site, pull.number, &change).await.expect("the owner may");
     wanted.head_commit = stage.push(&wanted.head_branch, "main", "more.txt", "more\n").await;
-    wanted.body = Body { summary: "And more was done.", ..Body::default() }.text();
+    wanted.body = Body { summary: "And more was done.", ..Body::default() }.text("");
     let again = ensure(stage, &wanted).await;
     assert_eq!((again.number, &again.head), (pull.number, &wanted.head_commit));
     let seen = stage.seen(pull.number).await;
@@ -133,7 +133,8 @@ pub(super) async fn it_is_found_among_others(stage: &Stage) {
     }
     assert_eq!(ensure(stage, &wanted).await, ours);
     let (head, base) = (&wanted.head_branch, "some-other-base");
-    let elsewhere = stage.bot.pulls_of(&stage.site, head, base, true).await.expect("it answers");
+    let elsewhere =
+        stage.bot.pulls_of(&stage.site, Head::Branch(head), base, true).await.expect("it answers");
     assert_eq!(elsewhere, [], "the same branch into another base is another pull request");
 }
 
@@ -145,13 +146,16 @@ pub(super) async fn one_of_a_fork_is_not_ours(stage: &Stage) {
     assert!(seen.from_fork, "{seen:?}");
     let wanted = stage.wanted(&branch, &commit);
     let (head, base) = (&wanted.head_branch, &wanted.base_branch);
-    assert_eq!(stage.bot.pulls_of(&stage.site, head, base, true).await.expect("it answers"), []);
+    assert_eq!(
+        stage.bot.pulls_of(&stage.site, Head::Branch(head), base, true).await.expect("it answers"),
+        []
+    );
 }
 
 pub(super) async fn a_merge_is_seen_and_closes_the_issue(stage: &Stage) {
     let number = stage.prepare.issue(&NewIssue { title: "Do it", ..NewIssue::default() }).await;
     let (branch, commit) = stage.branch("merge").await;
-    let body = Body { closes: Some(number), summary: "Done.", ..Body::default() }.text();
+    let body = Body { closes: Some(number), summary: "Done.", ..Body::default() }.text("");
     let pull = ensure(stage, &Wanted { body, ..stage.wanted(&branch, &commit) }).await;
     assert_eq!(stage.seen(pull.number).await.mergeable, Some(true));
     stage.owner.merge(&stage.site, pull.number, &commit, Merge::Keep).await.expect("the owner may");

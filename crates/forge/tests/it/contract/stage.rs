@@ -6,8 +6,8 @@
 
 use super::prepare::Prepare;
 use pilot_forge::{
-    Account, Body, Credential, Forge, ForgeError, Pace, PullRequestSeen, Reach, Repository, Wanted,
-    connect_with,
+    Account, Body, Credential, Forge, ForgeError, Head, Pace, PullRequestSeen, Reach, Repository,
+    Wanted, connect_with,
 };
 use pilot_proto::task::PullRequest;
 use pilot_proto::{ForgeKind, Secret};
@@ -158,7 +158,7 @@ impl Stage {
             head_commit: commit.to_owned(),
             base_branch: "main".to_owned(),
             title: format!("Add {branch}"),
-            body: Body { summary: "Everything was done.", ..Body::default() }.text(),
+            body: Body { summary: "Everything was done.", ..Body::default() }.text(""),
             ..Wanted::default()
         }
     }
@@ -180,7 +180,7 @@ impl Stage {
         let mut count = 0;
         for open in [true, false] {
             let (head, base) = (&wanted.head_branch, &wanted.base_branch);
-            let all = self.bot.pulls_of(&self.site, head, base, open).await;
+            let all = self.bot.pulls_of(&self.site, Head::Branch(head), base, open).await;
             count += all.expect("they can be listed").len();
         }
         count
@@ -199,8 +199,11 @@ impl Stage {
         self.prepare.clean_up().await;
         let branches = self.owner.branches(&self.site, 1000).await.expect("they can be listed");
         for branch in branches.iter().filter(|branch| branch.name.starts_with(&self.tag)) {
-            for pull in
-                self.owner.pulls_of(&self.site, &branch.name, "main", true).await.expect("listed")
+            for pull in self
+                .owner
+                .pulls_of(&self.site, Head::Branch(&branch.name), "main", true)
+                .await
+                .expect("listed")
             {
                 let close = pilot_forge::PullChange { open: Some(false), ..Default::default() };
                 self.owner.update_pull(&self.site, pull.number, &close).await.expect("closed");

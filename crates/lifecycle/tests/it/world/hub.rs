@@ -175,6 +175,8 @@ impl World {
             }
             // No run of this world wishes for one.
             TaskEffect::FileChild { .. } => {}
+            // No forge of this world holds anything.
+            TaskEffect::ReleaseCi { .. } => {}
             TaskEffect::OpenPullRequest { .. } => {
                 let delay = self.dice.between(100, 20_000);
                 let life = self.hub.life;
@@ -528,6 +530,7 @@ fn spec(machine: &TaskMachine, run: RunId, fence: u64) -> RunSpec {
             .map(|pass| Box::new(pilot_proto::run::Reviewer { pass, provider: None })),
         children: Default::default(),
         remote_control: None,
+        outgoing: None,
     }
 }
 
