@@ -30,4 +30,4 @@ pub use greeting::{Age, Greeting};
 pub use journal::JournalRecords;
 pub use live::{Live, Told};
 pub use probe::{Probed, probe};
-pub use tunnel::{TunnelFrame, TunnelReceiver, TunnelSender};
+pub use tunnel::{TunnelFrame, TunnelReceiver, TunnelSender, as_stream};

@@ -8,7 +8,8 @@ use crate::error::ClientError;
 use crate::live::{ASK_AFTER, DEAD_AFTER, Socket, connect_to, silence};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use pilot_proto::tunnel::{TUNNEL_PATH, TunnelQuery};
+use pilot_proto::tunnel::{MAX_TUNNEL_FRAME, TUNNEL_PATH, TunnelQuery};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
@@ -100,4 +101,48 @@ impl TunnelReceiver {
             };
         }
     }
+}
+
+/// What is on its way between a tunnel and whoever uses it as a stream: some
+/// frames, so that neither waits for each of the other's.
+const ON_THE_WAY: usize = 16 * MAX_TUNNEL_FRAME;
+
+/// The bytes of a tunnel as a stream, for a protocol that wants one; `hear` is
+/// given the words beside them. The future is the work: it returns when either
+/// end has ended, and whoever drops it hangs up.
+pub fn as_stream(
+    mut sender: TunnelSender,
+    mut receiver: TunnelReceiver,
+    mut hear: impl FnMut(String) + Send + 'static,
+) -> (DuplexStream, impl Future<Output = Result<(), ClientError>> + Send + 'static) {
+    let (ours, theirs) = tokio::io::duplex(ON_THE_WAY);
+    let (mut from, mut to) = tokio::io::split(theirs);
+    let work = async move {
+        let there = async {
+            let mut buffer = vec![0; MAX_TUNNEL_FRAME];
+            // A stream in memory does not break, it ends.
+            while let Ok(read @ 1..) = from.read(&mut buffer).await {
+                sender.send(TunnelFrame::Bytes(buffer[..read].to_vec().into())).await?;
+            }
+            Ok(())
+        };
+        let back = async {
+            while let Some(frame) = receiver.next().await? {
+                match frame {
+                    TunnelFrame::Bytes(bytes) => {
+                        if to.write_all(&bytes).await.is_err() {
+                            break;
+                        }
+                    }
+                    TunnelFrame::Text(text) => hear(text),
+                }
+            }
+            Ok(())
+        };
+        tokio::select! {
+            over = there => over,
+            over = back => over,
+        }
+    };
+    (ours, work)
 }

@@ -123,7 +123,8 @@ impl Screen {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (visitors, from_door) = mpsc::channel(AT_THE_DOOR);
         let (uses, from_tools) = mpsc::channel(USES);
-        (Self { visitors, uses }, work(surroundings, from_door, from_tools))
+        let work = work(surroundings, visitors.clone(), from_door, from_tools);
+        (Self { visitors, uses }, work)
     }
 
     /// Somebody may still come.
@@ -151,6 +152,7 @@ struct Standing {
 
 async fn work(
     surroundings: Surroundings,
+    door: mpsc::Sender<Visitor>,
     mut visitors: mpsc::Receiver<Visitor>,
     mut uses: mpsc::Receiver<Use>,
 ) {
@@ -170,6 +172,7 @@ async fn work(
         surroundings,
         place,
         standing,
+        door,
     };
     room.tasks.spawn(manager);
     room.tasks.spawn(start::swallow(&mut server));
@@ -188,6 +191,9 @@ async fn work(
         }
     };
     tracing::debug!(?why, "the desktop's server has ended");
+    // From now on whoever comes starts another, and those who were here may be
+    // told so.
+    drop((visitors, uses));
     let why = "The desktop's server has ended.".to_owned();
     room.films.end().await;
     room.surroundings.journal(ScreenEvent::Ended { why }).await;
@@ -202,6 +208,8 @@ struct Room {
     person: watch::Receiver<Option<ScreenDriver>>,
     standing: watch::Sender<Standing>,
     films: Films,
+    /// Closed as soon as nobody can come in any more.
+    door: mpsc::Sender<Visitor>,
     /// How many viewers there are.
     count: Arc<AtomicU32>,
     tasks: JoinSet<()>,
@@ -215,6 +223,7 @@ impl Room {
             clock: self.surroundings.clock,
             standing: self.standing.subscribe(),
             notes: self.films.notes(),
+            door: self.door.clone(),
         };
         let present = Present(Arc::clone(&self.count));
         present.0.fetch_add(1, Ordering::Relaxed);

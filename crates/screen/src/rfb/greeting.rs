@@ -108,10 +108,11 @@ pub fn preferences(encodings: &[i32]) -> Vec<u8> {
     bytes
 }
 
-/// What pictures are taken in: pixels as they are. Of the two ways to be told a
-/// size the plain one: Xvnc answers each question for the whole screen with the
-/// other, and with no pixel.
-pub const FOR_PICTURES: &[i32] = &[encoding::RAW, encoding::DESKTOP_SIZE];
+/// What pictures are taken in: pixels as they are, without the pointer, which
+/// Xvnc draws in for a client that cannot. Of the two ways to be told a size the
+/// plain one: Xvnc answers each question for the whole screen with the other,
+/// and with no pixel.
+pub const FOR_PICTURES: &[i32] = &[encoding::RAW, encoding::CURSOR, encoding::DESKTOP_SIZE];
 
 /// What is recorded: small, and JPEG where much moves. The server sends it
 /// again without loss when it has come to rest.

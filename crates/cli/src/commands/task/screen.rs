@@ -6,22 +6,20 @@ use crate::args::{Globals, TaskHandback as HandbackWords, TaskName, TaskScreen};
 use crate::commands::Done;
 use crate::output;
 use anyhow::Context;
-use pilot_client::{Client, TunnelFrame, TunnelReceiver, TunnelSender};
+use pilot_client::{Client, TunnelFrame, TunnelReceiver, as_stream};
 use pilot_proto::console::{OneTask, TaskDetail, TaskHandback, TaskShow, TaskTakeover};
 use pilot_proto::screen::{FromScreen, HandBack};
-use pilot_proto::tunnel::{MAX_TUNNEL_FRAME, TunnelQuery};
+use pilot_proto::tunnel::TunnelQuery;
 use pilot_proto::{Code, Problem, Task, TaskId};
 use pilot_screen::hands::Hands;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::DuplexStream;
 use tokio::time::{sleep, timeout};
 
 /// For the run to say that it heard: a round trip to its runner.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks whether it did.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What is on its way between the tunnel and our RFB client.
-const BUFFER: usize = 1024 * 1024;
 
 /// Takes the screen and waits until the run has said so.
 pub(super) async fn takeover(
@@ -81,10 +79,10 @@ pub(super) async fn run(
         anyhow::bail!("the screen said nothing of itself");
     };
     if let Some(file) = &words.screenshot {
-        let (ours, theirs) = tokio::io::duplex(BUFFER);
+        let (stream, carried) = as_stream(sender, receiver, drop);
         let picture = tokio::select! {
-            picture = look(ours) => picture?,
-            broke = carry(sender, receiver, theirs) => {
+            picture = look(stream) => picture?,
+            broke = carried => {
                 broke?;
                 anyhow::bail!("the tunnel ended before the picture was whole");
             }
@@ -123,34 +121,4 @@ async fn look(stream: DuplexStream) -> anyhow::Result<Vec<u8>> {
     let mut hands = Hands::greet(stream).await?;
     let picture = timeout(PATIENCE, hands.look()).await.context("no picture came in time")??;
     Ok(picture.png()?)
-}
-
-/// Bytes of the tunnel as a stream; returns when either has ended.
-async fn carry(
-    mut sender: TunnelSender,
-    mut receiver: TunnelReceiver,
-    stream: DuplexStream,
-) -> anyhow::Result<()> {
-    let (mut from, mut to) = tokio::io::split(stream);
-    let there = async {
-        let mut buffer = vec![0; MAX_TUNNEL_FRAME];
-        loop {
-            match from.read(&mut buffer).await? {
-                0 => return Ok(()),
-                read => sender.send(TunnelFrame::Bytes(buffer[..read].to_vec().into())).await?,
-            }
-        }
-    };
-    let back = async {
-        while let Some(frame) = receiver.next().await? {
-            if let TunnelFrame::Bytes(bytes) = frame {
-                to.write_all(&bytes).await?;
-            }
-        }
-        Ok(())
-    };
-    tokio::select! {
-        over = there => over,
-        over = back => over,
-    }
 }

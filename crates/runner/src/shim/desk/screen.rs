@@ -21,7 +21,7 @@ const FARTHEST: u16 = pilot_screen::rfb::LARGEST_AXIS;
 pub(super) const TABLE: &[Tool] = &[
     Tool {
         name: "screenshot",
-        description: "Look at your screen: a desktop of your own, with a window manager, where programs with windows run (DISPLAY is set; start them from a shell, in the background; a browser needs --no-sandbox). Gives a picture; places in the other tools are pixels of it. With `part` only that part, as large as it is. Take one after what you did to see what came of it.",
+        description: "Look at your screen: a desktop of your own, with a window manager, where programs with windows run (DISPLAY is set; start them from a shell, in the background; a browser with TMPDIR=/tmp and --no-sandbox). Gives a picture; places in the other tools are pixels of it. With `part` only that part, as large as it is. Take one after what you did to see what came of it.",
         takes: || {
             let part = json!({"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 4, "maxItems": 4, "description": "Left, top, width, height"});
             object(&json!({"part": part}), &[])

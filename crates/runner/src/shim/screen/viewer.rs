@@ -50,6 +50,8 @@ pub(super) struct Guest {
     pub(super) clock: SteadyClock,
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) notes: broadcast::Sender<Note>,
+    /// The way in, closed as soon as another desktop can be started.
+    pub(super) door: mpsc::Sender<Visitor>,
 }
 
 /// The two directions of a visit.
@@ -144,6 +146,10 @@ impl Guest {
         };
         tracing::debug!(%over, who = from.who, "a viewer's visit is over");
         from.let_go().await;
+        if matches!(over, Over::Ended) {
+            // Whoever is told to come again must find another desktop.
+            tokio::time::timeout(FAREWELL, from.guest.door.closed()).await.ok();
+        }
         to.part(&over).await;
     }
 
