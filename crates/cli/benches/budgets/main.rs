@@ -11,6 +11,7 @@ mod live;
 mod pages;
 mod reading;
 mod redactor;
+mod screen;
 mod workspace;
 #[path = "../../tests/it/world.rs"]
 #[expect(dead_code, reason = "the tests use the rest of it")]
@@ -31,6 +32,7 @@ const GROUPS: &[Group] = &[
     ("file-list", reading::file_list),
     ("conversation", reading::conversation),
     ("pages", pages::measure),
+    ("screen", screen::measure),
     ("redactor", redactor::throughput),
     ("driver", driver::throughput),
 ];

@@ -68,7 +68,7 @@ fn yours(said: &FromScreen) -> bool {
     matches!(said, FromScreen::State { yours: true, .. })
 }
 
-fn driven_by<'a>(said: &'a FromScreen) -> Option<&'a str> {
+fn driven_by(said: &FromScreen) -> Option<&str> {
     match said {
         FromScreen::State { driver: Some(driver), .. } => driver.who.as_deref(),
         _ => None,
