@@ -43,6 +43,13 @@ export function environment(place: Place): NodeJS.ProcessEnv {
   };
 }
 
+/** Runs the command line at the hub of a place; gives what it printed. */
+export function pilot(place: Place, args: string[], input = ""): string {
+  const done = spawnSync(program("pilot"), args, { env: environment(place), input, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
+  return done.stdout;
+}
+
 /** A hub of its own on a free port, with a runner that is online. */
 export class Hub {
   private constructor(
@@ -67,13 +74,7 @@ export class Hub {
 
   /** Runs the command line as a person would; gives what it printed. */
   pilot(args: string[], input = ""): string {
-    const done = spawnSync(program("pilot"), args, {
-      env: environment(this.place),
-      input,
-      encoding: "utf8",
-    });
-    if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
-    return done.stdout;
+    return pilot(this.place, args, input);
   }
 
   /** A link that signs a browser in, once. */

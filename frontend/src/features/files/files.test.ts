@@ -4,7 +4,7 @@ import { fault } from "$/api/errors";
 import { Live } from "$/api/live";
 import type { JournalEvent, JournalRecord } from "$/api/generated/proto";
 import type { Connection } from "$/host/host";
-import { KeptFiles } from "./kept.svelte";
+import { KeptFiles } from "$/state/kept-files.svelte";
 import { lastPart, lookOf, rescueCommand } from "./look";
 
 function record(seq: number, event: object): JournalRecord {

@@ -1,6 +1,6 @@
 // How a file can be looked at here.
 
-import { BLOB_PATH, RESCUE_PATH, type BlobId, type TaskId } from "$/api/generated/proto";
+import { RESCUE_PATH, type TaskId } from "$/api/generated/proto";
 import { recordingKind, type RecordingKind } from "$/parts/player/kinds";
 
 export type Look = "image" | "text" | RecordingKind | "none";
@@ -23,10 +23,6 @@ export function lookOf(media_type: string, size: number, name = ""): Look {
   if (IMAGES.has(type)) return size <= IMAGE_MAX ? "image" : "none";
   if (TEXTS.test(type)) return size <= TEXT_MAX ? "text" : "none";
   return "none";
-}
-
-export function blobPath(task: TaskId, blob: BlobId): string {
-  return BLOB_PATH.replace("{task}", encodeURIComponent(task)).replace("{blob}", encodeURIComponent(blob));
 }
 
 export function rescuePath(task: TaskId): string {

@@ -24,6 +24,7 @@ type Of<T extends JournalEvent["type"]> = Extract<JournalEvent, { type: T }>;
 /** Events that neither show nor end anything a person looks at here. */
 const SILENT = new Set([
   "output",
+  "screen",
   "snapshot",
   "session_saved",
   "push_wanted",

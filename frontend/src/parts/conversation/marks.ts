@@ -4,6 +4,7 @@ import type { JournalEvent, Outcome, Phase } from "$/api/generated/proto";
 import { wallsLook } from "$/parts/walls/words";
 import { moment, plural } from "$/parts/words";
 import type { Mark } from "./entries.svelte";
+import { screenMark } from "./screen-marks";
 
 export function phaseWords(phase: Phase): string {
   switch (phase) {
@@ -103,6 +104,8 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
       const text = `${plural(event.decisions, "decision")} of the network gate not written down`;
       return { text, detail: "", tone: "wait" };
     }
+    case "screen":
+      return screenMark(event);
     case "finished":
       return outcomeWords(event);
     default:

@@ -4,7 +4,15 @@
 import type { Client } from "$/api/client";
 import { asProblem } from "$/api/errors";
 import type { Live } from "$/api/live";
-import type { BlobId, JournalRecord, Problem, RunId, TaskId, Timestamp } from "$/api/generated/proto";
+import type {
+  BlobId,
+  JournalEvent,
+  JournalRecord,
+  Problem,
+  RunId,
+  TaskId,
+  Timestamp,
+} from "$/api/generated/proto";
 
 export interface Kept {
   name: string;
@@ -20,6 +28,14 @@ export interface KeptFile extends Kept {
   earlier: Kept[];
 }
 
+/** A recording of the screen: when it is of. */
+export interface Recorded {
+  name: string;
+  at: Timestamp;
+  /** None: it goes on, or was cut off. */
+  millis: number | null;
+}
+
 export interface Bundle {
   bundle: BlobId;
   size: number;
@@ -32,6 +48,8 @@ const PAGE = 5000;
 export class KeptFiles {
   files = $state.raw<KeptFile[]>([]);
   rescued = $state.raw<Bundle | null>(null);
+  /** By name. */
+  recorded = $state.raw<ReadonlyMap<string, Recorded>>(new Map());
   /** The whole journal has been looked through. */
   ready = $state(false);
   /** Records looked through so far. */
@@ -90,12 +108,40 @@ export class KeptFiles {
       if (event.type === "artifact") {
         const { name, media_type, blob, size } = event;
         this.#kept.set(seq, { name, media_type, blob, size, at, seq });
+      } else if (event.type === "screen") {
+        this.#record(event, at);
       } else if (event.type === "rescued") {
         const { bundle, size, reference } = event;
         this.rescued = { bundle, size, reference, at };
       }
     }
     this.files = byName([...this.#kept.values()]);
+  }
+
+  /** The screen as it was recorded at a moment, and how far on in it. */
+  screenAt(moment: Timestamp): { file: KeptFile; offset: number } | null {
+    for (const { name, at, millis } of this.recorded.values()) {
+      const offset = (moment - at) / 1000;
+      if (offset < 0 || (millis !== null && offset > millis)) continue;
+      const file = this.files.find((kept) => kept.name === name);
+      if (file) return { file, offset };
+    }
+    return null;
+  }
+
+  /** Pages come from the end backwards: the end of one may be known first. */
+  #record(event: Extract<JournalEvent, { type: "screen" }>, at: Timestamp): void {
+    if (event.what !== "recording_began" && event.what !== "recording_ended") return;
+    const known = this.recorded.get(event.name);
+    const { name } = event;
+    const recorded =
+      event.what === "recording_began"
+        ? { name, at, millis: known?.millis ?? null }
+        : { name, at: at - event.millis * 1000, millis: event.millis };
+    this.recorded = new Map([
+      ...this.recorded,
+      [name, known && event.what === "recording_ended" ? { ...known, millis: event.millis } : recorded],
+    ]);
   }
 
   #watch(after: number): void {
