@@ -21,6 +21,8 @@ export interface ViewerEvents {
 export class Viewer {
   readonly #rfb: Rfb;
   readonly #canvas: HTMLCanvasElement | null;
+  /** The connection is over, and noVNC has cleared up after it. */
+  #over = false;
 
   constructor(place: HTMLElement, channel: Channel, events: ViewerEvents) {
     this.#rfb = new Rfb(place, channel, { shared: true });
@@ -33,6 +35,7 @@ export class Viewer {
       this.#rfb.addEventListener(name, (event) => hear((event as CustomEvent<unknown>).detail));
     on("connect", () => events.connected());
     on("disconnect", (detail) => {
+      this.#over = true;
       if (!(detail as { clean: boolean }).clean) events.failed();
     });
     channel.onbroken = () => events.failed();
@@ -97,6 +100,6 @@ export class Viewer {
   }
 
   close(): void {
-    this.#rfb.disconnect();
+    if (!this.#over) this.#rfb.disconnect();
   }
 }
