@@ -35,6 +35,7 @@ export class Channel {
   close(): void {
     if (this.readyState === "closed") return;
     this.readyState = "closed";
-    this.onclose?.({});
+    // As a socket does: after whoever closed it has done so.
+    queueMicrotask(() => this.onclose?.({}));
   }
 }
