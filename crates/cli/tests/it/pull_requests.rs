@@ -77,11 +77,19 @@ fn from_an_issue_to_a_merged_pull_request_with_a_comment_answered_and_a_check_me
     let forge = add_forge(&world, "claude");
     forge.gitea.version("1.25.0");
     policy(&world, &["--feedback", "automatic", "--turns", "3", "--close-issue"]);
-    let issue = forge.gitea.issue(SITE, "The footer has a typo");
+    world.pilot(&["profile", "add", "careful", "--agent", "claude", "--mode", "plan"]).ok();
+    let url = forge.gitea.clone_url(SITE);
+    let add = ["project", "add", "site", "--forge", "home", "--profile", "careful", "--repo", &url];
+    world.pilot(&add).ok();
+    world.pilot(&["project", "trigger", "site", "--label", "agent", "--webhook"]).ok();
 
     let first = planned("footer.txt", "fixde", "I fixed the footer.");
-    let words = ["--issue", &issue.to_string(), "--mode", "plan", "--prompt", &first];
-    let id = file(&world, &words);
+    let issue = forge.gitea.issue_saying(SITE, "The footer has a typo", &first);
+    forge.gitea.label_issue(SITE, issue, "agent");
+    let id = world.until("the label makes it a task", || {
+        let tasks: Vec<Task> = world.json(&["task", "list", "--project", "site"]);
+        tasks.into_iter().find(|task| task.issue == Some(issue)).map(|task| task.id)
+    });
     let task = approve_and_review(&world, id, 1);
     let pull = number(&task);
 
@@ -401,7 +409,7 @@ fn commits_are_signed_with_the_projects_key() {
     let (world, forge) = with_scripted();
     let key = world.path("key");
     let path = key.to_string_lossy().into_owned();
-    world.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "robo", "-f", &path]);
+    World::run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "robo", "-f", &path]);
     world.pilot(&["secret", "set", "signing", "--from-file", &path]).ok();
     policy(&world, &["--signing-key", "signing", "--identity", "Robo <robo@example.org>"]);
     let id = file(&world, &["--prompt", "write a.txt a"]);

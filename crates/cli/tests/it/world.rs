@@ -401,7 +401,7 @@ impl World {
     }
 
     /// Runs a program that has to be there.
-    pub(crate) fn run(&self, program: &str, arguments: &[&str]) {
+    pub(crate) fn run(program: &str, arguments: &[&str]) {
         #[expect(clippy::disallowed_methods, reason = "tests make keys as a person does")]
         let status = Command::new(program)
             .args(arguments)
