@@ -279,8 +279,8 @@ mod tests {
             let is = match &becomes {
                 Becomes::Nothing => "nothing",
                 Becomes::Turn => "turn",
-                one => {
-                    assert!(question(one));
+                Becomes::Question(_) => {
+                    assert!(question(&becomes));
                     "question"
                 }
             };
