@@ -13,7 +13,8 @@
 //! 2. the pull request is looked for by its branch, made if there is none
 //! 3. labels, assignees and reviewers: those that are missing
 //! 4. it is read back and compared
-//! 5. the issue is told: a comment with a mark, unless it is there
+//! 5. the issue is told: a comment with a mark, unless it is there, or the
+//!    project has its page kept up to date anyway ([`crate::intake`])
 //! 6. what was said is answered: replies with marks, resolving what is open
 //! 7. the task is told, in one commit; until then all this is wanted
 //!

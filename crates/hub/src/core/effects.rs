@@ -218,7 +218,9 @@ impl Core {
         let forge = project.and_then(|project| self.board.forges.get(project.forge.as_ref()?));
         match (project, forge) {
             (Some(project), Some(forge)) => {
-                let wanted = wanting(Publication::new(slot.machine.task(), project, forge));
+                let noted = self.board.intake.keeps_comments(&project.name);
+                let wanted = Publication::new(slot.machine.task(), project, forge).noted(noted);
+                let wanted = wanting(wanted);
                 turn.outputs.push(Output::Publish(Box::new(wanted)));
             }
             _ => {

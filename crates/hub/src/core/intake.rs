@@ -36,6 +36,11 @@ pub(crate) struct IntakeBoard {
 }
 
 impl IntakeBoard {
+    /// The pages of this project's issues say where their tasks stand.
+    pub(super) fn keeps_comments(&self, project: &str) -> bool {
+        self.policies.get(project).is_some_and(|policy| policy.status.comment)
+    }
+
     pub(crate) async fn load(store: &Store) -> Result<Self, StoreError> {
         let policies = store.intake_policies().await?.into_iter();
         let tickets = store.tickets().await?.into_iter();

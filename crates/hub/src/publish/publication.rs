@@ -23,6 +23,9 @@ pub(crate) struct Publication {
     base: Option<String>,
     title: String,
     issue: Option<u64>,
+    /// The issue's page is kept up to date by whoever looks after issues: no
+    /// second comment there.
+    noted: bool,
     ran: Vec<String>,
     reservations: Vec<String>,
     branch: String,
@@ -51,6 +54,7 @@ impl Publication {
             base: task.base.clone().or_else(|| project.base.clone()),
             title: task.title.clone(),
             issue: task.issue,
+            noted: false,
             ran: setup.chain([agent]).collect(),
             reservations: task.reservations.clone(),
             branch: String::new(),
@@ -64,6 +68,11 @@ impl Publication {
     /// What was pushed.
     pub(crate) fn wanting(self, branch: String, commit: String, summary: String) -> Self {
         Self { branch, commit, summary, ..self }
+    }
+
+    /// Of an issue whose page says where its task stands, if it does.
+    pub(crate) fn noted(self, noted: bool) -> Self {
+        Self { noted, ..self }
     }
 
     /// What was said that it answers.
@@ -135,7 +144,7 @@ impl Publisher {
         publication: &Publication,
         pull_request: &PullRequest,
     ) -> Result<(), Failure> {
-        let Some(issue) = publication.issue else { return Ok(()) };
+        let Some(issue) = publication.issue.filter(|_| !publication.noted) else { return Ok(()) };
         let mark = format!("pull-request-{}", publication.task);
         let text = format!(
             "A pull request for this is open: {}\n\nMade by Pilothouse: {}",
