@@ -139,38 +139,7 @@ pub fn changed(memory: &mut IntakeMemory, changed: &[(u64, String)]) -> Vec<u64>
 
 /// An RFC 3339 time in microseconds of Unix time; none where it is none.
 pub fn instant(text: &str) -> Option<i64> {
-    let (date, rest) = text.trim().split_at_checked(10)?;
-    let mut parts = date.split('-').map(str::parse::<i64>);
-    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-    let clock = rest.strip_prefix(['T', 't', ' '])?;
-    let zone = clock.find(['Z', 'z', '+', '-'])?;
-    let (clock, zone) = clock.split_at(zone);
-    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, ""));
-    let mut parts = whole.split(':').map(str::parse::<i64>);
-    let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-    let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
-    let offset = match zone {
-        "Z" | "z" => 0,
-        _ => {
-            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
-            if zone.starts_with('-') { -minutes } else { minutes }
-        }
-    };
-    let in_range = (1..=12).contains(&month) && (1..=31).contains(&day);
-    let seconds = days(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second;
-    in_range.then_some(seconds * 1_000_000 + micros)
-}
-
-/// Days since 1970-01-01 (H. Hinnant, `days_from_civil`).
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // In a calendar whose years begin in March, where the leap day is the last.
-    let year = if month <= 2 { year - 1 } else { year };
-    let month = (month + 9) % 12;
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    chrono::DateTime::parse_from_rfc3339(text.trim()).ok().map(|at| at.timestamp_micros())
 }
 
 #[cfg(test)]
