@@ -169,17 +169,17 @@ impl Granter {
         }
     }
 
-    /// With the key that the project's commits are signed with. One that is not
-    /// here leaves them unsigned, and the log says so.
+    /// With the key that the project's commits are signed with.
     fn signing(&self, outgoing: Outgoing, name: Option<&str>) -> Outgoing {
         let signing_key = name.and_then(|name| {
-            let key = self.credentials.secret(name);
-            if key.is_none() {
-                tracing::warn!(secret = name, "commits are not signed: the key is not here");
-            }
-            Some(SigningKey { name: name.to_owned(), key: key? })
+            Some(SigningKey { name: name.to_owned(), key: self.credentials.secret(name)? })
         });
         Outgoing { signing_key, ..outgoing }
+    }
+
+    /// Whether a secret's value is kept here.
+    pub(crate) fn has_secret(&self, name: &str) -> bool {
+        self.credentials.secret(name).is_some()
     }
 
     /// Whether a run could be granted a key of the provider.

@@ -30,7 +30,9 @@ impl SecretKept {
         name: &str,
         projects: impl Iterator<Item = &'a Project>,
     ) -> SecretSeen {
-        let uses = projects.filter(|project| project.secrets.iter().any(|one| one.name == name));
+        let signs = |project: &Project| project.pull_requests.signing_key.as_deref() == Some(name);
+        let uses = projects
+            .filter(|project| signs(project) || project.secrets.iter().any(|one| one.name == name));
         let mut used_by: Vec<String> = uses.map(|project| project.name.clone()).collect();
         used_by.sort();
         SecretSeen {

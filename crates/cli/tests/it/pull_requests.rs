@@ -410,6 +410,9 @@ fn commits_are_signed_with_the_projects_key() {
     let key = world.path("key");
     let path = key.to_string_lossy().into_owned();
     World::run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "robo", "-f", &path]);
+    let unknown = ["project", "pull-requests", "site", "--signing-key", "signing"];
+    let said = world.pilot(&unknown).err;
+    assert!(said.contains("no secret `signing`"), "no commit goes unsigned unnoticed: {said}");
     world.pilot(&["secret", "set", "signing", "--from-file", &path]).ok();
     policy(&world, &["--signing-key", "signing", "--identity", "Robo <robo@example.org>"]);
     let id = file(&world, &["--prompt", "write a.txt a"]);
@@ -426,4 +429,6 @@ fn commits_are_signed_with_the_projects_key() {
     assert!(said.status.success(), "{}", said.err);
     let log = world.pilot(&["task", "log", &id.to_string()]).ok();
     assert!(!log.contains("OPENSSH PRIVATE KEY"), "the key is in no log");
+    let said = world.pilot(&["secret", "remove", "signing"]).err;
+    assert!(said.contains("used by `site`"), "it cannot be taken away meanwhile: {said}");
 }

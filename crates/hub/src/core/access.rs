@@ -57,8 +57,10 @@ impl Core {
         if !users.is_empty() {
             let users: Vec<_> = users.iter().map(|project| format!("`{project}`")).collect();
             let message = format!("The secret `{name}` is used by {}.", users.join(", "));
-            let hint =
-                format!("Take it from each with `pilot project secret PROJECT remove {name}`.");
+            let hint = format!(
+                "Take it from each with `pilot project secret PROJECT remove {name}`, or where it \
+                 signs commits with `pilot project pull-requests PROJECT --signing-key none`."
+            );
             return Err(Problem::new(Code::Precondition, message).hint(hint));
         }
         let mut secrets = self.board.secrets.clone();
@@ -79,11 +81,24 @@ impl Core {
     }
 
     /// A project may only name secrets that there are.
-    pub(crate) fn check_secrets(&self, uses: &[SecretUse]) -> Result<(), Problem> {
-        match uses.iter().find(|one| !self.board.secrets.contains_key(&one.name)) {
-            Some(missing) => Err(self.no_secret(&missing.name)),
+    pub(crate) fn check_secrets(&self, project: &Project) -> Result<(), Problem> {
+        let signing = project.pull_requests.signing_key.iter();
+        let mut names = project.secrets.iter().map(|one| &one.name).chain(signing);
+        match names.find(|name| !self.board.secrets.contains_key(*name)) {
+            Some(missing) => Err(self.no_secret(missing)),
             None => Ok(()),
         }
+    }
+
+    /// A project that has its commits signed gets none that are not.
+    fn check_signing(&self, project: &Project) -> Result<(), Problem> {
+        let Some(name) = &project.pull_requests.signing_key else { return Ok(()) };
+        if self.reach.granter.has_secret(name) {
+            return Ok(());
+        }
+        let message = format!("The key `{name}`, which the commits are signed with, is not here.");
+        let hint = format!("Keep it in this hub: `pilot secret set {name} --stdin < KEYFILE`.");
+        Err(Problem::new(Code::Precondition, message).hint(hint))
     }
 
     pub(crate) fn put_prices(
@@ -260,11 +275,14 @@ impl Core {
         spec: &RunSpec,
         fetched: &BTreeMap<String, Secret>,
     ) -> Result<Vec<SealedGrant>, Problem> {
+        if let Some(project) = self.board.projects.get(&spec.project) {
+            self.check_secrets(project)?;
+            self.check_signing(project)?;
+        }
         let uses = self.uses(spec);
         if uses.is_empty() {
             return Ok(Vec::new());
         }
-        self.check_secrets(uses)?;
         let about = self.links.get(&runner).map(|link| &link.about);
         let enrolled = self.board.runners.get(&runner);
         let about = about.or_else(|| enrolled.and_then(|runner| runner.about.as_ref()));

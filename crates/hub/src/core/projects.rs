@@ -14,7 +14,7 @@ impl Core {
     ) -> Result<Granted, Problem> {
         self.check_agent(&project.agent)?;
         project.review.as_ref().map_or(Ok(()), |pass| self.check_agent(&pass.agent))?;
-        self.check_secrets(&project.secrets)?;
+        self.check_secrets(project)?;
         project.profile.as_deref().map_or(Ok(()), |name| self.profile(name).map(drop))?;
         if let Some(forge) = &project.forge
             && !self.board.forges.contains_key(forge)
