@@ -6,11 +6,19 @@ use crate::world::World;
 use pilot_proto::TaskId;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 
 const AGENTS: usize = 20;
 
+/// Memory that our own processes may have for a run, in bytes: shim, init and
+/// tools together. Pages that processes share are divided among them (`Pss`,
+/// proc_pid_smaps(5)): they are all one program, whose text is in memory once
+/// however many there are. A debug build has four megabytes of relocated tables
+/// in each process.
+const MEMORY: u64 = if cfg!(debug_assertions) { 16_000_000 } else { 8_000_000 };
+
 #[test]
-fn twenty_real_agents_do_their_own_work_and_leave_no_process() {
+fn twenty_real_agents_do_their_own_work_in_bounds_and_leave_no_process() {
     let model = model();
     let mut world = World::with_hub();
     add_claude(&mut world);
@@ -24,6 +32,8 @@ fn twenty_real_agents_do_their_own_work_and_leave_no_process() {
     world.until("all are at work at once", || (waiting() >= AGENTS).then_some(()));
     let inside = namespaces(&world);
     assert!(inside.len() >= AGENTS, "each has processes of its own: {inside:?}");
+    let each = our_memory(&world) / AGENTS as u64;
+    assert!((1..=MEMORY).contains(&each), "{each} bytes for each run");
     model.server.release("crowd");
 
     for (number, id) in ids.iter().enumerate() {
@@ -59,6 +69,25 @@ fn namespaces(world: &World) -> BTreeSet<String> {
     let own = namespace("self");
     let of_runs = processes().filter(|(pid, _)| pids.contains(pid.as_str()));
     of_runs.map(|(_, namespace)| namespace).filter(|one| Some(one) != own.as_ref()).collect()
+}
+
+/// What the processes of this world that are our program have, but for hub and
+/// runner.
+fn our_memory(world: &World) -> u64 {
+    let us = std::fs::metadata(env!("CARGO_BIN_EXE_pilot")).expect("it was built").ino();
+    let strays = world.stray_processes();
+    let pids = strays.iter().filter_map(|line| line.split(' ').next());
+    let ours = pids.filter(|pid| {
+        std::fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|program| program.ino() == us)
+    });
+    ours.map(|pid| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"));
+        let rollup = rollup.unwrap_or_default();
+        let kilobytes = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let kilobytes = kilobytes.and_then(|line| line.trim().strip_suffix(" kB"));
+        kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+    })
+    .sum()
 }
 
 /// Every process, and its process namespace where that may be read.
