@@ -24,7 +24,8 @@
 //! | 1 | 2026-11-21 | first |
 //! | 2 | 2026-11-21 | load in beats; `about`, `look`; attachments; artifacts |
 //! | 3 | 2026-11-21 | network policy and decisions; model calls, prices, budget; walls; sealed grants; order `allow` |
-//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints; tunnels; screens, orders `take_over`, `hand_back` |
+//! | 4 | 2026-11-21 | permission policy; orders `steer`, `rules`, `unsay`, `kill`; review pass; child tasks; remote control; checkpoints; tunnels |
+//! | 5 | 2026-11-21 | how work is pushed and signed (`outgoing`); screens, orders `take_over`, `hand_back` |
 
 mod about;
 
@@ -45,10 +46,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version this build speaks.
-pub const VERSION: u32 = 4;
-/// The oldest version this build still understands: older runners know of no
-/// walls, and a run without them is a person's word, not a runner's age.
-pub const OLDEST: u32 = 3;
+pub const VERSION: u32 = 5;
+/// The oldest version this build still understands: older runners push as no
+/// project says, and leave unsigned what is to be signed, without a word.
+pub const OLDEST: u32 = 5;
 
 /// Path of the WebSocket on the hub.
 pub const LINK_PATH: &str = "/runner/link";

@@ -480,7 +480,7 @@ fn claude_fills_a_form_in_a_real_browser_on_its_screen() {
         until("loaded.txt"),
         tool("screen_wait", json!({"ms": 1000})),
         tool("mouse_click", json!({"x": 640, "y": 400})),
-        tool("type_text", json!({"text": "Grüße from the agent"})),
+        tool("type_text", json!({"text": "Greetings from the agent"})),
         tool("screenshot", json!({"part": [0, 0, 200, 100]})),
         tool("press_key", json!({"key": "Return"})),
         until("sent.txt"),
@@ -490,7 +490,7 @@ fn claude_fills_a_form_in_a_real_browser_on_its_screen() {
     let sent = crate::agents::published(&world, task, "sent.txt");
     let asked = model.server.requests();
     let results: Vec<_> = asked.iter().flat_map(|one| &one.results).collect();
-    assert_eq!(sent.as_deref(), Some("Grüße from the agent\n"), "{results:#?}");
+    assert_eq!(sent.as_deref(), Some("Greetings from the agent\n"), "{results:#?}");
     assert!(results.iter().all(|one| !one.error), "{results:#?}");
     let events = events(&world, task);
     let spans = events.iter().filter(|event| {

@@ -312,8 +312,6 @@ pub(crate) struct LinkEnd {
     pub(crate) held: BTreeMap<RunId, Held>,
     /// When it last said something.
     pub(crate) seen_at: Timestamp,
-    /// Version to speak.
-    pub(crate) version: u32,
     /// How busy its machine is, as it last said.
     pub(crate) load: Option<Load>,
     /// When consoles were last told how busy it is, by the steady clock.

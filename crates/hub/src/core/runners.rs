@@ -18,10 +18,6 @@ use std::time::Duration;
 /// How often consoles hear how busy a runner is: it beats every ten seconds,
 /// and one that beats faster must not fill every console's ring.
 const LOAD_EVERY: Duration = Duration::from_secs(5);
-/// First version of the wire with `look`.
-const LOOKS_SINCE: u32 = 2;
-/// First version of the wire with `try`.
-const TRIES_SINCE: u32 = 4;
 
 impl Core {
     pub(crate) async fn hear(&mut self, turn: &mut Turn, news: &News) -> Result<(), StoreError> {
@@ -74,7 +70,6 @@ impl Core {
             about: new.about.clone(),
             held: new.held.iter().map(|held| (held.run, *held)).collect(),
             seen_at: turn.now,
-            version: new.version,
             load: None,
             load_told: Timestamp::default(),
         };
@@ -223,11 +218,6 @@ impl Core {
                 format!("The runner `{name}` is not connected."),
             )
             .hint("It looks by itself when it comes back.")),
-            Some(end) if end.version < LOOKS_SINCE => Err(Problem::new(
-                Code::Precondition,
-                format!("The runner `{name}` is of an older build, which looks only as it starts."),
-            )
-            .hint("Bring it to this hub's version, or start it again.")),
             Some(_) => {
                 turn.send(runner, ToRunner::Look);
                 Ok(Granted::Done)
@@ -250,12 +240,6 @@ impl Core {
             let message = format!("The runner `{name}` is not connected.");
             return Err(Problem::new(Code::Precondition, message));
         };
-        if end.version < TRIES_SINCE {
-            let message = format!("The runner `{name}` is of an older build, which tries nothing.");
-            return Err(
-                Problem::new(Code::Precondition, message).hint("Bring it to this hub's version.")
-            );
-        }
         if !end.about.agents.iter().any(|agent| agent.name == wanted.agent) {
             let message = format!("`agent`: the runner `{name}` has no agent `{}`.", wanted.agent);
             return Err(Problem::new(Code::NotFound, message));

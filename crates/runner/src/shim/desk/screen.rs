@@ -69,7 +69,7 @@ pub(super) const TABLE: &[Tool] = &[
     },
     Tool {
         name: "type_text",
-        description: "Type a text on your screen's keyboard, into whatever has the focus. A line end is Return.",
+        description: "Type a text on your screen's keyboard, into whatever has the focus. A line end is Return. A letter that a US keyboard lacks may not reach every program: look at what arrived.",
         takes: || {
             let text = json!({"type": "string", "maxLength": LONGEST_TEXT});
             object(&json!({"text": text}), &["text"])
