@@ -71,6 +71,8 @@ impl Desktop {
         command
             .env("DISPLAY", format!(":{}", self.number))
             .env("XAUTHORITY", self.directory.path().join("authority"))
+            // As in a run, whatever the machine speaks.
+            .env("LC_ALL", "C.UTF-8")
             .current_dir(self.directory.path())
             .stderr(Stdio::null());
         command
