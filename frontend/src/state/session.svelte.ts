@@ -81,6 +81,11 @@ export class Session implements LinkEvents {
     this.profiles = profiles;
   }
 
+  /** Reads the projects again: a hub does not tell what others change of them. */
+  async readProjects(): Promise<void> {
+    this.projects = await this.client.call("project_list", {});
+  }
+
   up(): void {
     this.behindBy = 0;
     this.refresh().then(
