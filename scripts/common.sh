@@ -122,7 +122,8 @@ install_agent() {
 
 # What the tests need besides: a PostgreSQL server's programs, the real agents.
 setup_tests() {
-    install_packages setpriv:util-linux python3:python3 curl:curl openssl:openssl getent:libc-bin
+    install_packages setpriv:util-linux python3:python3 curl:curl openssl:openssl getent:libc-bin \
+        ssh-keygen:openssh-client
     # A display, a browser, a keychain, a tray and notifications, all real.
     install_packages Xvfb:xvfb xauth:xauth WebKitWebDriver:webkit2gtk-driver dbus-run-session:dbus-daemon \
         gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools dunst:dunst xfce4-panel:xfce4-panel \
