@@ -7,7 +7,7 @@ use crate::world::World;
 use pilot_client::{Client, as_stream};
 use pilot_hub::{Access, Hub, HubOptions};
 use pilot_proto::console::{OneTask, Role, Stop, TaskHandback, TaskStop, TaskTakeover};
-use pilot_proto::screen::{FromScreen, HandBack, ScreenEvent};
+use pilot_proto::screen::{FromScreen, HandBack, ScreenDriver, ScreenEvent};
 use pilot_proto::tunnel::TunnelQuery;
 use pilot_proto::{BlobId, Event, Record, Secret, TaskId};
 use pilot_screen::hands::Hands;
@@ -85,7 +85,8 @@ struct Viewer {
 impl Viewer {
     async fn open(client: &Client, task: TaskId, view: bool) -> Self {
         let Line { stream, said, _carrier } = Line::open(client, task, view).await;
-        let hands = Hands::greet(stream).await.expect("the relay greets");
+        let greeted = Hands::greet(stream).await;
+        let hands = greeted.unwrap_or_else(|error| panic!("{error}; {:?}", *said.borrow()));
         Self { hands, said, _carrier }
     }
 
@@ -201,7 +202,7 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     let task = tokio::task::block_in_place(|| waiting(&world));
     let people = ["ann", "bob", "eve"].map(|name| client(&world, &token(name)));
     let [ann, bob, eve] = &people;
-    let before = listening();
+    let before = listening(&world);
     let mut shell = Seat::take(ann, task, false).await;
     shell.until("ann types", Seat::drives).await;
     let mut viewer = Viewer::open(ann, task, false).await;
@@ -232,6 +233,11 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     ann.call::<TaskTakeover>(OneTask { task }).await.expect("she may");
     says(&mut viewer.said, "ann drives", yours).await;
     says(&mut second.said, "bob is told who", |said| driven_by(said) == Some("ann")).await;
+    // The run decides; the hub hears of it from the journal.
+    tokio::task::block_in_place(|| {
+        let ann = |driver: &ScreenDriver| driver.who.as_deref() == Some("ann");
+        world.until("the hub knows", || world.task(task).driver.filter(ann));
+    });
     let refused = bob.call::<TaskTakeover>(OneTask { task }).await.expect_err("ann drives");
     assert!(refused.to_string().contains("`ann` drives"), "{refused}");
     let forbidden = eve.call::<TaskTakeover>(OneTask { task }).await;
@@ -265,7 +271,7 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     shell.types(&tool("list_windows", "{}")).await;
     shell.until("windows are listed", |seat| seat.shown.contains(r#""class":"xterm.XTerm""#)).await;
 
-    let new: Vec<String> = listening().difference(&before).cloned().collect();
+    let new: Vec<String> = listening(&world).difference(&before).cloned().collect();
     assert!(new.is_empty(), "a screen opens no port: {new:?}");
     let owner = owner(&world);
     owner.call::<TaskStop>(Stop { task, keep_children: None }).await.expect("it stops");
@@ -374,7 +380,8 @@ async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_whe
     let mut shell = Seat::take(&client, task, false).await;
     shell.until("we type", Seat::drives).await;
     let mut line = Line::open(&client, task, false).await;
-    greet(&mut line.stream).await.expect("the relay greets");
+    let greeted = greet(&mut line.stream).await;
+    greeted.unwrap_or_else(|error| panic!("{error}; {:?}", *line.said.borrow()));
 
     // From the screen to whoever may drive.
     shell.types("printf 'copied inside' | xclip -selection clipboard\n").await;

@@ -83,18 +83,38 @@ pub(crate) fn waiting(world: &World) -> TaskId {
     task
 }
 
-/// Every TCP port that is listened on, on this machine.
-pub(crate) fn listening() -> BTreeSet<String> {
+/// Every TCP port of this machine that a process of this world listens on.
+/// Other tests have ports of their own meanwhile.
+pub(crate) fn listening(world: &World) -> BTreeSet<String> {
+    let sockets = sockets(world);
     let mut ports = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         for line in std::fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
+            // proc_net(5): local address, state, inode.
             let fields: Vec<&str> = line.split_whitespace().collect();
-            if fields.get(3) == Some(&"0A") {
-                ports.insert(fields[1].to_owned());
+            let [_, local, _, state, _, _, _, _, _, inode, ..] = fields.as_slice() else {
+                continue;
+            };
+            if *state == "0A" && sockets.contains(&format!("socket:[{inode}]")) {
+                ports.insert((*local).to_owned());
             }
         }
     }
     ports
+}
+
+/// What the world's processes have open, as their descriptors name it.
+fn sockets(world: &World) -> BTreeSet<String> {
+    let own = world.pids().into_iter().flatten().map(|pid| pid.to_string());
+    let strays = world.stray_processes();
+    let of_runs = strays.iter().filter_map(|line| line.split(' ').next().map(str::to_owned));
+    let open = own.chain(of_runs).flat_map(|pid| {
+        // Some of them may end meanwhile.
+        std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten()
+    });
+    open.filter_map(|one| std::fs::read_link(one.path()).ok())
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -102,7 +122,7 @@ async fn a_terminal_in_the_runs_walls_has_one_driver_and_outlives_the_runners_da
     let mut world = World::with_runner(1);
     let task = waiting(&world);
     let client = owner(&world);
-    let before = listening();
+    let before = listening(&world);
 
     let mut first = Seat::take(&client, task, false).await;
     first.until("the first types", Seat::drives).await;
@@ -133,7 +153,7 @@ async fn a_terminal_in_the_runs_walls_has_one_driver_and_outlives_the_runners_da
     second.types("echo given $MARK over\n").await;
     first.until("both see the same", |seat| seat.shown.contains("given ab over")).await;
     assert!(!first.shown.contains("I was not allowed") && !first.shown.contains("not yet mine"));
-    let new: Vec<String> = listening().difference(&before).cloned().collect();
+    let new: Vec<String> = listening(&world).difference(&before).cloned().collect();
     assert!(new.is_empty(), "a terminal opens no port: {new:?}");
 
     world.kill_runner();
@@ -162,12 +182,12 @@ async fn a_port_inside_is_reached_through_a_tunnel_and_by_nobody_else() {
     let world = World::with_runner(1);
     let task = waiting(&world);
     let client = owner(&world);
-    let before = listening();
+    let before = listening(&world);
     let mut seat = Seat::take(&client, task, false).await;
     seat.until("we type", Seat::drives).await;
     seat.types("python3 -u -m http.server 3000 --bind 127.0.0.1 &\n").await;
     seat.until("it serves", |seat| seat.shown.contains("Serving HTTP on")).await;
-    assert!(listening().is_subset(&before), "its port is inside and nowhere else");
+    assert!(listening(&world).is_subset(&before), "its port is inside and nowhere else");
 
     let query = TunnelQuery { task, port: Some(3000), screen: None, view: None };
     let (mut sender, mut receiver) = client.tunnel(&query).await.expect("a tunnel");

@@ -131,18 +131,32 @@ pub(super) async fn start(surroundings: &Surroundings) -> Result<Desktop, Proble
             tokio::time::sleep(PAUSE).await;
         }
     };
-    let stood = tokio::select! {
-        stood = tokio::time::timeout(PATIENCE, stands) => stood.is_ok(),
-        _ = server.wait() => false,
-    };
-    if !stood {
-        let said = last_words(&mut server).await;
-        return Err(failed(format!("The desktop's server did not start: {said}")));
-    }
+    comes(&mut server, stands).await?;
     let moved = std::fs::rename(&made, kept.join(SOCKET)).and_then(|()| File::open(&kept));
     let directory = moved.map_err(|error| unusable(&error))?;
+    let place = Arc::new(Place { directory });
+    // Between a socket's name and its owner's listening there is a moment.
+    let hears = async {
+        while place.connect().await.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    comes(&mut server, hears).await?;
     server.stdin = None;
-    Ok(Desktop { server, place: Arc::new(Place { directory }), size: desktop::SIZE })
+    Ok(Desktop { server, place, size: desktop::SIZE })
+}
+
+/// Waits for something of a server that starts.
+async fn comes(server: &mut Agent, what: impl Future<Output = ()>) -> Result<(), Problem> {
+    let came = tokio::select! {
+        came = tokio::time::timeout(PATIENCE, what) => came.is_ok(),
+        _ = server.wait() => false,
+    };
+    if came {
+        return Ok(());
+    }
+    let said = last_words(server).await;
+    Err(failed(format!("The desktop's server did not start: {said}")))
 }
 
 fn prepare(made: &Path, kept: &Path) -> io::Result<()> {
