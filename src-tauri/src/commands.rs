@@ -38,7 +38,6 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         hubs::hub_add,
         hubs::hub_remove,
         hubs::hub_repin,
-        hubs::local_hub,
         hubs::local_hub_retry,
         hubs::keychain,
         hubs::sealed_unlock,

@@ -197,9 +197,11 @@ impl Desktop {
 
     // The window.
 
-    /// The page listens.
+    /// The page listens. How the hub is comes to it one way alone, so that no
+    /// older answer overtakes a newer one.
     pub(crate) fn listen(&self, page: tauri::ipc::Channel<Told>) {
         self.voice.listen(page);
+        self.local.tell_again();
     }
 
     /// Tells the page, now or when there is one.

@@ -74,9 +74,16 @@ impl LocalHub {
         self.state.borrow().clone()
     }
 
-    /// Its states from now on.
+    /// How it is, and its states from now on.
     pub(crate) fn states(&self) -> watch::Receiver<LocalHubState> {
-        self.state.subscribe()
+        let mut states = self.state.subscribe();
+        states.mark_changed();
+        states
+    }
+
+    /// Has those who follow its states hear the present one again.
+    pub(crate) fn tell_again(&self) {
+        self.state.send_modify(|_| ());
     }
 
     /// The way in, while it serves.

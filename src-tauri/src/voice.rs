@@ -114,7 +114,7 @@ impl Voice {
         inner.waiting.push_back(told);
     }
 
-    /// Tells what a page that comes later asks for by itself.
+    /// Tells what a page that comes later is told when it listens.
     pub(crate) fn mention(&self, told: Told) {
         if let Some(page) = &self.0.lock().unwrap_or_else(PoisonError::into_inner).page {
             send(page, told);

@@ -139,7 +139,7 @@ export interface Desktop {
   removeHub(id: string): Promise<void>;
   /** Trusts the certificate it shows now, which a person has compared. */
   repinHub(id: string, fingerprint: string): Promise<void>;
-  localHub(): Promise<LocalHub>;
+  /** Tells how it is now, and whenever that changes. */
   onLocalHub(listener: (hub: LocalHub) => void): () => void;
   keychain(): Promise<Keychain>;
   /** Makes or opens the sealed file that stands in for a keychain. */

@@ -174,10 +174,12 @@ const intentListeners = new Set<(intent: Intent) => void>();
 const hubListeners = new Set<(hub: LocalHub) => void>();
 /** Those that came before anybody listened. */
 let unheard: Intent[] = [];
+let localHub: LocalHub | null = null;
 
 function take(told: Told): void {
   if (told.type === "local_hub") {
-    for (const listener of hubListeners) listener(told.hub);
+    localHub = told.hub;
+    for (const listener of hubListeners) listener(localHub);
   } else if (intentListeners.size === 0) {
     unheard.push(told.intent);
   } else {
@@ -187,7 +189,7 @@ function take(told: Told): void {
 
 let listening = false;
 
-/** The program tells what waited for a page as soon as one listens. */
+/** The program tells what waited for a page, and how its hub is, as soon as one listens. */
 function listen(): void {
   if (listening) return;
   listening = true;
@@ -200,9 +202,9 @@ const desktop: Desktop = {
   addHub: (hub) => ask<HubEntry>("hub_add", hub),
   removeHub: (hub) => ask("hub_remove", { hub }),
   repinHub: (hub, fingerprint) => ask("hub_repin", { hub, fingerprint }),
-  localHub: () => ask<LocalHub>("local_hub"),
   onLocalHub(listener) {
     hubListeners.add(listener);
+    if (localHub) listener(localHub);
     listen();
     return () => hubListeners.delete(listener);
   },

@@ -3,7 +3,6 @@
 use crate::desktop::Desktop;
 use crate::hubs::{HubEntry, LOCAL};
 use crate::keys::Keychain;
-use crate::local_hub::LocalHubState;
 use pilot_client::Endpoint;
 use pilot_proto::console::{HubStatus, Nothing};
 use pilot_proto::{Code, Problem, Secret};
@@ -89,17 +88,11 @@ fn not_local(hub: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// How this machine's hub is.
-#[tauri::command]
-pub(crate) fn local_hub(desktop: Parts<'_>) -> LocalHubState {
-    desktop.local.state()
-}
-
 /// Tries again to start it, with the keychain as it is now.
 #[tauri::command]
-pub(crate) async fn local_hub_retry(desktop: Parts<'_>) -> Result<LocalHubState, Problem> {
+pub(crate) async fn local_hub_retry(desktop: Parts<'_>) -> Result<(), Problem> {
     desktop.begin().await;
-    Ok(desktop.local.state())
+    Ok(())
 }
 
 /// How the keychain is.
