@@ -7,17 +7,23 @@
 //! fields as query string (`GET`, `DELETE`: flat scalars only) or JSON body.
 
 mod compare;
+mod forges;
 mod inbox;
 mod issues;
 mod live;
 mod network;
 mod reads;
 mod runners;
+mod schedules;
 mod setup;
 mod tasks;
 mod vaults;
 
 pub use compare::{ComparedFile, ComparedTask, GroupComparison, OneGroup, TestRun, TouchedBy};
+pub use forges::{
+    AccessBy, ForgeAccess, ForgeLoginSeen, ForgeSeen, LoginAddress, LoginStanding, NewForge,
+    NewForgeApp, NewForgeLogin,
+};
 pub use inbox::{AnswerItem, InboxQuery};
 pub use issues::{FileIssues, IssueFiled, IssueQuery, IssueSeen, IssueStanding, OneTicket};
 pub use live::{FromConsole, JournalPart, ToConsole};
@@ -27,10 +33,13 @@ pub use reads::{
     LogText, Moment, MomentKind, Moments, MomentsQuery,
 };
 pub use runners::{NewJoinCode, NewJoinCodeMade, OneRunner, RunnerSeen, TryAgent};
+pub use schedules::{
+    CronMeaning, CronQuery, NewSchedule, OneSchedule, PauseSchedule, ScheduleSeen, ScheduleTime,
+};
 pub use setup::{
-    AdviceWeight, CredentialKeep, EffectiveLogin, HubInfo, LoginQuery, Named, NewForge,
-    NewFullLogin, NewProvider, NewSignInCode, NewSignInCodeMade, Nothing, Preference,
-    PreferenceKey, SettingAdvice, SignIn,
+    AdviceWeight, CredentialKeep, EffectiveLogin, HubInfo, LoginQuery, Named, NewFullLogin,
+    NewProvider, NewSignInCode, NewSignInCodeMade, Nothing, Preference, PreferenceKey,
+    SettingAdvice, SignIn,
 };
 pub use tasks::{
     IssueFound, IssueLinks, NewAttachment, NewBatch, NewTask, NewTasks, OneTask, Reassign, Resume,
@@ -39,11 +48,12 @@ pub use tasks::{
 };
 pub use vaults::{NewVault, NewVaultLogin, VaultLoginSeen, VaultSeen};
 
+use crate::film::{Film, FilmOf};
 use crate::grant::{NewSecret, SecretSeen};
 use crate::inbox::InboxItem;
 use crate::intake::{IntakePolicy, IntakeSeen, Ticket};
 use crate::project::{Forge, Profile, Project, Provider};
-use crate::screen::HandBack;
+use crate::screen::{HandBack, ScreenAttach};
 use crate::snapshot::{FileDiff, Snapshot};
 use crate::task::{Attachment, Task};
 use serde::de::DeserializeOwned;
@@ -169,6 +179,14 @@ command_table! {
     TaskTakeover("task_takeover", Post, "/api/tasks/{task}/takeover", Operator): OneTask => Task;
     /// Gives the screen back to the agent, with a note that it is told next.
     TaskHandback("task_handback", Post, "/api/tasks/{task}/handback", Operator): HandBack => Task;
+    /// Makes a film of a recording, or says how far it is.
+    FilmMake("film_make", Post, "/api/tasks/{task}/films/{blob}", Viewer): FilmOf => Film;
+    /// How far a film is.
+    FilmShow("film_show", Get, "/api/tasks/{task}/films/{blob}", Viewer): FilmOf => Film;
+    /// Stops making a film, or forgets it.
+    FilmDrop("film_drop", Delete, "/api/tasks/{task}/films/{blob}", Viewer): FilmOf => Nothing;
+    /// Makes a VNC server that the runner's owner allows the run's screen, or gives the run its own again.
+    TaskScreenAttach("task_screen_attach", Post, "/api/tasks/{task}/screen", Operator): ScreenAttach => Task;
     /// Says that the work is done: the run collects, commits and publishes what is there.
     TaskDone("task_done", Post, "/api/tasks/{task}/done", Operator): OneTask => Task;
     /// Ends the task and those below it; their work is rescued, nothing is published.
@@ -214,6 +232,18 @@ command_table! {
     IntakeList("intake_list", Get, "/api/intake", Viewer): Nothing => Vec<IntakeSeen>;
     /// Nothing of this project becomes a task by itself any more; removes its webhook.
     IntakeRemove("intake_remove", Delete, "/api/intake/{name}", Admin): Named => Nothing;
+    /// Adds or changes a schedule of a project.
+    ScheduleSet("schedule_set", Post, "/api/projects/{name}/schedules/{schedule}", Admin): NewSchedule => ScheduleSeen;
+    /// Lists the schedules of all projects, with their next times.
+    ScheduleList("schedule_list", Get, "/api/schedules", Viewer): Nothing => Vec<ScheduleSeen>;
+    /// Removes a schedule; its tasks stay.
+    ScheduleRemove("schedule_remove", Delete, "/api/projects/{name}/schedules/{schedule}", Admin): OneSchedule => Nothing;
+    /// Stops a schedule for a while, or lets it go on from now.
+    SchedulePause("schedule_pause", Post, "/api/projects/{name}/schedules/{schedule}/pause", Operator): PauseSchedule => ScheduleSeen;
+    /// Files a task of a schedule now, besides its times.
+    ScheduleRun("schedule_run", Post, "/api/projects/{name}/schedules/{schedule}/run", Operator): OneSchedule => Task;
+    /// Says what a cron expression means, and its next times.
+    SchedulePreview("schedule_preview", Get, "/api/schedules/preview", Viewer): CronQuery => CronMeaning;
     /// What needs a person, oldest first.
     InboxList("inbox_list", Get, "/api/inbox", Viewer): InboxQuery => Vec<InboxItem>;
     /// Answers an inbox item.
@@ -233,7 +263,15 @@ command_table! {
     /// Adds or changes a forge; its token is checked first.
     ForgeAdd("forge_add", Post, "/api/forges", Admin): NewForge => Forge;
     /// Lists forges.
-    ForgeList("forge_list", Get, "/api/forges", Viewer): Nothing => Vec<Forge>;
+    ForgeList("forge_list", Get, "/api/forges", Viewer): Nothing => Vec<ForgeSeen>;
+    /// Begins a login to a forge: a page to open, and perhaps a code to type in there.
+    ForgeLogin("forge_login", Post, "/api/forges/{name}/login", Admin): NewForgeLogin => ForgeLoginSeen;
+    /// How the latest login to a forge stands.
+    ForgeLoginShow("forge_login_show", Get, "/api/forges/{name}/login", Admin): Named => ForgeLoginSeen;
+    /// Ends a login whose browser could not come back to the hub's machine.
+    ForgeLoginFinish("forge_login_finish", Post, "/api/forges/{name}/login/finish", Admin): LoginAddress => Nothing;
+    /// Gives up a login that waits for somebody.
+    ForgeLoginCancel("forge_login_cancel", Delete, "/api/forges/{name}/login", Admin): Named => Nothing;
     /// Removes a forge that no project uses, and its token.
     ForgeRemove("forge_remove", Delete, "/api/forges/{name}", Admin): Named => Nothing;
     /// Adds or changes a model provider.
@@ -297,6 +335,9 @@ pub const SESSION_PATH: &str = "/session";
 /// Path of a blob that a task's journal or snapshot names: `GET`, answers its
 /// bytes, as a download.
 pub const BLOB_PATH: &str = "/api/tasks/{task}/blobs/{blob}";
+/// Path of a film that was made of a recording: `GET` with what a
+/// [`FilmOf`] says, answers WebM, as a download.
+pub const FILM_PATH: &str = "/api/tasks/{task}/films/{blob}/webm";
 /// Path below which a task is spoken with as [AgentAPI](crate::agentapi).
 pub const AGENTAPI_PATH: &str = "/agentapi/tasks/{task}";
 /// Path that forges post webhooks to; each is signed with a secret of its own.

@@ -69,6 +69,11 @@ uuid_id!(
     BatchId
 );
 
+uuid_id!(
+    /// A schedule: what files tasks by the clock.
+    ScheduleId
+);
+
 /// The git object id of some bytes as a blob (`sha1("blob <len>\0" + bytes)`,
 /// 40 hex digits): the address of file contents, bundles and session files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]

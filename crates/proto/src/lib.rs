@@ -11,6 +11,7 @@ pub mod agentapi;
 pub mod code;
 pub mod console;
 pub mod event;
+pub mod film;
 pub mod grant;
 pub mod ids;
 pub mod inbox;
@@ -24,6 +25,7 @@ pub mod pull_request;
 pub mod review;
 pub mod run;
 pub mod runner;
+pub mod schedule;
 pub mod screen;
 pub mod secret;
 pub mod snapshot;
@@ -38,7 +40,7 @@ pub use event::{Cursor, Event, Record, Stream};
 pub use grant::{
     NewSecret, SealedGrant, SecretDelivery, SecretOrigin, SecretSeen, SecretSource, SecretUse,
 };
-pub use ids::{BatchId, BlobId, GroupId, InboxId, OrderId, RunId, RunnerId, TaskId};
+pub use ids::{BatchId, BlobId, GroupId, InboxId, OrderId, RunId, RunnerId, ScheduleId, TaskId};
 pub use inbox::{Answer, InboxItem, Need};
 pub use project::{Forge, ForgeKind, Project, Provider, ProviderKind};
 pub use pull_request::PullRequestPolicy;

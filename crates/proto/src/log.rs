@@ -115,8 +115,9 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
 
 fn screen(event: &ScreenEvent) -> Option<String> {
     match event {
-        ScreenEvent::Started { width, height } => {
-            Some(format!("* the screen stands: {width} × {height}"))
+        ScreenEvent::Started { width, height, attached } => {
+            let whose = attached.as_ref().map(|server| format!(", {server}'s")).unwrap_or_default();
+            Some(format!("* the screen stands{whose}: {width} × {height}"))
         }
         ScreenEvent::Ended { why } => Some(format!("* the screen is gone: {why}")),
         ScreenEvent::TakenOver { who } => Some(format!("* {who} drives the screen")),

@@ -124,6 +124,7 @@ impl fmt::Display for ForgeKind {
 
 /// A forge as a console sees it; the token stays in the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
 pub struct Forge {
     /// Its name for us; projects refer to it.
     pub name: String,
@@ -131,6 +132,34 @@ pub struct Forge {
     pub kind: ForgeKind,
     /// Base URL of the web interface, with any base path.
     pub url: String,
+    /// Certificates (PEM) that the hub trusts there besides the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<String>,
+    /// What the hub goes through to it; none: what its environment says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Who we are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<ForgeAccount>,
+}
+
+impl Forge {
+    /// One that is simply dialled.
+    pub fn at(name: impl Into<String>, kind: ForgeKind, url: impl Into<String>) -> Self {
+        let (name, url) = (name.into(), url.into());
+        Self { name, kind, url, authorities: None, proxy: None, account: None }
+    }
+}
+
+/// Who we are to a forge, as it said when we logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields = nullable)]
+pub struct ForgeAccount {
+    /// The account's name.
+    pub login: String,
+    /// What we may do there, in its words; none where it does not tell.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// The model APIs an agent can be pointed at.
@@ -249,4 +278,17 @@ pub struct GitGrant {
     /// Token or password.
     #[serde(with = "secret::in_clear")]
     pub password: Secret,
+    /// Certificates (PEM) that are trusted there besides the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<String>,
+    /// The proxy on the way there; none: what the runner's environment says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+}
+
+impl GitGrant {
+    /// To a server that is simply dialled.
+    pub fn new(username: impl Into<String>, password: Secret) -> Self {
+        Self { username: username.into(), password, authorities: None, proxy: None }
+    }
 }

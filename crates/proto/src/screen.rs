@@ -7,6 +7,7 @@
 //! pass. [`ToScreen`] and [`FromScreen`] travel as text on the same tunnel.
 
 use crate::ids::TaskId;
+use crate::secret::Secret;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +39,32 @@ pub enum HandBackCause {
     Unknown,
 }
 
+/// A VNC server that is there already, on the runner's machine or within its
+/// reach, as a run's screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScreenServer {
+    /// `host:port`. The runner's owner has to have allowed it.
+    pub address: String,
+    /// What it asks for, for those that want one: VNC's passwords have eight
+    /// bytes that count.
+    #[serde(default, with = "crate::secret::option_in_clear")]
+    pub password: Option<Secret>,
+}
+
+/// Makes a server the screen of a task's run, or gives the run its own again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields = nullable)]
+pub struct ScreenAttach {
+    /// Of which task.
+    pub task: TaskId,
+    /// `host:port`, as the runner reaches it; none: the run's own desktop again.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// Name of the hub's secret that has its password.
+    #[serde(default)]
+    pub password: Option<String>,
+}
+
 /// What happens to a run's screen, for its journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -49,6 +76,9 @@ pub enum ScreenEvent {
         width: u16,
         /// Pixels.
         height: u16,
+        /// It is this server's (`host:port`), and not the run's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attached: Option<String>,
     },
     /// The desktop is gone; the next look starts another.
     Ended {
@@ -129,6 +159,9 @@ pub enum FromScreen {
         may_drive: bool,
         /// How many look on or drive.
         viewers: u32,
+        /// It is this server's (`host:port`), and not the run's own.
+        #[serde(default)]
+        attached: Option<String>,
     },
     /// Answer to [`ToScreen::Ping`].
     Pong {

@@ -13,6 +13,7 @@
 //! tunnel is one connection's bytes; a screen's is in [`crate::screen`].
 
 use crate::ids::RunId;
+use crate::screen::ScreenServer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -54,6 +55,13 @@ pub enum TunnelEnd {
     },
     /// At the run's screen, which is started when the first looks.
     Screen,
+    /// Nowhere: as it opens, this server has become the run's screen, or the
+    /// run's own has again; a refusal says why not.
+    Attach {
+        /// Which; none: the run's own.
+        #[serde(default)]
+        server: Option<ScreenServer>,
+    },
     /// Somewhere this build does not know.
     #[serde(untagged)]
     Unknown(Value),
@@ -119,6 +127,10 @@ pub enum FromTerminal {
     Ended {
         /// Why, in a sentence.
         why: String,
+        /// What is missing comes back by itself, as a runner does that is being
+        /// started again: another tunnel may be tried soon.
+        #[serde(default)]
+        again: bool,
     },
     /// A word this build does not know yet.
     #[serde(other)]

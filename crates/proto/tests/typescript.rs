@@ -123,11 +123,13 @@ fn typescript() -> String {
          {{ method: \"GET\" | \"POST\" | \"DELETE\"; path: string; role: Role }}\n>;\n\n\
          export const LIVE_PATH = \"{}\";\nexport const SESSION_PATH = \"{}\";\n\
          export const RESCUE_PATH = \"{}\";\nexport const BLOB_PATH = \"{}\";\n\
+         export const FILM_PATH = \"{}\";\n\
          export const TUNNEL_PATH = \"{}\";\n",
         console::LIVE_PATH,
         console::SESSION_PATH,
         console::RESCUE_PATH,
         console::BLOB_PATH,
+        console::FILM_PATH,
         TUNNEL_PATH,
     )
     .expect("a string takes everything");

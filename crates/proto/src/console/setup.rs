@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::code::Problem;
-use crate::project::{ForgeKind, OauthLogin, ProviderKind, ProviderLogin};
+use crate::project::{OauthLogin, ProviderKind, ProviderLogin};
 use crate::secret::{self, Secret};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,21 +34,6 @@ pub struct HubInfo {
 pub struct Named {
     /// Its name.
     pub name: String,
-}
-
-/// A forge to add.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct NewForge {
-    /// Our name for it.
-    pub name: String,
-    /// Which API it speaks.
-    pub kind: ForgeKind,
-    /// Base URL of its web interface.
-    pub url: String,
-    /// Access token.
-    #[serde(with = "secret::in_clear")]
-    #[ts(as = "String")]
-    pub token: Secret,
 }
 
 /// How much a piece of advice weighs.

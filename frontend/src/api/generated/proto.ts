@@ -86,6 +86,23 @@ agents: Array<AgentFound>,
 checks: Array<ToolCheck>, };
 
 /**
+ * With what we are logged in to a forge.
+ */
+export type AccessBy = { "kind": "nothing" } | { "kind": "token" } | { "kind": "login",
+/**
+ * Id of the application that is registered there.
+ */
+client_id: string, } | { "kind": "app",
+/**
+ * Id of the App.
+ */
+app: number,
+/**
+ * Id of its installation.
+ */
+installation: number, } | { "kind": "unknown" };
+
+/**
  * What the agent is doing, from its own protocol and from its process.
  */
 export type Activity = "running" | "idle" | "waiting" | "stalled" | "retrying" | "limited" | "unknown";
@@ -723,6 +740,32 @@ alone: number, };
 export type CredentialKeep = "keychain" | "sealed" | "file" | "unknown";
 
 /**
+ * What a cron expression means.
+ */
+export type CronMeaning = {
+/**
+ * In words.
+ */
+says: string,
+/**
+ * The next times, at most five.
+ */
+next: Array<ScheduleTime>, };
+
+/**
+ * A cron expression to look at before it is used.
+ */
+export type CronQuery = {
+/**
+ * The expression.
+ */
+cron: string,
+/**
+ * The time zone it is read in.
+ */
+zone: string, };
+
+/**
  * A position in a journal. The epoch is the incarnation of the shim that wrote
  * the record (1 for the first); `seq` starts at 1, rises by one within an
  * epoch, and is unique within a run. At the border of two epochs it may jump:
@@ -1001,6 +1044,54 @@ context?: number | null,
 ignore_space?: boolean | null, };
 
 /**
+ * A film, as it stands.
+ */
+export type Film = {
+/**
+ * How far it is.
+ */
+state: FilmState,
+/**
+ * So much of the recording is in it, in milliseconds.
+ */
+done_millis: number,
+/**
+ * So long is the recording, as far as it can be read; 0: not known yet.
+ */
+of_millis: number,
+/**
+ * Bytes of the film, as soon as it is whole.
+ */
+size?: number | null,
+/**
+ * What is to be known of it, in sentences: that it ends early and why, or
+ * why there is none and what to do.
+ */
+note?: string | null, };
+
+/**
+ * Which film.
+ */
+export type FilmOf = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * The recording: an artifact of one of its runs.
+ */
+blob: BlobId,
+/**
+ * What stands still for longer than two seconds is cut to two; none: no.
+ */
+skip_still?: boolean | null, };
+
+/**
+ * How far a film is.
+ */
+export type FilmState = "waiting" | "making" | "ready" | "failed" | "unknown";
+
+/**
  * Something said about a pull request that an agent may be told.
  */
 export type FollowUp = {
@@ -1049,12 +1140,124 @@ kind: ForgeKind,
 /**
  * Base URL of the web interface, with any base path.
  */
-url: string, };
+url: string,
+/**
+ * Certificates (PEM) that the hub trusts there besides the system's.
+ */
+authorities?: string | null,
+/**
+ * What the hub goes through to it; none: what its environment says.
+ */
+proxy?: string | null,
+/**
+ * Who we are there.
+ */
+account?: ForgeAccount | null, };
+
+/**
+ * How we are logged in to a forge.
+ */
+export type ForgeAccess = {
+/**
+ * With what.
+ */
+by: AccessBy,
+/**
+ * Scopes or permissions that everything we do needs.
+ */
+needs: Array<string>,
+/**
+ * When it ends; none: never, or the forge did not say.
+ */
+ends_at?: Timestamp | null,
+/**
+ * The hub renews it before.
+ */
+renewed: boolean,
+/**
+ * It has ended, or could not be renewed when it was last tried.
+ */
+problem?: Problem | null, };
+
+/**
+ * Who we are to a forge, as it said when we logged in.
+ */
+export type ForgeAccount = {
+/**
+ * The account's name.
+ */
+login: string,
+/**
+ * What we may do there, in its words; none where it does not tell.
+ */
+scopes?: Array<string> | null, };
 
 /**
  * The kinds of forge there is an adapter for.
  */
 export type ForgeKind = "gitea" | "forgejo" | "github" | "gitlab";
+
+/**
+ * A login that was begun.
+ */
+export type ForgeLoginSeen = {
+/**
+ * Our name for the forge.
+ */
+name: string,
+/**
+ * The page to open.
+ */
+page: string,
+/**
+ * The code to type in there; none: the page does it all.
+ */
+code?: string | null,
+/**
+ * Until when it waits.
+ */
+until: Timestamp,
+/**
+ * How it stands.
+ */
+standing: LoginStanding,
+/**
+ * Why it came to nothing.
+ */
+problem?: Problem | null, };
+
+/**
+ * A forge, and how we are logged in there.
+ */
+export type ForgeSeen = {
+/**
+ * How we are logged in.
+ */
+access: ForgeAccess,
+/**
+ * Its name for us; projects refer to it.
+ */
+name: string,
+/**
+ * Which API it speaks.
+ */
+kind: ForgeKind,
+/**
+ * Base URL of the web interface, with any base path.
+ */
+url: string,
+/**
+ * Certificates (PEM) that the hub trusts there besides the system's.
+ */
+authorities?: string | null,
+/**
+ * What the hub goes through to it; none: what its environment says.
+ */
+proxy?: string | null,
+/**
+ * Who we are there.
+ */
+account?: ForgeAccount | null, };
 
 /**
  * From a console, on its WebSocket.
@@ -1122,7 +1325,11 @@ may_drive: boolean,
 /**
  * How many look on or drive.
  */
-viewers: number, } | { "type": "pong",
+viewers: number,
+/**
+ * It is this server's (`host:port`), and not the run's own.
+ */
+attached?: string | null, } | { "type": "pong",
 /**
  * As it was asked.
  */
@@ -1164,7 +1371,12 @@ viewers: number, } | { "type": "ended",
 /**
  * Why, in a sentence.
  */
-why: string, } | { "type": "unknown" };
+why: string,
+/**
+ * What is missing comes back by itself, as a runner does that is being
+ * started again: another tunnel may be tried soon.
+ */
+again: boolean, } | { "type": "unknown" };
 
 /**
  * How the gate treats what no rule names.
@@ -2244,6 +2456,20 @@ stream: Stream,
 text: string, };
 
 /**
+ * Where a browser ended up that could not come back by itself, because it runs
+ * on another machine than the hub.
+ */
+export type LoginAddress = {
+/**
+ * Our name for the forge.
+ */
+name: string,
+/**
+ * `http://127.0.0.1:…/callback?code=…`, as the browser's address bar has it.
+ */
+address: string, };
+
+/**
  * With which login would a run call its model? What is not said is as it
  * would be for a new task.
  */
@@ -2268,6 +2494,16 @@ provider?: string | null,
  * With Claude Remote Control; none: as profile and project say.
  */
 remote_control?: boolean | null, };
+
+/**
+ * How a login stands.
+ */
+export type LoginStanding = "waits" | "done" | "failed" | "unknown";
+
+/**
+ * What becomes of times at which no hub ran, however many they were.
+ */
+export type Missed = "once" | "skip";
 
 /**
  * How much an agent may do by itself.
@@ -2643,7 +2879,7 @@ model?: string | null,
 budget_micros?: number | null, };
 
 /**
- * A forge to add.
+ * A forge to add, with a token or as a GitHub App.
  */
 export type NewForge = {
 /**
@@ -2659,9 +2895,81 @@ kind: ForgeKind,
  */
 url: string,
 /**
- * Access token.
+ * Access token; empty for a GitHub App.
  */
-token: string, };
+token?: string | null,
+/**
+ * As which GitHub App, instead of with a token.
+ */
+app?: NewForgeApp | null,
+/**
+ * Certificates (PEM) that the hub trusts there besides the system's.
+ */
+authorities?: string | null,
+/**
+ * What the hub goes through to it: `http://proxy.example.org:3128`.
+ */
+proxy?: string | null, };
+
+/**
+ * A GitHub App that is installed somewhere.
+ */
+export type NewForgeApp = {
+/**
+ * Id of the App.
+ */
+app: number,
+/**
+ * Id of its installation.
+ */
+installation: number,
+/**
+ * Its private key (PEM).
+ */
+key: string, };
+
+/**
+ * A login to begin.
+ */
+export type NewForgeLogin = {
+/**
+ * Our name for the forge.
+ */
+name: string,
+/**
+ * Which API it speaks; for one that was not added yet.
+ */
+kind?: ForgeKind | null,
+/**
+ * Base URL of its web interface; for one that was not added yet.
+ */
+url?: string | null,
+/**
+ * Public id of the application that somebody registered there; none: as at
+ * the last login.
+ */
+client_id?: string | null,
+/**
+ * Its secret; empty for a public application.
+ */
+client_secret?: string | null,
+/**
+ * By a code that is typed in on any machine; none: on a GitHub alone, which
+ * has no other way.
+ */
+device?: boolean | null,
+/**
+ * The port that was registered for the way back; none: any.
+ */
+port?: number | null,
+/**
+ * Certificates (PEM) to trust there; none: those it was added with.
+ */
+authorities?: string | null,
+/**
+ * Proxy to go through; none: the one it was added with.
+ */
+proxy?: string | null, };
 
 /**
  * A full login of Claude Code, to be kept with a provider of kind
@@ -2731,6 +3039,51 @@ login?: ProviderLogin,
  * How the key, which is an OAuth access token then, is renewed.
  */
 oauth?: OauthLogin | null, };
+
+/**
+ * A schedule to add, or to change: it is known by project and name.
+ */
+export type NewSchedule = {
+/**
+ * Of which project.
+ */
+name: string,
+/**
+ * What it is called there.
+ */
+schedule: string,
+/**
+ * Minute, hour, day, month, weekday, or a nickname such as `@daily`.
+ */
+cron: string,
+/**
+ * The time zone that `cron` is read in: `UTC`, `Europe/Berlin`.
+ */
+zone: string,
+/**
+ * Title of its tasks; none: the first line of the prompt.
+ */
+title?: string | null,
+/**
+ * What the agent is told.
+ */
+prompt: string,
+/**
+ * How its tasks are done.
+ */
+how?: ScheduledTask,
+/**
+ * What becomes of a time at which an earlier task is not over.
+ */
+overlap?: Overlap,
+/**
+ * What becomes of times at which no hub ran.
+ */
+missed?: Missed,
+/**
+ * When it ends by itself.
+ */
+stop?: StopRule, };
 
 /**
  * A secret to keep, or a new value for one.
@@ -2969,6 +3322,19 @@ export type OneRunner = {
 runner: RunnerId, };
 
 /**
+ * A schedule of a project.
+ */
+export type OneSchedule = {
+/**
+ * Of which project.
+ */
+name: string,
+/**
+ * What it is called there.
+ */
+schedule: string, };
+
+/**
  * A task by id.
  */
 export type OneTask = {
@@ -3007,6 +3373,28 @@ commit: string, } | { "outcome": "no_change" } | { "outcome": "failed",
  * Why.
  */
 problem: Problem, } | { "outcome": "cancelled" } | { "outcome": "fenced" };
+
+/**
+ * What becomes of a time at which an earlier task is not over.
+ */
+export type Overlap = "skip_running" | "skip_open" | "start";
+
+/**
+ * A schedule to stop for a while, or to begin again.
+ */
+export type PauseSchedule = {
+/**
+ * Of which project.
+ */
+name: string,
+/**
+ * What it is called there.
+ */
+schedule: string,
+/**
+ * False: it goes on. What was missed meanwhile is not caught up with.
+ */
+paused: boolean, };
 
 /**
  * What a rule says.
@@ -3704,6 +4092,190 @@ text: string,
 now?: boolean, };
 
 /**
+ * A schedule: what files tasks by the clock.
+ */
+export type ScheduleId = string;
+
+/**
+ * A schedule, with what became of it and what comes next.
+ */
+export type ScheduleSeen = {
+/**
+ * What became of it.
+ */
+state: ScheduleState,
+/**
+ * The next times, at most five; none while it rests.
+ */
+next: Array<ScheduleTime>,
+/**
+ * Its id, which the hub gives; times that were filed for are known by it.
+ */
+id: ScheduleId,
+/**
+ * Of which project.
+ */
+project: string,
+/**
+ * What it is called in its project: `[a-z0-9][a-z0-9._-]{0,63}`.
+ */
+name: string,
+/**
+ * A person has stopped it for a while.
+ */
+paused?: boolean,
+/**
+ * Minute, hour, day, month, weekday, or a nickname such as `@daily`.
+ */
+cron: string,
+/**
+ * The time zone that `cron` is read in: `UTC`, `Europe/Berlin`.
+ */
+zone: string,
+/**
+ * Title of its tasks; none: the first line of the prompt.
+ */
+title?: string | null,
+/**
+ * What the agent is told.
+ */
+prompt: string,
+/**
+ * How its tasks are done.
+ */
+how?: ScheduledTask,
+/**
+ * What becomes of a time at which an earlier task is not over.
+ */
+overlap?: Overlap,
+/**
+ * What becomes of times at which no hub ran.
+ */
+missed?: Missed,
+/**
+ * When it ends by itself.
+ */
+stop?: StopRule, };
+
+/**
+ * What became of a schedule so far.
+ */
+export type ScheduleState = {
+/**
+ * Times up to then have been seen to.
+ */
+seen: Timestamp,
+/**
+ * Its tasks that are not over.
+ */
+open: Array<TaskId>,
+/**
+ * How many it has filed.
+ */
+filed: number,
+/**
+ * How many of the last failed, one after the other.
+ */
+failed: number,
+/**
+ * What those that are over have cost.
+ */
+spent_micros: number,
+/**
+ * The last time that was seen to.
+ */
+last?: ScheduleTurn | null,
+/**
+ * It has ended by its own rule: why.
+ */
+stopped?: string | null, };
+
+/**
+ * A time at which a schedule is due.
+ */
+export type ScheduleTime = {
+/**
+ * When.
+ */
+at: Timestamp,
+/**
+ * What the clocks of the schedule's zone show then, with their distance
+ * from UTC: `2026-11-22 03:00 +01:00`.
+ */
+local: string, };
+
+/**
+ * A time that was seen to.
+ */
+export type ScheduleTurn = {
+/**
+ * When it was due; where a person began it, when they did.
+ */
+due: Timestamp,
+/**
+ * How many times before it were missed.
+ */
+missed: number, } & ({ "outcome": "filed",
+/**
+ * Which.
+ */
+task: TaskId, } | { "outcome": "skipped",
+/**
+ * Why.
+ */
+reason: string, } | { "outcome": "failed",
+/**
+ * Why.
+ */
+problem: Problem, } | { "outcome": "unknown" });
+
+/**
+ * How a scheduled task is done; what is not named is as the project says.
+ */
+export type ScheduledTask = {
+/**
+ * Which agent.
+ */
+agent?: string | null,
+/**
+ * Which model.
+ */
+model?: string | null,
+/**
+ * How much the agent may do by itself.
+ */
+mode?: Mode | null,
+/**
+ * Name of a profile.
+ */
+profile?: string | null,
+/**
+ * The branch it starts from.
+ */
+base?: string | null,
+/**
+ * The work is shown to a person before it is published.
+ */
+hold?: boolean, };
+
+/**
+ * Makes a server the screen of a task's run, or gives the run its own again.
+ */
+export type ScreenAttach = {
+/**
+ * Of which task.
+ */
+task: TaskId,
+/**
+ * `host:port`, as the runner reaches it; none: the run's own desktop again.
+ */
+server?: string | null,
+/**
+ * Name of the hub's secret that has its password.
+ */
+password?: string | null, };
+
+/**
  * Who has keyboard and pointer of a run's screen.
  */
 export type ScreenDriver = {
@@ -3727,7 +4299,11 @@ width: number,
 /**
  * Pixels.
  */
-height: number, } | { "what": "ended",
+height: number,
+/**
+ * It is this server's (`host:port`), and not the run's own.
+ */
+attached?: string | null, } | { "what": "ended",
 /**
  * In a sentence.
  */
@@ -4035,6 +4611,27 @@ task: TaskId,
  * The tasks below it go on; without this they are stopped as well.
  */
 keep_children?: boolean | null, };
+
+/**
+ * When a schedule ends by itself; a person may begin it again.
+ */
+export type StopRule = {
+/**
+ * After so many tasks.
+ */
+tasks?: number | null,
+/**
+ * After so many that failed one after the other; none: never.
+ */
+failures?: number | null,
+/**
+ * When its tasks have cost so much, in millionths of a US dollar.
+ */
+budget_micros?: number | null,
+/**
+ * From then on.
+ */
+until?: Timestamp | null, };
 
 /**
  * Where output came from.
@@ -5008,6 +5605,14 @@ export type Commands = {
   task_takeover: { request: OneTask; response: Task };
   /** Gives the screen back to the agent, with a note that it is told next. */
   task_handback: { request: HandBack; response: Task };
+  /** Makes a film of a recording, or says how far it is. */
+  film_make: { request: FilmOf; response: Film };
+  /** How far a film is. */
+  film_show: { request: FilmOf; response: Film };
+  /** Stops making a film, or forgets it. */
+  film_drop: { request: FilmOf; response: Nothing };
+  /** Makes a VNC server that the runner's owner allows the run's screen, or gives the run its own again. */
+  task_screen_attach: { request: ScreenAttach; response: Task };
   /** Says that the work is done: the run collects, commits and publishes what is there. */
   task_done: { request: OneTask; response: Task };
   /** Ends the task and those below it; their work is rescued, nothing is published. */
@@ -5052,6 +5657,18 @@ export type Commands = {
   intake_list: { request: Nothing; response: Array<IntakeSeen> };
   /** Nothing of this project becomes a task by itself any more; removes its webhook. */
   intake_remove: { request: Named; response: Nothing };
+  /** Adds or changes a schedule of a project. */
+  schedule_set: { request: NewSchedule; response: ScheduleSeen };
+  /** Lists the schedules of all projects, with their next times. */
+  schedule_list: { request: Nothing; response: Array<ScheduleSeen> };
+  /** Removes a schedule; its tasks stay. */
+  schedule_remove: { request: OneSchedule; response: Nothing };
+  /** Stops a schedule for a while, or lets it go on from now. */
+  schedule_pause: { request: PauseSchedule; response: ScheduleSeen };
+  /** Files a task of a schedule now, besides its times. */
+  schedule_run: { request: OneSchedule; response: Task };
+  /** Says what a cron expression means, and its next times. */
+  schedule_preview: { request: CronQuery; response: CronMeaning };
   /** What needs a person, oldest first. */
   inbox_list: { request: InboxQuery; response: Array<InboxItem> };
   /** Answers an inbox item. */
@@ -5071,7 +5688,15 @@ export type Commands = {
   /** Adds or changes a forge; its token is checked first. */
   forge_add: { request: NewForge; response: Forge };
   /** Lists forges. */
-  forge_list: { request: Nothing; response: Array<Forge> };
+  forge_list: { request: Nothing; response: Array<ForgeSeen> };
+  /** Begins a login to a forge: a page to open, and perhaps a code to type in there. */
+  forge_login: { request: NewForgeLogin; response: ForgeLoginSeen };
+  /** How the latest login to a forge stands. */
+  forge_login_show: { request: Named; response: ForgeLoginSeen };
+  /** Ends a login whose browser could not come back to the hub's machine. */
+  forge_login_finish: { request: LoginAddress; response: Nothing };
+  /** Gives up a login that waits for somebody. */
+  forge_login_cancel: { request: Named; response: Nothing };
   /** Removes a forge that no project uses, and its token. */
   forge_remove: { request: Named; response: Nothing };
   /** Adds or changes a model provider. */
@@ -5145,6 +5770,10 @@ export const ROUTES = {
   task_interrupt: { method: "POST", path: "/api/tasks/{task}/interrupt", role: "operator" },
   task_takeover: { method: "POST", path: "/api/tasks/{task}/takeover", role: "operator" },
   task_handback: { method: "POST", path: "/api/tasks/{task}/handback", role: "operator" },
+  film_make: { method: "POST", path: "/api/tasks/{task}/films/{blob}", role: "viewer" },
+  film_show: { method: "GET", path: "/api/tasks/{task}/films/{blob}", role: "viewer" },
+  film_drop: { method: "DELETE", path: "/api/tasks/{task}/films/{blob}", role: "viewer" },
+  task_screen_attach: { method: "POST", path: "/api/tasks/{task}/screen", role: "operator" },
   task_done: { method: "POST", path: "/api/tasks/{task}/done", role: "operator" },
   task_stop: { method: "POST", path: "/api/tasks/{task}/stop", role: "operator" },
   task_kill: { method: "POST", path: "/api/tasks/{task}/kill", role: "operator" },
@@ -5167,6 +5796,12 @@ export const ROUTES = {
   intake_set: { method: "POST", path: "/api/intake", role: "admin" },
   intake_list: { method: "GET", path: "/api/intake", role: "viewer" },
   intake_remove: { method: "DELETE", path: "/api/intake/{name}", role: "admin" },
+  schedule_set: { method: "POST", path: "/api/projects/{name}/schedules/{schedule}", role: "admin" },
+  schedule_list: { method: "GET", path: "/api/schedules", role: "viewer" },
+  schedule_remove: { method: "DELETE", path: "/api/projects/{name}/schedules/{schedule}", role: "admin" },
+  schedule_pause: { method: "POST", path: "/api/projects/{name}/schedules/{schedule}/pause", role: "operator" },
+  schedule_run: { method: "POST", path: "/api/projects/{name}/schedules/{schedule}/run", role: "operator" },
+  schedule_preview: { method: "GET", path: "/api/schedules/preview", role: "viewer" },
   inbox_list: { method: "GET", path: "/api/inbox", role: "viewer" },
   inbox_answer: { method: "POST", path: "/api/inbox/{item}", role: "approver" },
   project_add: { method: "POST", path: "/api/projects", role: "admin" },
@@ -5177,6 +5812,10 @@ export const ROUTES = {
   project_advice: { method: "GET", path: "/api/projects/{name}/advice", role: "operator" },
   forge_add: { method: "POST", path: "/api/forges", role: "admin" },
   forge_list: { method: "GET", path: "/api/forges", role: "viewer" },
+  forge_login: { method: "POST", path: "/api/forges/{name}/login", role: "admin" },
+  forge_login_show: { method: "GET", path: "/api/forges/{name}/login", role: "admin" },
+  forge_login_finish: { method: "POST", path: "/api/forges/{name}/login/finish", role: "admin" },
+  forge_login_cancel: { method: "DELETE", path: "/api/forges/{name}/login", role: "admin" },
   forge_remove: { method: "DELETE", path: "/api/forges/{name}", role: "admin" },
   provider_add: { method: "POST", path: "/api/providers", role: "admin" },
   provider_list: { method: "GET", path: "/api/providers", role: "viewer" },
@@ -5212,4 +5851,5 @@ export const LIVE_PATH = "/api/live";
 export const SESSION_PATH = "/session";
 export const RESCUE_PATH = "/api/tasks/{task}/rescue";
 export const BLOB_PATH = "/api/tasks/{task}/blobs/{blob}";
+export const FILM_PATH = "/api/tasks/{task}/films/{blob}/webm";
 export const TUNNEL_PATH = "/api/tunnel";
