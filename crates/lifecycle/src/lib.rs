@@ -1,4 +1,4 @@
-//! The machines that decide: [`task`], [`queue`] and [`intake`] in the hub,
+//! The machines that decide: [`task`], [`queue`], [`intake`] and [`schedule`] in the hub,
 //! [`run`], with [`takeover`] as a part of it, in the shim.
 //!
 //! Each is a value with one `handle(now, event) -> effects`: what happened goes
@@ -12,6 +12,7 @@ pub mod intake;
 pub mod issue_note;
 pub mod queue;
 pub mod run;
+pub mod schedule;
 pub mod takeover;
 pub mod task;
 

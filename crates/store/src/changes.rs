@@ -4,6 +4,7 @@ use crate::commit::{Change, EnrolledRunner, PendingOrder};
 use crate::documents::keep::spell_over;
 use crate::error::StoreError;
 use crate::intake;
+use crate::schedules;
 use crate::snapshot;
 use pilot_proto::console::ReviewNoteSent;
 use pilot_proto::{InboxItem, Run, RunSpec, Task, TaskId, TaskState, Timestamp};
@@ -60,6 +61,8 @@ pub(crate) async fn apply(db: &mut AnyConnection, change: &Change) -> Result<(),
             Ok(())
         }
         Change::Intake(change) => intake::apply(db, change).await,
+        Change::PutSchedule(kept) => schedules::put(db, kept).await,
+        Change::RemoveSchedule(id) => schedules::remove(db, *id).await,
         Change::RemoveSetting { key } => {
             let sql = "DELETE FROM settings WHERE key = $1";
             write(db, "a setting", sqlx::query(sql).bind(key.clone())).await?;

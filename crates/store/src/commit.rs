@@ -5,9 +5,10 @@ use crate::journal::end::JournalEnd;
 use pilot_proto::console::ReviewNoteSent;
 use pilot_proto::project::Profile;
 use pilot_proto::runner::{About, Act};
+use pilot_proto::schedule::KeptSchedule;
 use pilot_proto::{
     Cursor, Forge, InboxItem, OrderId, Project, Provider, Record, Run, RunId, RunSpec, RunnerId,
-    SnapshotDelta, Task, TaskId, Timestamp,
+    ScheduleId, SnapshotDelta, Task, TaskId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -103,6 +104,10 @@ pub enum Change {
     },
     /// Of what is known about issues.
     Intake(IntakeChange),
+    /// What is filed by the clock, and what became of it.
+    PutSchedule(Box<KeptSchedule>),
+    /// No such schedule any more.
+    RemoveSchedule(ScheduleId),
     /// A runner.
     PutRunner(EnrolledRunner),
     /// A join code that may be used once.

@@ -20,6 +20,7 @@ mod intake;
 mod journal;
 mod log;
 mod people;
+mod schedules;
 mod schema;
 mod snapshot;
 mod store;

@@ -6,6 +6,7 @@ mod game;
 mod held;
 mod queue;
 mod run;
+mod schedule;
 mod takeover;
 mod task;
 mod ways_on;

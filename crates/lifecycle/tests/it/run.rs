@@ -844,7 +844,7 @@ fn a_recovered_run_withdraws_its_asks_and_does_no_order_twice() {
 #[test]
 fn the_machine_keeps_no_grant_of_its_assignment() {
     let password = pilot_proto::Secret::new("hunter2");
-    let git = Some(pilot_proto::project::GitGrant { username: "git".into(), password });
+    let git = Some(pilot_proto::project::GitGrant::new("git", password));
     let machine = RunMachine::new(Timestamp(0), &RunSpec { git, ..spec() });
     assert!(format!("{machine:?}").contains("git: None"));
 }

@@ -168,7 +168,7 @@ async fn runs_and_their_specs_are_kept_without_grants(world: World) {
     let open = store.unfinished_runs().await.expect("reads");
     assert_eq!(open, [first, run(3, 8)], "those that have not ended");
 
-    let git = GitGrant { username: "me".into(), password: Secret::new("hunter2") };
+    let git = GitGrant::new("me", Secret::new("hunter2"));
     let spec = RunSpec {
         run: run_id(3),
         task: task_id(8),
@@ -265,7 +265,7 @@ async fn projects_forges_and_providers_are_kept_by_name(world: World) {
         actions: Vec::new(),
         pull_requests: Default::default(),
     };
-    let forge = Forge { name: "home".into(), kind: ForgeKind::Gitea, url: "http://f".into() };
+    let forge = Forge::at("home", ForgeKind::Gitea, "http://f");
     let provider = Provider {
         name: "home".into(),
         kind: ProviderKind::Anthropic,
