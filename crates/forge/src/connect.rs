@@ -7,7 +7,9 @@ use crate::github::GitHub;
 use crate::gitlab::GitLab;
 use crate::http::Reach;
 use crate::publish::forge_address;
-use pilot_proto::{ForgeKind, Secret};
+use async_trait::async_trait;
+use pilot_proto::{ForgeKind, Problem, Secret};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 /// What a forge is asked with.
@@ -17,19 +19,59 @@ pub enum Credential {
     Token(Secret),
     /// The access token of a login (OAuth), or of a GitHub App's installation.
     Login(Secret),
+    /// The same, where somebody renews it: whoever asks is given the latest.
+    Renewed(Arc<dyn TokenSource>),
+}
+
+/// Where a token comes from.
+#[async_trait]
+pub trait TokenSource: Debug + Send + Sync {
+    /// The one that is there now, asking nobody: for git, and to cut it out of
+    /// what a forge says.
+    fn latest(&self) -> Secret;
+
+    /// One to ask with, renewed if it is about to end.
+    async fn token(&self) -> Result<Secret, Problem>;
+
+    /// Another than this one, which the forge refused; none if there is none.
+    async fn instead_of(&self, refused: &Secret) -> Result<Option<Secret>, Problem>;
+}
+
+/// One that stays as it is.
+#[derive(Debug)]
+struct Fixed(Secret);
+
+#[async_trait]
+impl TokenSource for Fixed {
+    fn latest(&self) -> Secret {
+        self.0.clone()
+    }
+
+    async fn token(&self) -> Result<Secret, Problem> {
+        Ok(self.0.clone())
+    }
+
+    async fn instead_of(&self, _refused: &Secret) -> Result<Option<Secret>, Problem> {
+        Ok(None)
+    }
 }
 
 impl Credential {
-    /// The token, as it goes into a header; pasted ones bring line ends along.
-    pub(crate) fn text(&self) -> &str {
+    /// It was made by hand, which some forges want to be told.
+    pub(crate) fn is_made_by_hand(&self) -> bool {
         match self {
-            Self::Token(secret) | Self::Login(secret) => secret.expose().trim(),
+            Self::Token(_) => true,
+            Self::Login(_) | Self::Renewed(_) => false,
         }
     }
 
-    pub(crate) fn secret(&self) -> Secret {
+    pub(crate) fn source(&self) -> Arc<dyn TokenSource> {
         match self {
-            Self::Token(secret) | Self::Login(secret) => secret.clone(),
+            // Pasted ones bring line ends along.
+            Self::Token(secret) | Self::Login(secret) => {
+                Arc::new(Fixed(Secret::new(secret.expose().trim())))
+            }
+            Self::Renewed(source) => Arc::clone(source),
         }
     }
 }

@@ -49,6 +49,9 @@ pub enum ForgeError {
         /// How long it asked us to wait, if it did.
         wait: Option<Duration>,
     },
+    /// There is nothing to ask it with: a login has ended, or cannot be renewed.
+    #[error("{}", .0.message)]
+    Login(Problem),
     /// It does not know the token.
     #[error("the forge at `{forge}` does not accept the token: it says `{said}`")]
     Unauthorized {
@@ -114,6 +117,7 @@ impl ForgeError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Busy { .. } | Self::Mismatch { .. } => true,
+            Self::Login(problem) => problem.code == Code::ForgeUnreachable,
             Self::Address { .. }
             | Self::Elsewhere { .. }
             | Self::Unauthorized { .. }
@@ -132,6 +136,7 @@ impl ForgeError {
             | Self::Refused { .. }
             | Self::Strange { .. } => Code::ForgeRefused,
             Self::Mismatch { .. } => Code::ForgeMismatch,
+            Self::Login(problem) => problem.code,
         }
     }
 
@@ -146,9 +151,16 @@ impl ForgeError {
                 "Give the project a clone URL that begins with the forge's address, or another forge."
                     .to_owned()
             }
+            // In the words of rustls: what it stands on wraps them several times.
+            Self::Unreachable { source, .. } if innermost(source).contains("peer certificate") => {
+                "If a certificate authority of your own signed its certificate, give that \
+                 authority's (PEM) with `--ca FILE`."
+                    .to_owned()
+            }
             Self::Unreachable { forge, .. } => {
                 format!("Check that `{forge}` is up and can be reached from the hub's machine.")
             }
+            Self::Login(problem) => problem.hint.clone(),
             Self::Busy { wait: Some(wait), .. } => {
                 format!("It asks to wait {} seconds; try again after that.", wait.as_secs())
             }
@@ -187,20 +199,28 @@ impl ForgeError {
 
 impl From<ForgeError> for Problem {
     fn from(error: ForgeError) -> Self {
+        error.problem()
+    }
+}
+
+impl ForgeError {
+    /// As a person is told it.
+    pub fn problem(&self) -> Problem {
         // What the connection failed with is worth a word: "connection refused"
         // and "unknown host" are mended in different places.
-        let message = match &error {
-            ForgeError::Unreachable { source, .. } => format!("{error}: {}", innermost(source)),
-            ForgeError::Address { .. }
-            | ForgeError::Elsewhere { .. }
-            | ForgeError::Busy { .. }
-            | ForgeError::Unauthorized { .. }
-            | ForgeError::Scopes { .. }
-            | ForgeError::Refused { .. }
-            | ForgeError::Strange { .. }
-            | ForgeError::Mismatch { .. } => error.to_string(),
+        let message = match self {
+            Self::Unreachable { source, .. } => format!("{self}: {}", innermost(source)),
+            Self::Address { .. }
+            | Self::Elsewhere { .. }
+            | Self::Busy { .. }
+            | Self::Unauthorized { .. }
+            | Self::Scopes { .. }
+            | Self::Refused { .. }
+            | Self::Strange { .. }
+            | Self::Mismatch { .. }
+            | Self::Login(_) => self.to_string(),
         };
-        Self::new(error.code(), message).hint(error.hint())
+        Problem::new(self.code(), message).hint(self.hint())
     }
 }
 

@@ -17,8 +17,8 @@ use crate::http::{Budget, Call, Dialect, Http, Pace, Reach, below};
 use crate::lenient::{Person, or_default, version};
 use crate::model::{Account, Capabilities};
 use async_trait::async_trait;
+use pilot_proto::ForgeKind;
 use pilot_proto::project::GitGrant;
-use pilot_proto::{ForgeKind, Secret};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -29,7 +29,7 @@ use url::Url;
 /// What the answer to a `DELETE` says of what is not there.
 const ABSENT: &[u16] = &[404];
 /// Comments on pull requests go through issues.
-const SCOPES: &[&str] = &["write:repository", "write:issue", "read:user"];
+pub(crate) const SCOPES: &[&str] = &["write:repository", "write:issue", "read:user"];
 
 /// A Gitea or Forgejo, and our token for it.
 #[derive(Debug)]
@@ -47,21 +47,18 @@ impl Gitea {
         credential: &Credential,
         reach: &Reach,
     ) -> Result<Self, ForgeError> {
-        let scheme = match credential {
-            Credential::Token(_) => "token",
-            Credential::Login(_) => "Bearer",
-        };
+        let scheme = if credential.is_made_by_hand() { "token " } else { "Bearer " };
         let dialect = Dialect {
             kind,
             api: below(forge, &["api", "v1"]),
-            login: ("authorization", format!("{scheme} {}", credential.text())),
+            login: ("authorization", scheme),
             headers: &[],
             // The most that one gives at once by default; it gives fewer if it
             // was set up so, which is why pages are followed and not counted.
             page_size: ("limit", "50"),
             needs: SCOPES,
         };
-        let http = Http::new(forge, credential.secret(), dialect, reach)?;
+        let http = Http::new(forge, credential.source(), dialect, reach)?;
         Ok(Self { http, can: OnceCell::new() })
     }
 
@@ -122,7 +119,7 @@ impl Identity for Gitea {
 
     fn grant(&self) -> GitGrant {
         // Any user name goes with a token.
-        GitGrant { username: "pilothouse".to_owned(), password: Secret::new(self.http.token()) }
+        GitGrant::new("pilothouse", self.http.token())
     }
 
     async fn check(&self) -> Result<Account, ForgeError> {
@@ -143,7 +140,9 @@ impl Identity for Gitea {
             missing.dedup();
             return Err(ForgeError::Scopes { forge: self.http.name(), missing, needed: SCOPES });
         }
-        Ok(Account { login: user.login, version })
+        // It names none of its own accord, and refused for none of these.
+        let scopes = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
+        Ok(Account { login: user.login, version, scopes: Some(scopes) })
     }
 
     async fn capabilities(&self) -> Result<Capabilities, ForgeError> {

@@ -19,10 +19,11 @@ use crate::model::{Account, Capabilities};
 use crate::repos_api::path;
 use crate::repository::Repository;
 use async_trait::async_trait;
+use pilot_proto::ForgeKind;
 use pilot_proto::project::GitGrant;
-use pilot_proto::{ForgeKind, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use url::Url;
 
@@ -30,7 +31,11 @@ use url::Url;
 const ABSENT: &[u16] = &[404, 422];
 /// Of a classic token; it holds everything else we need. A fine-grained token
 /// and a GitHub App name no scopes, and are told at the first refusal.
-const SCOPES: &[&str] = &["repo"];
+pub(crate) const SCOPES: &[&str] = &["repo"];
+/// What a GitHub App has to be allowed: to push, to write pull requests and
+/// issues, and to see and let go what its CI runs.
+pub const PERMISSIONS: &[&str] =
+    &["contents:write", "pull_requests:write", "issues:write", "checks:read", "actions:write"];
 
 /// A GitHub, and our token for it.
 #[derive(Debug)]
@@ -58,7 +63,7 @@ impl GitHub {
         let dialect = |api| Dialect {
             kind: ForgeKind::GitHub,
             api,
-            login: ("authorization", format!("Bearer {}", credential.text())),
+            login: ("authorization", "Bearer "),
             headers: &[
                 ("accept", "application/vnd.github+json"),
                 ("x-github-api-version", "2022-11-28"),
@@ -66,7 +71,7 @@ impl GitHub {
             page_size: ("per_page", "100"),
             needs: SCOPES,
         };
-        let http = |api| Http::new(forge, credential.secret(), dialect(api), reach);
+        let http = |api| Http::new(forge, credential.source(), dialect(api), reach);
         Ok(Self { http: http(api)?, graph: http(graph)? })
     }
 
@@ -115,8 +120,7 @@ impl Identity for GitHub {
     }
 
     fn grant(&self) -> GitGrant {
-        let password = Secret::new(self.http.token());
-        GitGrant { username: "x-access-token".to_owned(), password }
+        GitGrant::new("x-access-token", self.http.token())
     }
 
     async fn check(&self) -> Result<Account, ForgeError> {
@@ -131,9 +135,11 @@ impl Identity for GitHub {
         if login.is_empty() {
             return Err(self.http.strange(call.doing, "it names nobody".to_owned()));
         }
-        if let Some(scopes) = reply.text("x-oauth-scopes").filter(|_| reply.is_good()) {
-            let held: Vec<&str> = scopes.split(',').map(str::trim).collect();
-            let missing = SCOPES.iter().filter(|scope| !held.contains(scope));
+        let told = reply.text("x-oauth-scopes").filter(|_| reply.is_good());
+        let scopes: Option<Vec<String>> =
+            told.map(|told| told.split(',').map(|scope| scope.trim().to_owned()).collect());
+        if let Some(held) = &scopes {
+            let missing = SCOPES.iter().filter(|scope| !held.iter().any(|held| held == *scope));
             let missing: Vec<String> = missing.map(|scope| (*scope).to_owned()).collect();
             if !missing.is_empty() {
                 return Err(ForgeError::Scopes {
@@ -144,7 +150,8 @@ impl Identity for GitHub {
             }
         }
         let meta = self.http.json::<Meta>(&Call::get("asking for the version", &["meta"])).await;
-        Ok(Account { login, version: meta.map(|meta| meta.installed_version).unwrap_or_default() })
+        let version = meta.map(|meta| meta.installed_version).unwrap_or_default();
+        Ok(Account { login, version, scopes })
     }
 
     async fn capabilities(&self) -> Result<Capabilities, ForgeError> {
@@ -160,21 +167,34 @@ impl Identity for GitHub {
 }
 
 impl GitHub {
-    /// As a GitHub App: a token of its installation on a repository, for that
-    /// one alone.
-    pub(crate) async fn installation_token(
-        &self,
-        repository: &Repository,
-    ) -> Result<String, ForgeError> {
+    /// As a GitHub App: the installation that has a repository.
+    pub(crate) async fn installation_on(&self, repository: &Repository) -> Result<u64, ForgeError> {
         let place = path(repository, &["installation"]);
         let call = Call::get("looking for the App's installation", &place);
-        let installation: Installation = self.http.json(&call).await?;
-        let id = installation.id.to_string();
-        let body = json!({ "repositories": [repository.name] });
+        Ok(self.http.json::<Installation>(&call).await?.id)
+    }
+
+    /// As a GitHub App: a token of an installation, for one of its repositories
+    /// alone or for all. One that may too little is an error.
+    pub(crate) async fn installation_token(
+        &self,
+        installation: u64,
+        repository: Option<&Repository>,
+    ) -> Result<String, ForgeError> {
+        let id = installation.to_string();
+        let body = match repository {
+            Some(repository) => json!({ "repositories": [repository.name] }),
+            None => json!({}),
+        };
         let place = ["app", "installations", &id, "access_tokens"];
         let made: InstallationToken =
             self.http.json(&Call::post("asking for the App's token", &place, &body)).await?;
-        Ok(made.token)
+        let missing = missing_permissions(&made.permissions);
+        if missing.is_empty() {
+            return Ok(made.token);
+        }
+        let forge = self.http.name();
+        Err(ForgeError::Scopes { forge, missing, needed: PERMISSIONS })
     }
 
     async fn is_installation(&self) -> bool {
@@ -198,4 +218,17 @@ struct Installation {
 #[derive(Deserialize)]
 struct InstallationToken {
     token: String,
+    #[serde(default)]
+    permissions: BTreeMap<String, String>,
+}
+
+/// Of [`PERMISSIONS`], those that are not there; none where it tells none.
+fn missing_permissions(held: &BTreeMap<String, String>) -> Vec<String> {
+    let has = |needed: &&&str| {
+        let (name, level) = needed.split_once(':').unwrap_or((needed, "read"));
+        held.get(name)
+            .is_some_and(|held| held == level || matches!(held.as_str(), "write" | "admin"))
+    };
+    let missing = PERMISSIONS.iter().filter(|needed| !held.is_empty() && !has(needed));
+    missing.map(|needed| (*needed).to_owned()).collect()
 }

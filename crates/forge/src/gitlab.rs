@@ -16,15 +16,15 @@ use crate::http::{Budget, Call, Dialect, Http, Pace, Reach, below};
 use crate::lenient::{Person, or_default};
 use crate::model::{Account, Capabilities};
 use async_trait::async_trait;
+use pilot_proto::ForgeKind;
 use pilot_proto::project::GitGrant;
-use pilot_proto::{ForgeKind, Secret};
 use serde::Deserialize;
 use std::sync::Arc;
 use url::Url;
 
 /// What the answer to a `DELETE` says of what is not there.
 const ABSENT: &[u16] = &[404];
-const SCOPES: &[&str] = &["api"];
+pub(crate) const SCOPES: &[&str] = &["api"];
 
 /// A GitLab, and our token for it.
 #[derive(Debug)]
@@ -38,9 +38,10 @@ impl GitLab {
         credential: &Credential,
         reach: &Reach,
     ) -> Result<Self, ForgeError> {
-        let login = match credential {
-            Credential::Token(_) => ("private-token", credential.text().to_owned()),
-            Credential::Login(_) => ("authorization", format!("Bearer {}", credential.text())),
+        let login = if credential.is_made_by_hand() {
+            ("private-token", "")
+        } else {
+            ("authorization", "Bearer ")
         };
         let dialect = Dialect {
             kind: ForgeKind::GitLab,
@@ -50,25 +51,21 @@ impl GitLab {
             page_size: ("per_page", "100"),
             needs: SCOPES,
         };
-        Ok(Self { http: Http::new(forge, credential.secret(), dialect, reach)? })
+        Ok(Self { http: Http::new(forge, credential.source(), dialect, reach)? })
     }
 
-    /// Scopes that the token lacks, where it tells: an OAuth token does at
-    /// another address, and a job's token not at all.
-    async fn missing(&self) -> Result<Vec<String>, ForgeError> {
+    /// Scopes of the token, where it tells: an OAuth token does at another
+    /// address, and a job's token not at all.
+    async fn scopes(&self) -> Result<Option<Vec<String>>, ForgeError> {
         let path = ["personal_access_tokens", "self"];
         let call = Call::get("asking what the token may do", &path);
         match self.http.json::<TokenAnswer>(&call).await {
-            Ok(token) => {
-                let missing =
-                    SCOPES.iter().filter(|scope| !token.scopes.iter().any(|held| held == *scope));
-                Ok(missing.map(|scope| (*scope).to_owned()).collect())
-            }
+            Ok(token) => Ok(Some(token.scopes)),
             // A token without `api` may not even ask, on some versions.
             Err(
                 ForgeError::Refused { status: 400 | 403 | 404, .. }
                 | ForgeError::Unauthorized { .. },
-            ) => Ok(Vec::new()),
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -97,7 +94,7 @@ impl Identity for GitLab {
     }
 
     fn grant(&self) -> GitGrant {
-        GitGrant { username: "oauth2".to_owned(), password: Secret::new(self.http.token()) }
+        GitGrant::new("oauth2", self.http.token())
     }
 
     async fn check(&self) -> Result<Account, ForgeError> {
@@ -105,10 +102,13 @@ impl Identity for GitLab {
         let reply = self.http.send(&Call::get(doing, &["user"])).await?;
         let insufficient =
             reply.status == 403 && self.http.said(&reply).contains("insufficient_scope");
-        let mut missing = self.missing().await?;
-        if insufficient && missing.is_empty() {
-            missing = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
-        }
+        let scopes = self.scopes().await?;
+        let held = scopes.as_deref().unwrap_or_default();
+        let unheld = SCOPES.iter().filter(|scope| !held.iter().any(|held| held == *scope));
+        let missing: Vec<String> = unheld
+            .filter(|_| scopes.is_some() || insufficient)
+            .map(|scope| (*scope).to_owned())
+            .collect();
         if !missing.is_empty() {
             return Err(ForgeError::Scopes { forge: self.http.name(), missing, needed: SCOPES });
         }
@@ -121,7 +121,7 @@ impl Identity for GitLab {
         }
         let call = Call::get("asking for the version", &["version"]);
         let version = self.http.json::<Version>(&call).await.map(|seen| seen.version);
-        Ok(Account { login: user.login, version: version.unwrap_or_default() })
+        Ok(Account { login: user.login, version: version.unwrap_or_default(), scopes })
     }
 
     async fn capabilities(&self) -> Result<Capabilities, ForgeError> {

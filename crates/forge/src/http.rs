@@ -19,6 +19,7 @@ pub(crate) use reach::{address, below, client, shown};
 pub use reply::Budget;
 pub(crate) use reply::Reply;
 
+use crate::connect::TokenSource;
 use crate::error::ForgeError;
 use pilot_proto::{ForgeKind, Secret};
 use polled::Polled;
@@ -48,8 +49,8 @@ pub(crate) struct Dialect {
     pub(crate) kind: ForgeKind,
     /// Where its API begins.
     pub(crate) api: Url,
-    /// The header that shows the token, and its value.
-    pub(crate) login: (&'static str, String),
+    /// The header that shows the token, and what stands before it there.
+    pub(crate) login: (&'static str, &'static str),
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// How a list is asked for in pages: GitHub and GitLab say `per_page`.
     pub(crate) page_size: (&'static str, &'static str),
@@ -92,7 +93,7 @@ impl<'a> Call<'a> {
 pub(crate) struct Http {
     client: Client,
     forge: Url,
-    token: Secret,
+    tokens: Arc<dyn TokenSource>,
     dialect: Dialect,
     polled: Polled,
     budget: Mutex<Option<Budget>>,
@@ -109,24 +110,22 @@ impl fmt::Debug for Http {
 impl Http {
     pub(crate) fn new(
         forge: &Url,
-        token: Secret,
+        tokens: Arc<dyn TokenSource>,
         dialect: Dialect,
         reach: &Reach,
     ) -> Result<Arc<Self>, ForgeError> {
         let bad = |why: String| ForgeError::Address { url: shown(forge), why };
-        let mut login = HeaderValue::from_str(&dialect.login.1)
-            .map_err(|_| bad("the token has characters that no token has".to_owned()))?;
-        login.set_sensitive(true);
+        let header = HeaderValue::from_str(tokens.latest().expose());
+        header.map_err(|_| bad("the token has characters that no token has".to_owned()))?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         for (name, value) in dialect.headers {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        headers.insert(dialect.login.0, login);
         let client = client(forge, headers, reach).map_err(bad)?;
         let (polled, budget, pace) = (Polled::default(), Mutex::default(), reach.pace.clone());
         let (forge, reach) = (forge.clone(), reach.clone());
-        Ok(Arc::new(Self { client, forge, token, dialect, polled, budget, pace, reach }))
+        Ok(Arc::new(Self { client, forge, tokens, dialect, polled, budget, pace, reach }))
     }
 
     pub(crate) fn forge(&self) -> &Url {
@@ -146,9 +145,9 @@ impl Http {
         shown(&self.forge)
     }
 
-    /// The token itself; pasted ones bring line ends along.
-    pub(crate) fn token(&self) -> &str {
-        self.token.expose().trim()
+    /// The token itself, as it is now.
+    pub(crate) fn token(&self) -> Secret {
+        self.tokens.latest()
     }
 
     /// What the last answer said about its limits.
@@ -301,7 +300,7 @@ impl Http {
         }
         let call = Call::get(doing, &[]);
         let request = Request::new(Method::GET, link.clone());
-        let reply = self.exchange(&self.client, &call, request).await?;
+        let reply = self.exchange_as_us(&call, request).await?;
         match reply.status {
             200..=299 => Ok(Some(reply.body)),
             301 | 302 | 303 | 307 | 308 => match reply.location(link) {
@@ -384,11 +383,36 @@ impl Http {
         if let Some(tag) = self.polled.tag(url.as_str()).filter(|_| polled) {
             request.headers_mut().insert(header::IF_NONE_MATCH, tag);
         }
-        let reply = self.exchange(&self.client, call, request).await?;
+        let reply = self.exchange_as_us(call, request).await?;
         if let Some(budget) = reply.budget() {
             *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
         }
         Ok(if polled { self.polled.settle(url.as_str(), reply) } else { reply })
+    }
+
+    /// Shows the token. A forge that does not take it has not looked at the
+    /// request, so it may be asked once more with another, if there is one.
+    async fn exchange_as_us(&self, call: &Call<'_>, request: Request) -> Result<Reply, ForgeError> {
+        let token = self.tokens.token().await.map_err(ForgeError::Login)?;
+        let again = request.try_clone();
+        let reply = self.exchange(&self.client, call, self.shown_to(request, &token)?).await?;
+        let Some(again) = again.filter(|_| reply.status == 401) else { return Ok(reply) };
+        match self.tokens.instead_of(&token).await.map_err(ForgeError::Login)? {
+            Some(other) => self.exchange(&self.client, call, self.shown_to(again, &other)?).await,
+            None => Ok(reply),
+        }
+    }
+
+    fn shown_to(&self, mut request: Request, token: &Secret) -> Result<Request, ForgeError> {
+        let (name, before) = self.dialect.login;
+        let value = HeaderValue::from_str(&format!("{before}{}", token.expose()));
+        let mut value = value.map_err(|_| ForgeError::Address {
+            url: self.name(),
+            why: "the token has characters that no token has".to_owned(),
+        })?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(name, value);
+        Ok(request)
     }
 
     async fn exchange(
@@ -442,7 +466,10 @@ impl Http {
     /// `text` without our token.
     pub(crate) fn redacted(&self, text: &str) -> String {
         let token = self.token();
-        if token.is_empty() { text.to_owned() } else { text.replace(token, "<redacted>") }
+        match token.expose() {
+            "" => text.to_owned(),
+            token => text.replace(token, "<redacted>"),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ mod untrusted;
 pub mod webhook;
 
 pub use body::{Body, PLACES, neutral};
-pub use connect::{Credential, connect, connect_with};
+pub use connect::{Credential, TokenSource, connect, connect_with};
 pub use error::ForgeError;
 pub use follow_up::{FailedLog, conflict, failed_checks, useful_tail};
 pub use forge::{Ci, Forge, Hooks, Identity, Issues, PullRequests, Repositories, Reviews};

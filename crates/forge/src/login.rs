@@ -15,8 +15,9 @@ mod app;
 mod browser;
 mod device;
 
-pub use app::{app_jwt, app_token};
-pub use browser::Browser;
+pub use crate::github::PERMISSIONS;
+pub use app::{Installation, app_jwt, app_token};
+pub use browser::{Browser, WayBack};
 pub use device::Device;
 
 use crate::error::ForgeError;
@@ -32,6 +33,7 @@ use pilot_proto::{ForgeKind, Secret};
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use std::pin::Pin;
 use std::time::Duration;
 use url::Url;
 
@@ -57,6 +59,8 @@ pub struct Tokens {
     pub refresh: Option<Secret>,
     /// How long it is good for from now; none: the forge did not say.
     pub expires_in: Option<Duration>,
+    /// What it may do; none: the forge did not say.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// Why a login came to nothing.
@@ -69,23 +73,31 @@ pub enum LoginError {
     #[error("a {0} has no such login")]
     NoSuchWay(ForgeKind),
     /// No port of ours could be opened for the browser to come back to.
-    #[error("no port on 127.0.0.1 can be opened")]
-    Port(#[source] std::io::Error),
+    #[error("the port {port} on 127.0.0.1 cannot be opened: {source}")]
+    Port {
+        /// Which; 0 is any.
+        port: u16,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was brought is not the address that the browser was sent to.
+    #[error("that is not the address where this login ends: {0}")]
+    NotTheWayBack(&'static str),
     /// Nobody came back in time.
     #[error("nobody answered in the browser in time")]
     TimedOut,
-    /// A person said no, or the forge did.
+    /// Nobody typed in the code in time.
+    #[error("the code was not typed in before it expired")]
+    CodeExpired,
+    /// A person said no.
+    #[error("somebody refused it at the forge")]
+    Denied,
+    /// The forge knows no such application.
+    #[error("the forge knows no application with that client id: it says `{0}`")]
+    NoSuchApplication(String),
+    /// The forge said no.
     #[error("the forge refused the login: it says `{0}`")]
     Refused(String),
-    /// The forge cannot be reached.
-    #[error("the forge at `{forge}` cannot be reached")]
-    Unreachable {
-        /// The forge.
-        forge: String,
-        /// How it failed; its URL was taken off.
-        #[source]
-        source: reqwest::Error,
-    },
     /// It answered something else.
     #[error("the forge at `{forge}` answered something strange: {why}")]
     Strange {
@@ -104,7 +116,15 @@ struct Endpoints {
     authorize: Option<Url>,
     device: Option<Url>,
     token: Url,
-    scopes: &'static [&'static str],
+}
+
+/// The scopes that a login asks for, and a token needs.
+pub fn scopes(kind: ForgeKind) -> &'static [&'static str] {
+    match kind {
+        ForgeKind::Gitea | ForgeKind::Forgejo => crate::gitea::SCOPES,
+        ForgeKind::GitHub => crate::github::SCOPES,
+        ForgeKind::GitLab => crate::gitlab::SCOPES,
+    }
 }
 
 fn endpoints(kind: ForgeKind, forge: &Url) -> Endpoints {
@@ -114,22 +134,22 @@ fn endpoints(kind: ForgeKind, forge: &Url) -> Endpoints {
             authorize: Some(at(&["login", "oauth", "authorize"])),
             device: None,
             token: at(&["login", "oauth", "access_token"]),
-            scopes: &["write:repository", "write:issue", "read:user"],
         },
         ForgeKind::GitHub => Endpoints {
             authorize: None,
             device: Some(at(&["login", "device", "code"])),
             token: at(&["login", "oauth", "access_token"]),
-            scopes: &["repo"],
         },
         ForgeKind::GitLab => Endpoints {
             authorize: Some(at(&["oauth", "authorize"])),
             device: Some(at(&["oauth", "authorize_device"])),
             token: at(&["oauth", "token"]),
-            scopes: &["api"],
         },
     }
 }
+
+/// An answer on its way.
+type Exchange = Pin<Box<dyn Future<Output = Result<HttpResponse, ExchangeError>> + Send>>;
 
 type Oauth =
     BasicClient<EndpointMaybeSet, EndpointMaybeSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
@@ -164,33 +184,15 @@ impl Login {
         if let Some(secret) = &application.client_secret {
             oauth = oauth.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
-        let scopes = endpoints.scopes.iter().map(|scope| Scope::new((*scope).to_owned())).collect();
+        let scopes = scopes(kind).iter().map(|scope| Scope::new((*scope).to_owned())).collect();
         Ok(Self { forge, oauth, scopes, http })
     }
 
-    /// One request, as the `oauth2` crate makes it.
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ExchangeError> {
-        let request = reqwest::Request::try_from(request)?;
-        let mut response = self.http.execute(request).await?;
-        let mut status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(ExchangeError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        // GitHub says 200 to a request that it refuses.
-        let says_no =
-            || serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["error"].is_string());
-        if status.is_success() && says_no() {
-            status = http::StatusCode::BAD_REQUEST;
-        }
-        let mut answer = HttpResponse::new(body);
-        *answer.status_mut() = status;
-        *answer.headers_mut() = headers;
-        Ok(answer)
+    /// What makes the requests of the `oauth2` crate. It owns what it needs: a
+    /// future that borrowed it could not be proven to be `Send`.
+    fn exchange(&self) -> impl Fn(HttpRequest) -> Exchange + Send + Sync + 'static {
+        let http = self.http.clone();
+        move |request| Box::pin(exchange(http.clone(), request))
     }
 
     fn failed<T: oauth2::ErrorResponse + ToString>(
@@ -199,10 +201,11 @@ impl Login {
     ) -> LoginError {
         let strange = |why: String| LoginError::Strange { forge: shown(&self.forge), why };
         match error {
-            RequestTokenError::ServerResponse(said) => LoginError::Refused(said.to_string()),
+            RequestTokenError::ServerResponse(said) => refused(said.to_string()),
             RequestTokenError::Request(ExchangeError::Http(source)) => {
                 let source = source.without_url();
-                LoginError::Unreachable { forge: shown(&self.forge), source }
+                let forge = shown(&self.forge);
+                ForgeError::Unreachable { forge, doing: "logging in", source }.into()
             }
             RequestTokenError::Request(ExchangeError::TooLong) => {
                 strange(format!("it sends over {MAX_ANSWER} bytes"))
@@ -211,6 +214,45 @@ impl Login {
             RequestTokenError::Parse(..) => strange("its answer cannot be read".to_owned()),
             RequestTokenError::Other(_) => LoginError::TimedOut,
         }
+    }
+}
+
+/// One request, as the `oauth2` crate makes it.
+async fn exchange(http: Client, request: HttpRequest) -> Result<HttpResponse, ExchangeError> {
+    let request = reqwest::Request::try_from(request)?;
+    let mut response = http.execute(request).await?;
+    let mut status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(ExchangeError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    // GitHub says 200 to a request that it refuses.
+    let says_no =
+        || serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["error"].is_string());
+    if status.is_success() && says_no() {
+        status = http::StatusCode::BAD_REQUEST;
+    }
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    Ok(answer)
+}
+
+/// What a refusal means: its first word is for programs (RFC 6749, 4.1.2.1 and
+/// 5.2; RFC 8628, 3.5), but for GitHub's.
+fn refused(said: String) -> LoginError {
+    let word = said.split(':').next().unwrap_or_default().trim();
+    match word {
+        "access_denied" => LoginError::Denied,
+        "expired_token" => LoginError::CodeExpired,
+        "invalid_client" | "incorrect_client_credentials" | "Not Found" => {
+            LoginError::NoSuchApplication(said)
+        }
+        _ => LoginError::Refused(said),
     }
 }
 
@@ -228,6 +270,7 @@ fn tokens(answer: &BasicTokenResponse) -> Tokens {
         access: Secret::new(answer.access_token().secret().as_str()),
         refresh: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
         expires_in: answer.expires_in(),
+        scopes: answer.scopes().map(|all| all.iter().map(|one| one.to_string()).collect()),
     }
 }
 
@@ -242,7 +285,7 @@ pub async fn renew(
 ) -> Result<Tokens, LoginError> {
     let login = Login::new(kind, url, application, reach)?;
     let refresh = RefreshToken::new(refresh.expose().to_owned());
-    let exchange = |request| login.exchange(request);
+    let exchange = login.exchange();
     let answer = login.oauth.exchange_refresh_token(&refresh).request_async(&exchange).await;
     Ok(tokens(&answer.map_err(|error| login.failed(error))?))
 }

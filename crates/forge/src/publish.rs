@@ -40,8 +40,10 @@ impl dyn Forge + '_ {
             return None;
         }
         let bare = page.split(['?', '#']).next()?.trim_end_matches('/');
-        let (repository, number) =
-            bare.rsplit_once("/-/issues/").or_else(|| bare.rsplit_once("/issues/"))?;
+        let mut pages = ["/-/work_items/", "/-/issues/", "/issues/"].into_iter();
+        let (repository, rest) = pages.find_map(|page| bare.rsplit_once(page))?;
+        // GitLab has pages below an issue's: `…/issues/7/designs`.
+        let number = rest.split('/').next()?;
         Some((self.repository(repository).ok()?, number.parse().ok()?))
     }
 

@@ -6,6 +6,7 @@
 pub(crate) mod piped;
 
 use crate::askpass::Askpass;
+use crate::authorities::Authorities;
 use crate::error::GitError;
 use crate::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -225,6 +226,17 @@ impl<'a> Invocation<'a> {
         };
         if let Some(askpass) = &askpass {
             askpass.give_to(&mut self.command);
+        }
+        let authorities = match self.remote.and_then(Remote::authorities) {
+            Some(pem) => Some(Authorities::new(self.git.scratch()?, pem)?),
+            None => None,
+        };
+        if let Some(authorities) = &authorities {
+            authorities.give_to(&mut self.command);
+        }
+        if let Some(proxy) = self.remote.and_then(Remote::proxy) {
+            // curl's own names; it hears of no other proxy, and of no exception.
+            self.command.env("http_proxy", proxy).env("https_proxy", proxy).env("no_proxy", "");
         }
         let mut group = self.spawn()?;
         let input = std::mem::take(&mut self.input);

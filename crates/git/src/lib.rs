@@ -19,6 +19,7 @@
 
 mod align;
 mod askpass;
+mod authorities;
 mod blob;
 mod bundle;
 mod checkout;

@@ -23,6 +23,8 @@ pub(crate) struct Login {
 pub(crate) struct Remote {
     url: String,
     login: Option<Login>,
+    authorities: Option<String>,
+    proxy: Option<String>,
 }
 
 impl Remote {
@@ -34,7 +36,11 @@ impl Remote {
         let login = http_host(&url).zip(granted.or(inside)).map(|(host, (username, password))| {
             Login { host: host.to_owned(), username, password }
         });
-        Self { url, login }
+        let (authorities, proxy) = match grant {
+            Some(grant) => (grant.authorities.clone(), grant.proxy.clone()),
+            None => (None, None),
+        };
+        Self { url, login, authorities, proxy }
     }
 
     /// The address, without credentials: for arguments, `origin` and messages.
@@ -49,6 +55,16 @@ impl Remote {
 
     pub(crate) fn login(&self) -> Option<&Login> {
         self.login.as_ref()
+    }
+
+    /// Certificates (PEM) that are trusted there besides the system's.
+    pub(crate) fn authorities(&self) -> Option<&str> {
+        self.authorities.as_deref()
+    }
+
+    /// The proxy on the way there.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.proxy.as_deref()
     }
 
     /// Takes everything that is secret out of git's words.
@@ -226,7 +242,7 @@ mod tests {
         let redacted = redact_urls(text);
         assert!(!redacted.contains("s3cret") && !redacted.contains("u@"), "{redacted}");
         assert!(redacted.contains("<redacted>@h/x/"), "the host stays: {redacted}");
-        let grant = GitGrant { username: "me".into(), password: Secret::new("hush") };
+        let grant = GitGrant::new("me", Secret::new("hush"));
         let remote = Remote::new("https://h/x", Some(&grant));
         assert_eq!(remote.redact("remote: bad token hush"), "remote: bad token <redacted>");
     }

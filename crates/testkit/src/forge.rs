@@ -38,6 +38,7 @@ pub use message::Seen;
 pub use stops::StopAt;
 
 use crate::git_http::{Admission, Backend, GitRequest, Login};
+use crate::private_way::PrivateAuthority;
 use crate::repo::{BareRepo, Entry};
 use api::Core;
 use axum::body::to_bytes;
@@ -117,18 +118,33 @@ impl ForgeDouble {
 
     /// One of a kind, under a base path or none.
     pub async fn start_as(kind: ForgeKind, base: &str) -> Self {
+        Self::start_behind(kind, base, None).await
+    }
+
+    /// One that is reached by TLS alone, with a certificate by this authority.
+    pub async fn start_with_tls(kind: ForgeKind, base: &str, by: &PrivateAuthority) -> Self {
+        Self::start_behind(kind, base, Some(by)).await
+    }
+
+    async fn start_behind(kind: ForgeKind, base: &str, tls: Option<&PrivateAuthority>) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback has a free port");
-        let addr = listener.local_addr().expect("it is bound");
+        let mut addr = listener.local_addr().expect("it is bound");
+        let mut server = JoinSet::new();
+        if let Some(authority) = tls {
+            let front = TcpListener::bind(("127.0.0.1", 0)).await.expect("and another one");
+            let behind = std::mem::replace(&mut addr, front.local_addr().expect("it is bound"));
+            server.spawn(authority.stand_before(front, behind));
+        }
         let base = base.trim_end_matches('/').to_owned();
-        let core = Arc::new(Core::new(kind, format!("http://{addr}{base}"), root.path()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let core = Arc::new(Core::new(kind, format!("{scheme}://{addr}{base}"), root.path()));
         let front = Front { base, backend: Backend::new(root.path()), core: Arc::clone(&core) };
         let front = Arc::new(front);
         let app = axum::Router::new().fallback(move |request: Request| {
             let front = Arc::clone(&front);
             async move { front.answer(request).await }
         });
-        let mut server = JoinSet::new();
         server.spawn(async move {
             axum::serve(listener, app).await.expect("a bound listener serves");
         });

@@ -12,5 +12,6 @@ pub mod forge;
 pub mod git_http;
 pub mod model;
 pub mod postgres;
+pub mod private_way;
 pub mod repo;
 pub mod vault;

@@ -10,7 +10,7 @@ use hyper::{Method, StatusCode};
 use pilot_proto::Secret;
 use pilot_proto::project::GitGrant;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Request, Response, Url};
+use reqwest::{Client, Proxy, Request, Response, Url};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,14 +47,20 @@ impl Upstream {
     pub(crate) fn new(address: &Address, grant: Option<&GitGrant>) -> Result<Self, BrokerError> {
         let bad = |why: String| BrokerError::Address { why };
         let url = address.url().clone();
+        let authorities = grant.and_then(|grant| grant.authorities.as_deref());
         let mut client = Client::builder()
-            .tls_backend_preconfigured(tls(url.scheme() == "https").map_err(bad)?)
+            .tls_backend_preconfigured(tls(url.scheme() == "https", authorities).map_err(bad)?)
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
             .tcp_nodelay(true)
             .redirect(Policy::none());
-        if is_loopback(&url) {
-            client = client.no_proxy();
+        match grant.and_then(|grant| grant.proxy.as_deref()) {
+            Some(proxy) => {
+                let proxy = Proxy::all(proxy).map_err(|error| bad(chain(&error)))?;
+                client = client.proxy(proxy);
+            }
+            None if is_loopback(&url) => client = client.no_proxy(),
+            None => {}
         }
         let client = client.build().map_err(|error| bad(chain(&error)))?;
         let password = grant.map(|grant| grant.password.expose().trim()).unwrap_or_default();

@@ -14,8 +14,10 @@ use pilot_proto::Secret;
 use pilot_proto::model::Dialect;
 use pilot_proto::project::{ProviderGrant, ProviderKind};
 use reqwest::{Client, Request, Response, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -117,8 +119,8 @@ fn provider(
         [Some(&base), renewal.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
     let config = match (encrypted, &*roots) {
         (true, Some(roots)) => roots.clone(),
-        (true, None) => roots.insert(tls(true).map_err(bad)?).clone(),
-        (false, _) => tls(false).map_err(bad)?,
+        (true, None) => roots.insert(tls(true, None).map_err(bad)?).clone(),
+        (false, _) => tls(false, None).map_err(bad)?,
     };
     let mut client = Client::builder()
         .tls_backend_preconfigured(config)
@@ -168,18 +170,26 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 }
 
 /// A configuration with its own crypto does not depend on what the process has
-/// installed. Roots are the system's, or those `SSL_CERT_FILE` names. Over
-/// plain HTTP none are needed, and a machine without any still works.
-pub(crate) fn tls(https: bool) -> Result<ClientConfig, String> {
+/// installed. Roots are the system's, or those `SSL_CERT_FILE` names, and these
+/// (PEM). Over plain HTTP none are needed, and a machine without any still works.
+pub(crate) fn tls(https: bool, authorities: Option<&str>) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    Ok(if https {
-        config.with_platform_verifier().map_err(|error| error.to_string())?.with_no_client_auth()
-    } else {
-        config.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    })
+    if !https {
+        return Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let authorities: Vec<_> =
+        CertificateDer::pem_slice_iter(authorities.unwrap_or_default().as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("the certificates to trust cannot be read ({error})"))?;
+    let verifier =
+        Verifier::new_with_extra_roots(authorities, provider).map_err(|error| error.to_string())?;
+    Ok(config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
 }
 
 impl Provider {

@@ -44,7 +44,7 @@ impl World {
         let push = Arc::new(Mutex::new(Ok(())));
         let broker = Broker::new(Settings {
             repo: server.url("acme/demo.git"),
-            grant: Some(GitGrant { username: "pilot".to_owned(), password: Secret::new(TOKEN) }),
+            grant: Some(GitGrant::new("pilot", Secret::new(TOKEN))),
             branch: BRANCH.to_owned(),
             may_push: {
                 let push = Arc::clone(&push);

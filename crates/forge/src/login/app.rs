@@ -43,17 +43,33 @@ pub fn app_jwt(app: &str, key: &Secret, now: u64) -> Result<Secret, LoginError> 
     Ok(Secret::new(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
-/// A token of the App's installation on `repository`, for that repository
-/// alone. Got anew when it ends: there is nothing to renew it with.
+/// Whose token is wanted.
+#[derive(Debug, Clone, Copy)]
+pub enum Installation<'a> {
+    /// That on a repository, for it alone.
+    On(&'a Repository),
+    /// One by its number, for all that it has.
+    Numbered(u64),
+}
+
+/// A token of an installation of the App. Got anew when it ends: there is
+/// nothing to renew it with.
 pub async fn app_token(
     url: &str,
     (app, key): (&str, &Secret),
-    repository: &Repository,
+    installation: Installation<'_>,
     now: u64,
     reach: &Reach,
 ) -> Result<Tokens, LoginError> {
     let jwt = app_jwt(app, key, now)?;
     let github = GitHub::new(&forge_address(url)?, &Credential::Login(jwt), reach)?;
-    let access = github.installation_token(repository).await?;
-    Ok(Tokens { access: Secret::new(access), refresh: None, expires_in: Some(TOKEN_LIFE) })
+    let access = match installation {
+        Installation::On(repository) => {
+            let number = github.installation_on(repository).await?;
+            github.installation_token(number, Some(repository)).await?
+        }
+        Installation::Numbered(number) => github.installation_token(number, None).await?,
+    };
+    let expires_in = Some(TOKEN_LIFE);
+    Ok(Tokens { access: Secret::new(access), refresh: None, expires_in, scopes: None })
 }

@@ -23,7 +23,7 @@ impl Device {
     ) -> Result<Self, LoginError> {
         let login = Login::new(kind, url, application, reach)?;
         let answer = {
-            let exchange = |request| login.exchange(request);
+            let exchange = login.exchange();
             let request = login.oauth.exchange_device_code();
             let request = request.map_err(|_| LoginError::NoSuchWay(kind))?;
             let request = request.add_scopes(login.scopes.iter().cloned());
@@ -55,7 +55,7 @@ impl Device {
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        let exchange = |request| self.login.exchange(request);
+        let exchange = self.login.exchange();
         let request = self.login.oauth.exchange_device_access_token(&self.answer);
         let answer = request.request_async(&exchange, sleep, None).await;
         Ok(tokens(&answer.map_err(|error| self.login.failed(error))?))

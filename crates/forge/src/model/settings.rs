@@ -7,6 +7,8 @@ pub struct Account {
     pub login: String,
     /// The forge's version, as it says it; empty for GitHub's own.
     pub version: String,
+    /// What the token may do, in the forge's words; none where it does not tell.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// What a forge can do by its API, read off its version.

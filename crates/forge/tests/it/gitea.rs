@@ -88,7 +88,9 @@ async fn ensure(scene: &Scene, wanted: &Wanted) -> PullRequest {
 async fn a_pushed_branch_becomes_a_pull_request_that_is_followed_to_its_merge() {
     let scene = Scene::new().await;
     let account = scene.gitea.check().await.expect("the token is good");
-    assert_eq!(account, Account { login: "bot".into(), version: "1.22.0+dev-double".into() });
+    let scopes = Some(scene.gitea.needs().iter().map(|&scope| scope.to_owned()).collect());
+    let version = "1.22.0+dev-double".to_owned();
+    assert_eq!(account, Account { login: "bot".into(), version, scopes });
     let seen = scene.gitea.look(&scene.site()).await.expect("the repository is there");
     assert_eq!((seen.default_branch.as_str(), seen.may_push), ("main", true));
 

@@ -3,7 +3,7 @@
 
 use crate::gitea::SITE;
 use pilot_forge::login::{
-    Application, Browser, Device, LoginError, Tokens, app_jwt, app_token, renew,
+    Application, Browser, Device, Installation, LoginError, Tokens, app_jwt, app_token, renew,
 };
 use pilot_forge::{Credential, Reach, connect_with};
 use pilot_proto::{ForgeKind, Secret};
@@ -164,11 +164,19 @@ async fn an_app_signs_its_word_and_gets_a_token_of_its_installation() {
     );
     assert!(forge.is_err(), "a key is no token");
     let site = pilot_forge::Repository { owner: "alice".into(), name: "site".into() };
-    let tokens =
-        app_token(&double.url(), ("4711", &key), &site, 1_700_000_000, &Reach::default()).await;
+    let tokens = app_token(
+        &double.url(),
+        ("4711", &key),
+        Installation::On(&site),
+        1_700_000_000,
+        &Reach::default(),
+    )
+    .await;
     assert_eq!(who(&double, &tokens.expect("it is installed")).await, "app[bot]");
 
-    let error = app_token(&double.url(), ("4712", &key), &site, 0, &Reach::default()).await;
+    let error =
+        app_token(&double.url(), ("4712", &key), Installation::On(&site), 0, &Reach::default())
+            .await;
     assert!(matches!(error, Err(LoginError::Forge(_))), "{error:?}");
     let error = app_jwt("4711", &Secret::new("-----BEGIN NOTHING"), 0).expect_err("it is no key");
     assert!(matches!(error, LoginError::Key(_)), "{error:?}");

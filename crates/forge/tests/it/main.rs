@@ -5,5 +5,7 @@ mod contract;
 mod double;
 mod gitea;
 mod login;
+mod pages;
+mod renewed;
 mod seen;
 mod webhook;

@@ -74,7 +74,7 @@ impl Place {
 }
 
 pub(crate) fn grant(password: &str) -> GitGrant {
-    GitGrant { username: "pilot".into(), password: Secret::new(password) }
+    GitGrant::new("pilot", Secret::new(password))
 }
 
 pub(crate) fn author() -> Author {

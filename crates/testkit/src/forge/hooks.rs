@@ -127,6 +127,29 @@ impl ForgeDouble {
         self.deliver(repository, event, &payload)
     }
 
+    /// The forge tells that something happened to a pull request.
+    pub fn tell_of_pull(&self, repository: &str, number: u64) -> Vec<Delivery> {
+        let (event, payload) = match self.kind() {
+            ForgeKind::GitLab => (
+                "Merge Request Hook",
+                json!({
+                    "object_kind": "merge_request",
+                    "user": { "username": "alice" },
+                    "project": { "path_with_namespace": repository },
+                    "object_attributes": { "iid": number, "action": "update" },
+                }),
+            ),
+            // Not what it is called at registration (docs of both forges).
+            ForgeKind::Gitea | ForgeKind::Forgejo => {
+                ("pull_request_rejected", pull_told(repository, number, "reviewed"))
+            }
+            ForgeKind::GitHub => {
+                ("pull_request_review", pull_told(repository, number, "submitted"))
+            }
+        };
+        self.deliver(repository, event, &payload)
+    }
+
     /// Posts an event to every webhook of a repository.
     pub fn deliver(&self, repository: &str, event: &str, payload: &Value) -> Vec<Delivery> {
         let hooks = self.core.world().row(repository).hooks.clone();
@@ -216,6 +239,16 @@ impl ForgeDouble {
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Delivery { url: hook.url.clone(), headers, body }
     }
+}
+
+fn pull_told(repository: &str, number: u64, action: &str) -> Value {
+    json!({
+        "action": action,
+        "number": number,
+        "pull_request": { "number": number },
+        "repository": { "full_name": repository },
+        "sender": { "login": "alice" },
+    })
 }
 
 fn labels_of(world: &mut World, repository: &str, number: u64) -> Vec<String> {

@@ -27,10 +27,34 @@ pub(super) struct Logins {
     /// By code: the challenge and where it goes back to.
     codes: BTreeMap<String, (String, String)>,
     refresh: BTreeSet<String>,
-    /// Polls so far, and whether the code was typed in.
-    device: (u32, bool),
+    /// Polls so far, and what became of the code.
+    device: (u32, Typed),
+    /// Seconds between two polls; none: five.
+    interval: Option<u64>,
+    /// The person does not consent.
+    denies: bool,
     app: Option<String>,
+    /// What the App may not.
+    app_lacks: Option<String>,
     count: u32,
+    /// How long a token is good for, in seconds; none: an hour.
+    life: Option<u64>,
+    /// Tokens do not end, and are not renewed.
+    endless: bool,
+    /// Scopes of the tokens; none: all that are needed.
+    scopes: Option<Vec<String>>,
+    /// Access tokens so far.
+    given: Vec<String>,
+}
+
+/// What became of the code that a person is to type in.
+#[derive(Debug, Clone, Copy, Default)]
+enum Typed {
+    #[default]
+    NotYet,
+    Yes,
+    Denied,
+    TooLate,
 }
 
 impl ForgeDouble {
@@ -44,13 +68,77 @@ impl ForgeDouble {
 
     /// A person typed in the code of the device.
     pub fn type_in_the_code(&self) {
-        self.core.logins().device.1 = true;
+        self.core.logins().device.1 = Typed::Yes;
+    }
+
+    /// A person says no to the device.
+    pub fn deny_the_code(&self) {
+        self.core.logins().device.1 = Typed::Denied;
+    }
+
+    /// Nobody typed in the code in time.
+    pub fn expire_the_code(&self) {
+        self.core.logins().device.1 = Typed::TooLate;
+    }
+
+    /// How many seconds are between two polls of a device.
+    pub fn poll_every(&self, secs: u64) {
+        self.core.logins().interval = Some(secs);
+    }
+
+    /// From now on the person does not consent, or does again.
+    pub fn deny_consent(&self, denies: bool) {
+        self.core.logins().denies = denies;
+    }
+
+    /// From now on tokens of logins are good for so many seconds.
+    pub fn login_life(&self, secs: u64) {
+        self.core.logins().life = Some(secs);
+    }
+
+    /// From now on tokens of logins do not end and are not renewed, as those of
+    /// most OAuth apps of GitHub.
+    pub fn endless_logins(&self) {
+        self.core.logins().endless = true;
+    }
+
+    /// From now on logins give tokens with these scopes.
+    pub fn login_scopes(&self, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self.core.logins().scopes = Some(scopes);
+    }
+
+    /// How many tokens logins, renewals and Apps got so far.
+    pub fn logins(&self) -> u32 {
+        u32::try_from(self.core.logins().given.len()).expect("few")
+    }
+
+    /// The tokens that logins and Apps got so far are good no more; they can be
+    /// renewed.
+    pub fn end_tokens(&self) {
+        let given = std::mem::take(&mut self.core.logins().given);
+        let mut world = self.core.world();
+        for token in &given {
+            world.tokens.remove(token);
+        }
+        drop(world);
+        self.core.logins().given = given;
+    }
+
+    /// Nothing is renewed any more.
+    pub fn forget_logins(&self) {
+        self.core.logins().refresh.clear();
     }
 
     /// A GitHub App is installed on everything.
     pub fn install_app(&self, app: &str) {
         self.core.world().user("app[bot]");
         self.core.logins().app = Some(app.to_owned());
+    }
+
+    /// The App has all permissions but this one; none: it has all.
+    pub fn app_lacks(&self, permission: Option<&str>) {
+        self.core.logins().app_lacks = permission.map(str::to_owned);
     }
 }
 
@@ -81,7 +169,7 @@ impl Core {
                         "user_code": "WDJB-MJHT",
                         "verification_uri": format!("{}/login/device", self.url),
                         "expires_in": 900,
-                        "interval": 5,
+                        "interval": self.logins().interval.unwrap_or(5),
                     }),
                 ))
             }
@@ -104,7 +192,9 @@ impl Core {
             return Answer::page(400);
         }
         let mut location = format!("{redirect}?state={}", text("state"));
-        if text("code_challenge_method") == "S256" && !text("code_challenge").is_empty() {
+        if self.logins().denies {
+            location = format!("{location}&error=access_denied");
+        } else if text("code_challenge_method") == "S256" && !text("code_challenge").is_empty() {
             let mut logins = self.logins();
             logins.count += 1;
             let code = format!("code-{}", logins.count);
@@ -150,8 +240,10 @@ impl Core {
                 logins.device.0 += 1;
                 match logins.device {
                     (1, _) => return no("slow_down"),
-                    (_, false) => return no("authorization_pending"),
-                    (_, true) => {}
+                    (_, Typed::NotYet) => return no("authorization_pending"),
+                    (_, Typed::Denied) => return no("access_denied"),
+                    (_, Typed::TooLate) => return no("expired_token"),
+                    (_, Typed::Yes) => {}
                 }
             }
             _ => return no("unsupported_grant_type"),
@@ -159,18 +251,21 @@ impl Core {
         logins.count += 1;
         let refresh = format!("refresh-{}", logins.count);
         logins.refresh.insert(refresh.clone());
-        let person = logins.person.clone();
-        drop(logins);
-        let access = world.token(&person, self.all_scopes());
-        Answer::json(
-            200,
-            &json!({
-                "access_token": access,
-                "token_type": "bearer",
-                "expires_in": 3600,
-                "refresh_token": refresh,
-            }),
-        )
+        let needed = || self.all_scopes().iter().map(|&scope| scope.to_owned()).collect();
+        let scopes: Vec<String> = logins.scopes.clone().unwrap_or_else(needed);
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let access = world.token(&logins.person, &scopes);
+        logins.given.push(access.clone());
+        let mut answer = json!({
+            "access_token": access,
+            "token_type": "bearer",
+            "scope": scopes.join(" "),
+        });
+        if !logins.endless {
+            answer["expires_in"] = json!(logins.life.unwrap_or(3600));
+            answer["refresh_token"] = json!(refresh);
+        }
+        Answer::json(200, &answer)
     }
 
     fn all_scopes(&self) -> &'static [&'static str] {
@@ -196,7 +291,8 @@ impl Core {
         app: &str,
         path: &[&str],
     ) -> Result<Answer, No> {
-        if self.logins().app.as_deref() != Some(app) {
+        let is_installed = self.logins().app.as_deref() == Some(app);
+        if !is_installed {
             return Err(No::new(401, "A JSON web token could not be decoded"));
         }
         match path {
@@ -207,9 +303,26 @@ impl Core {
             }
             ["app", "installations", "77", "access_tokens"] => {
                 let token = world.token("app[bot]", &["repo"]);
+                let mut logins = self.logins();
+                logins.given.push(token.clone());
+                let mut permissions = json!({
+                    "actions": "write",
+                    "checks": "read",
+                    "contents": "write",
+                    "issues": "write",
+                    "metadata": "read",
+                    "pull_requests": "write",
+                });
+                if let (Some(lacks), Some(all)) = (&logins.app_lacks, permissions.as_object_mut()) {
+                    all.remove(lacks);
+                }
                 Ok(Answer::json(
                     201,
-                    &json!({ "token": token, "expires_at": "2026-01-01T01:00:00Z" }),
+                    &json!({
+                        "token": token,
+                        "expires_at": "2026-01-01T01:00:00Z",
+                        "permissions": permissions,
+                    }),
                 ))
             }
             _ => Err(No::new(404, "Not Found")),
