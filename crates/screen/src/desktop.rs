@@ -1,6 +1,7 @@
 //! What a desktop consists of, and what its programs are started with: Xvnc on
 //! a unix socket alone, and a window manager.
 
+use crate::keymap;
 use crate::rfb::Size;
 use std::ffi::OsString;
 use std::path::Path;
@@ -43,6 +44,12 @@ pub const WANTED: &[Wanted] = &[
         program: WINDOW_LIST,
         package: "wmctrl",
         without: "agents cannot list the windows of their screen",
+        needed: false,
+    },
+    Wanted {
+        program: keymap::COMPILER,
+        package: "x11-xkb-utils",
+        without: "letters that an American keyboard has not may get lost",
         needed: false,
     },
 ];
@@ -122,6 +129,15 @@ pub fn arguments(number: u16, socket: &str, authority: &Path, size: Size) -> Vec
     arguments
 }
 
+/// Why a program of X ended, from what it said: what follows the words of the
+/// end, which is written between empty lines and advice; or else its last line.
+pub fn reason(said: &str) -> Option<&str> {
+    let bare = |line| str::trim(str::trim(line).strip_prefix("(EE)").unwrap_or(line));
+    let mut lines = said.lines().map(bare).filter(|line| !line.is_empty());
+    let last = lines.clone().next_back();
+    lines.find(|line| *line == "Fatal server error:").and_then(|_| lines.next()).or(last)
+}
+
 /// A window, as [`WINDOW_LIST`] tells it with `-lGx`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Window {
@@ -191,6 +207,15 @@ mod tests {
             let number = number(run);
             assert!((FIRST..FIRST + NUMBERS).contains(&number), "{run}: {number}");
         }
+    }
+
+    #[test]
+    fn a_servers_last_words_are_its_reason() {
+        let said = "Xvnc TigerVNC 1.12.0\n(EE) \nFatal server error:\n(EE) Server is already \
+                    active for display 7\n\tremove the lock and start again.\n(EE) \n";
+        assert_eq!(reason(said), Some("Server is already active for display 7"));
+        assert_eq!(reason("cannot open display\n\n"), Some("cannot open display"));
+        assert_eq!(reason(" \n(EE) \n"), None);
     }
 
     #[test]

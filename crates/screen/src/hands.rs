@@ -3,6 +3,7 @@
 
 use crate::picture::Picture;
 use crate::rfb::greeting::{self, FOR_PICTURES, GreetingError};
+use crate::rfb::password::Password;
 use crate::rfb::server::{Class, ServerStream, Sink};
 use crate::rfb::viewer::{Pointer, key_event, pointer_event, update_request};
 use crate::rfb::{PixelFormat, Rect, SharedFormat, Size};
@@ -61,8 +62,16 @@ impl Sink for Look {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Hands<S> {
     /// Greets the desktop's server.
-    pub async fn greet(mut stream: S) -> Result<Self, GreetingError> {
-        let init = greeting::greet(&mut stream).await?;
+    pub async fn greet(stream: S) -> Result<Self, GreetingError> {
+        Self::greet_with(stream, None).await
+    }
+
+    /// As [`Hands::greet`], with a password for a server that wants one.
+    pub async fn greet_with(
+        mut stream: S,
+        password: Option<&Password>,
+    ) -> Result<Self, GreetingError> {
+        let init = greeting::greet_with(&mut stream, password).await?;
         stream.write_all(&greeting::preferences(FOR_PICTURES)).await?;
         let format = Arc::new(SharedFormat::new(PixelFormat::TRUE));
         Ok(Self {

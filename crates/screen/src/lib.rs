@@ -1,5 +1,6 @@
 //! The desktop of a run: what Xvnc is started with, the relay that every
-//! viewer's RFB passes, eyes and hands for an agent, and recordings.
+//! viewer's RFB passes, eyes and hands for an agent, recordings and the films
+//! that are made of them.
 //!
 //! ```text
 //! viewer ──RFB──> relay ──RFB──┐
@@ -15,8 +16,10 @@
 //! it says it is. This room starts no process: whoever has walls does.
 #![deny(missing_docs)]
 
+pub mod decoder;
 pub mod desktop;
 pub mod hands;
+pub mod keymap;
 pub mod keys;
 pub mod picture;
 pub mod recording;

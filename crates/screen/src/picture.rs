@@ -59,6 +59,37 @@ impl Picture {
         }
     }
 
+    /// Its pixels, row after row, four bytes each: red, green, blue, and one
+    /// that says nothing.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The same, without the picture.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
+    /// Copies what lies at a place into a rectangle; what does not lie on the
+    /// picture is left out.
+    pub fn copy(&mut self, to: Rect, (x, y): (u16, u16)) {
+        let from = Rect { x, y, ..to };
+        if to.within(self.size).is_err() || from.within(self.size).is_err() {
+            return;
+        }
+        let length = usize::from(to.width) * STRIDE;
+        let mut rows: Vec<usize> = (0..usize::from(to.height)).collect();
+        // Downwards from the last row: none is read after it was written.
+        if to.y > y {
+            rows.reverse();
+        }
+        for row in rows {
+            let source = self.at(x.into(), usize::from(y) + row);
+            let target = self.at(to.x.into(), usize::from(to.y) + row);
+            self.pixels.copy_within(source..source + length, target);
+        }
+    }
+
     /// A part of it; what lies beyond its edges is left out.
     #[must_use]
     pub fn part(&self, rect: Rect) -> Option<Self> {

@@ -6,6 +6,8 @@
 //! typed is not in it.
 
 pub mod camera;
+pub mod film;
+pub mod matroska;
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};

@@ -4,6 +4,7 @@
 //! <https://github.com/rfbproto/rfbproto>, "community-maintained".
 
 pub mod greeting;
+pub mod password;
 pub mod server;
 pub mod viewer;
 
@@ -122,7 +123,7 @@ pub struct Rect {
 
 impl Rect {
     /// The rectangle, if it lies on the screen.
-    fn within(self, size: Size) -> Result<Self, RfbError> {
+    pub(crate) fn within(self, size: Size) -> Result<Self, RfbError> {
         let right = u32::from(self.x) + u32::from(self.width);
         let bottom = u32::from(self.y) + u32::from(self.height);
         if right <= u32::from(size.width) && bottom <= u32::from(size.height) {

@@ -2,10 +2,10 @@
 //! recording, so that each can be played without the ones before.
 
 use super::{Block, Writer, Written};
-use crate::rfb::greeting::{self, FOR_RECORDING, GreetingError, RED_FIRST};
+use crate::rfb::greeting::{self, FOR_RECORDING, GreetingError, ServerInit, as_server};
 use crate::rfb::server::{Class, ServerStream, Sink};
 use crate::rfb::viewer::{Pointer, update_request};
-use crate::rfb::{PixelFormat, SharedFormat, Size, VERSION};
+use crate::rfb::{PixelFormat, SharedFormat, Size};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,9 +67,9 @@ impl Sink for Film {
 }
 
 /// Films one stream into `to`, whose recording began at `began`. Ends when it is
-/// long enough, or at `stop`.
+/// long enough, or at `stop`. The stream's server is greeted already.
 pub async fn film<S, W>(
-    mut stream: S,
+    (mut stream, init): (S, ServerInit),
     to: &mut Writer<W>,
     began: Instant,
     notes: &mut broadcast::Receiver<Note>,
@@ -79,7 +79,6 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     W: Write,
 {
-    let init = greeting::greet(&mut stream).await?;
     let mut preferred = greeting::preferences(FOR_RECORDING);
     preferred.extend_from_slice(&update_request(false, init.size));
     stream.write_all(&preferred).await?;
@@ -87,7 +86,7 @@ where
     let mut server = ServerStream::new(size, Arc::new(SharedFormat::new(PixelFormat::TRUE)));
     let now = || u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     let mut write = |block: &Block| to.write(now(), block).map(|written| written == Written::Full);
-    if write(&Block::Stream)? || write(&Block::Bytes(as_server(init.message)))? {
+    if write(&Block::Stream)? || write(&Block::Bytes(as_server(&init.message)))? {
         return Ok(Cut::Full);
     }
     let (mut buffer, mut film) = (vec![0; PIECE], Film::default());
@@ -129,11 +128,4 @@ where
             return Ok(Cut::Full);
         }
     }
-}
-
-/// What a server says from its first byte on, up to where updates begin.
-fn as_server(mut init: Vec<u8>) -> Vec<u8> {
-    // The pixels are as we asked for them.
-    init[4..4 + PixelFormat::LENGTH].copy_from_slice(&RED_FIRST);
-    [&VERSION[..], &[1, 1], &[0; 4], &init].concat()
 }

@@ -1,5 +1,6 @@
 //! Our own greeting of a desktop's server: we are the client.
 
+use super::password::{CHALLENGE, Password};
 use super::{PixelFormat, RfbError, Size, VERSION, encoding, u16_at, u32_at};
 use std::io;
 use std::time::Duration;
@@ -39,11 +40,25 @@ pub struct ServerInit {
 pub async fn greet(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<ServerInit, GreetingError> {
-    tokio::time::timeout(PATIENCE, exchange(stream)).await.map_err(|_| GreetingError::Silent)?
+    greet_with(stream, None).await
 }
+
+/// As [`greet`], with a password for a server that wants one.
+pub async fn greet_with(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    password: Option<&Password>,
+) -> Result<ServerInit, GreetingError> {
+    let exchanged = tokio::time::timeout(PATIENCE, exchange(stream, password));
+    exchanged.await.map_err(|_| GreetingError::Silent)?
+}
+
+/// Ways to log in, as a server names them.
+const NO_LOGIN: u8 = 1;
+const BY_PASSWORD: u8 = 2;
 
 async fn exchange(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    password: Option<&Password>,
 ) -> Result<ServerInit, GreetingError> {
     let mut version = [0; VERSION.len()];
     stream.read_exact(&mut version).await?;
@@ -56,10 +71,22 @@ async fn exchange(
         return Err(RfbError::Login(text(stream).await?).into());
     }
     stream.read_exact(&mut kinds).await?;
-    if !kinds.contains(&1) {
-        return Err(RfbError::Login("it wants a password".to_owned()).into());
+    match password {
+        Some(password) if kinds.contains(&BY_PASSWORD) => {
+            stream.write_all(&[BY_PASSWORD]).await?;
+            let mut challenge = [0; CHALLENGE];
+            stream.read_exact(&mut challenge).await?;
+            stream.write_all(&password.answer(challenge)).await?;
+        }
+        Some(_) | None if kinds.contains(&NO_LOGIN) => stream.write_all(&[NO_LOGIN]).await?,
+        None if kinds.contains(&BY_PASSWORD) => {
+            return Err(RfbError::Login("it wants a password".to_owned()).into());
+        }
+        Some(_) | None => {
+            let why = "it wants another login than VNC's password";
+            return Err(RfbError::Login(why.to_owned()).into());
+        }
     }
-    stream.write_all(&[1]).await?;
     if stream.read_u32().await? != 0 {
         return Err(RfbError::Login(text(stream).await?).into());
     }
@@ -97,6 +124,42 @@ async fn bytes(
 /// the bytes of a pixel are red, green, blue and one that says nothing.
 pub const RED_FIRST: [u8; PixelFormat::LENGTH] =
     [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0];
+
+/// What a server says from its first byte on, up to where updates begin, to a
+/// client that did not greet it itself. The pixels are [`RED_FIRST`].
+pub fn as_server(message: &[u8]) -> Vec<u8> {
+    let mut init = message.to_vec();
+    init[4..4 + PixelFormat::LENGTH].copy_from_slice(&RED_FIRST);
+    [&VERSION[..], &[1, 1], &[0; 4], &init].concat()
+}
+
+/// Reads what [`as_server`] wrote, and how many bytes that were; none: it is
+/// not whole yet.
+pub fn read_as_server(said: &[u8]) -> Result<Option<(ServerInit, usize)>, RfbError> {
+    const BEFORE: usize = VERSION.len() + 6;
+    const FIXED: usize = BEFORE + 24;
+    let begin = [&VERSION[..], &[1, 1], &[0; 4]].concat();
+    let known = said.len().min(BEFORE);
+    if said[..known] != begin[..known] {
+        return Err(RfbError::Version);
+    }
+    if said.len() < FIXED {
+        return Ok(None);
+    }
+    let name = u32_at(said, FIXED - 4);
+    if name > LONGEST_TEXT {
+        return Err(RfbError::Size { what: "a text", value: name.into() });
+    }
+    if said[BEFORE + 4..BEFORE + 4 + PixelFormat::LENGTH] != RED_FIRST {
+        return Err(RfbError::Format);
+    }
+    let size = Size::checked(u16_at(said, BEFORE), u16_at(said, BEFORE + 2))?;
+    let end = FIXED + usize::try_from(name).unwrap_or(usize::MAX);
+    Ok(said.get(BEFORE..end).map(|message| {
+        let init = ServerInit { size, format: PixelFormat::TRUE, message: message.to_vec() };
+        (init, end)
+    }))
+}
 
 /// Says which pixels we want, and in which encodings.
 pub fn preferences(encodings: &[i32]) -> Vec<u8> {

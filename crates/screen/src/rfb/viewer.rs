@@ -7,6 +7,7 @@
 //! read is never asked for; a clipboard is never held, however long it is.
 
 use super::{PixelFormat, RfbError, SharedFormat, Size, VERSION, encoding, i32_at, u16_at, u32_at};
+use crate::keymap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -70,6 +71,8 @@ pub struct ViewerStream {
     /// What a server says of its screen, sent when the viewer asks for it.
     server_init: Vec<u8>,
     format: Arc<SharedFormat>,
+    /// The keyboard there is [`crate::keymap`]'s.
+    our_keyboard: bool,
     /// Updates were asked for: from now on the format's lengths stay.
     updates: bool,
     held: Vec<u8>,
@@ -86,12 +89,19 @@ impl ViewerStream {
             state: State::Version,
             server_init,
             format,
+            our_keyboard: false,
             updates: false,
             held: Vec::new(),
             body: (0, false),
             keys: BTreeSet::new(),
             pointer: Pointer::default(),
         }
+    }
+
+    /// The desktop has the keyboard of [`crate::keymap`]: keys get the names
+    /// that are on it.
+    pub fn on_our_keyboard(self) -> Self {
+        Self { our_keyboard: true, ..self }
     }
 
     /// What is said before the viewer says anything.
@@ -132,7 +142,7 @@ impl ViewerStream {
                 continue;
             }
             let held = std::mem::take(&mut self.held);
-            self.message(&held, rights, &mut heard)?;
+            self.message(held, rights, &mut heard)?;
         }
     }
 
@@ -182,10 +192,15 @@ impl ViewerStream {
         }
     }
 
-    fn message(&mut self, held: &[u8], rights: Rights, heard: &mut Heard) -> Result<(), RfbError> {
+    fn message(
+        &mut self,
+        mut held: Vec<u8>,
+        rights: Rights,
+        heard: &mut Heard,
+    ) -> Result<(), RfbError> {
         match self.state {
             State::Version => {
-                if held != VERSION {
+                if held != *VERSION {
                     return Err(RfbError::Version);
                 }
                 // One way to log in: none, because the tunnel was it.
@@ -203,7 +218,13 @@ impl ViewerStream {
                 heard.reply.append(&mut self.server_init);
                 self.state = State::Messages;
             }
-            State::Messages => self.said(held, rights, heard)?,
+            State::Messages => {
+                if self.our_keyboard && matches!(held[0], 4 | 255) {
+                    let key = keymap::named(u32_at(&held, 4));
+                    held[4..8].copy_from_slice(&key.to_be_bytes());
+                }
+                self.said(&held, rights, heard)?;
+            }
         }
         Ok(())
     }

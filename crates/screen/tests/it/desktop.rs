@@ -19,10 +19,10 @@ use tokio::net::UnixStream;
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A desktop of a test's own.
-struct Desktop {
+pub(crate) struct Desktop {
     directory: TempDir,
     number: u16,
     server: Child,
@@ -30,12 +30,12 @@ struct Desktop {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests start real programs")]
-fn command(program: &str) -> Command {
+pub(crate) fn command(program: &str) -> Command {
     Command::new(program)
 }
 
 impl Desktop {
-    async fn start(number: u16, size: Size) -> Self {
+    pub(crate) async fn start(number: u16, size: Size) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let authority = directory.path().join("authority");
         std::fs::write(&authority, desktop::authority(number, [5; COOKIE])).expect("writable");
@@ -57,11 +57,11 @@ impl Desktop {
         desktop
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("rfb.sock")
     }
 
-    async fn hands(&self) -> Hands<UnixStream> {
+    pub(crate) async fn hands(&self) -> Hands<UnixStream> {
         let stream = UnixStream::connect(self.socket()).await.expect("it listens");
         Hands::greet(stream).await.expect("it greets")
     }
@@ -78,13 +78,13 @@ impl Desktop {
         command
     }
 
-    fn run(&mut self, program: &str, arguments: &[&str]) {
+    pub(crate) fn run(&mut self, program: &str, arguments: &[&str]) {
         let started = self.inside(program).args(arguments).stdout(Stdio::null()).spawn();
         self.programs.push(started.unwrap_or_else(|error| panic!("{program}: {error}")));
     }
 
     /// What X itself says is on the screen: red, green, blue of every pixel.
-    fn dump(&self) -> Vec<u8> {
+    pub(crate) fn dump(&self) -> Vec<u8> {
         let dumped =
             self.inside("import").args(["-window", "root", "-depth", "8", "rgb:-"]).output();
         let dumped = dumped.expect("import is of the package imagemagick");
@@ -102,13 +102,13 @@ impl Drop for Desktop {
     }
 }
 
-fn bytes(picture: &Picture) -> Vec<u8> {
+pub(crate) fn bytes(picture: &Picture) -> Vec<u8> {
     let Size { width, height } = picture.size();
     let colour = |x, y| picture.colour(x, y).expect("it lies on it");
     (0..height).flat_map(|y| (0..width).flat_map(move |x| colour(x, y))).collect()
 }
 
-async fn until(
+pub(crate) async fn until(
     hands: &mut Hands<UnixStream>,
     what: &str,
     done: impl Fn(&Picture) -> bool,
@@ -125,9 +125,9 @@ async fn until(
     timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{what}: never"))
 }
 
-const SIZE: Size = Size { width: 640, height: 480 };
+pub(crate) const SIZE: Size = Size { width: 640, height: 480 };
 
-fn bright(picture: &Picture) -> usize {
+pub(crate) fn bright(picture: &Picture) -> usize {
     let light = |colour: &&[u8]| colour.iter().all(|value| *value > 200);
     bytes(picture).chunks_exact(3).filter(light).count()
 }
@@ -198,7 +198,8 @@ async fn a_film_is_a_whole_rfb_stream_with_what_was_done_in_it() {
     let mut file = Vec::new();
     let head = Head { pilothouse_screen: 1, began: 5, who: None };
     let mut writer = Writer::begin(&mut file, &head).expect("memory takes everything");
-    let camera = UnixStream::connect(desktop.socket()).await.expect("it listens");
+    let mut camera = UnixStream::connect(desktop.socket()).await.expect("it listens");
+    let init = greet(&mut camera).await.expect("it greets");
     desktop.run("xterm", &["-bg", "white", "-geometry", "60x10+40+50"]);
     let act = async {
         let mut hands = desktop.hands().await;
@@ -209,7 +210,8 @@ async fn a_film_is_a_whole_rfb_stream_with_what_was_done_in_it() {
         stop.send(()).expect("the camera rolls");
     };
     let began = Instant::now();
-    let (cut, ()) = tokio::join!(film(camera, &mut writer, began, &mut heard, &mut stopped), act);
+    let (cut, ()) =
+        tokio::join!(film((camera, init), &mut writer, began, &mut heard, &mut stopped), act);
     assert_eq!(cut.expect("it was filmed"), Cut::Stopped);
     writer.write(5000, &Block::End).expect("memory takes everything");
 
