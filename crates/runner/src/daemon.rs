@@ -20,6 +20,7 @@ mod held;
 mod hub_says;
 mod outgoing;
 mod reaper;
+mod screens;
 mod spawn;
 mod tunnel;
 mod uplink;

@@ -38,6 +38,7 @@ const FREE_BYTES: u64 = 2 << 30;
 pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec<Finding> {
     let programs = Programs::new(data, environment);
     let mut findings = tools(&programs, environment).await;
+    findings.push(films(&programs));
     for agent in Doctor::default().look(&programs, environment).await {
         let what = format!("agent {}", agent.name);
         findings.push(match (agent.problem, agent.version) {
@@ -56,6 +57,16 @@ pub async fn examine(data: &Path, environment: &BTreeMap<String, String>) -> Vec
         });
     }
     findings
+}
+
+/// What makes films of recordings is the hub's, which often runs here as well;
+/// a runner does without.
+fn films(programs: &Programs) -> Finding {
+    let found = programs.find("films", "ffmpeg").map_or_else(
+        || "not here; a hub on this machine makes no films: `apt-get install ffmpeg`".to_owned(),
+        |path| path.display().to_string(),
+    );
+    Finding::good("films: ffmpeg", found)
 }
 
 fn came_from(origin: &AgentOrigin) -> &'static str {

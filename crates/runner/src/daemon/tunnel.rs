@@ -3,6 +3,7 @@
 
 use super::core::Daemon;
 use super::enrolment::Enrolment;
+use super::screens;
 use crate::frames::{self, Frame};
 use crate::run_dir::RunDir;
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim};
@@ -16,8 +17,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// For the shim's word whether the tunnel opens.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For the shim's word whether the tunnel opens: a desktop that it starts for it
+/// may take twice 20 s, and is told of then.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Tunnels of one runner. A page with everything on it has a dozen.
 pub(super) const MOST: usize = 256;
@@ -42,6 +44,9 @@ impl Daemon {
         let Some(held) = self.runs.get(&run) else {
             return self.refuse_tunnel(ticket, gone());
         };
+        if let Err(problem) = screens::check(&self.options.data, &wish) {
+            return self.refuse_tunnel(ticket, problem);
+        }
         let Ok(place) = std::sync::Arc::clone(&self.tunnels).try_acquire_owned() else {
             let message = format!("The runner has {MOST} tunnels already.");
             return self.refuse_tunnel(ticket, Problem::new(Code::Precondition, message));

@@ -15,11 +15,13 @@
 
 mod agent;
 mod films;
+mod place;
 mod start;
 mod viewer;
 
 pub(super) use agent::{Deed, Use};
 pub(super) use films::Recordings;
+pub(super) use place::{Attachment, attach};
 pub(super) use start::{Display, display};
 
 use super::visits::Visitor;
@@ -29,7 +31,9 @@ use crate::clock::SteadyClock;
 use films::Films;
 use pilot_proto::screen::{FromScreen, ScreenDriver, ScreenEvent};
 use pilot_proto::{Event, Problem, Timestamp};
+use pilot_sandbox::Agent;
 use pilot_screen::rfb::viewer::Pointer;
+use place::Place;
 use start::Desktop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -99,6 +103,8 @@ pub(super) struct Surroundings {
     pub(super) clock: SteadyClock,
     pub(super) wheel: Wheel,
     pub(super) recordings: Recordings,
+    /// The server that is its screen, if it is not its own.
+    pub(super) attachment: Attachment,
     /// What goes into the run's journal.
     pub(super) words: mpsc::Sender<Event>,
 }
@@ -156,13 +162,20 @@ async fn work(
     mut visitors: mpsc::Receiver<Visitor>,
     mut uses: mpsc::Receiver<Use>,
 ) {
-    let desktop = match start::start(&surroundings).await {
+    let mut attachment = surroundings.attachment.subscribe();
+    let attached = attachment.borrow_and_update().clone();
+    let started = match attached {
+        Some(server) => start::attached(server).await,
+        None => start::start(&surroundings).await,
+    };
+    let desktop = match started {
         Ok(desktop) => desktop,
         Err(problem) => return turn_away(&problem, visitors, uses).await,
     };
     let Desktop { mut server, place, size } = desktop;
-    surroundings.journal(ScreenEvent::Started { width: size.width, height: size.height }).await;
-    let manager = start::manage_windows(&surroundings);
+    let (width, height) = (size.width, size.height);
+    let started = ScreenEvent::Started { width, height, attached: place.address() };
+    surroundings.journal(started).await;
     let (standing, _) = watch::channel(Standing { driver: None, viewers: 0 });
     let mut room = Room {
         person: surroundings.wheel.person.subscribe(),
@@ -174,15 +187,18 @@ async fn work(
         standing,
         door,
     };
-    room.tasks.spawn(manager);
-    room.tasks.spawn(start::swallow(&mut server));
+    if let Some(server) = &mut server {
+        room.tasks.spawn(start::manage_windows(&room.surroundings));
+        room.tasks.spawn(start::swallow(server));
+    }
     let (to_hands, calls) = mpsc::channel(USES);
     let hands = agent::Agent::new(&room.surroundings, room.place.clone(), room.films.notes());
     room.tasks.spawn(hands.work(calls));
     room.follow().await;
     let why = loop {
         tokio::select! {
-            ended = server.wait() => break ended,
+            () = ends(&mut server) => break "The desktop's server has ended.",
+            Ok(()) = attachment.changed() => break "The run has another screen.",
             Some(visitor) = visitors.recv() => room.enter(visitor),
             Some(call) = uses.recv() => room.bring(call, &to_hands).await,
             Ok(()) = room.person.changed() => room.follow().await,
@@ -190,21 +206,32 @@ async fn work(
             Some(_) = room.tasks.join_next() => room.tell(),
         }
     };
-    tracing::debug!(?why, "the desktop's server has ended");
     // From now on whoever comes starts another, and those who were here may be
     // told so.
     drop((visitors, uses));
-    let why = "The desktop's server has ended.".to_owned();
     room.films.end().await;
-    room.surroundings.journal(ScreenEvent::Ended { why }).await;
+    room.surroundings.journal(ScreenEvent::Ended { why: why.to_owned() }).await;
+    // One that is not wanted any more ends here, and with it its viewers.
+    drop(server);
     // Viewers see their connections end and say so; the rest is not waited for.
     let gone = async { while room.tasks.join_next().await.is_some() {} };
     tokio::time::timeout(viewer::FAREWELL, gone).await.ok();
 }
 
+/// Waits until the server has ended. Of somebody else's nobody knows.
+async fn ends(server: &mut Option<Agent>) {
+    match server {
+        Some(server) => {
+            let ended = server.wait().await;
+            tracing::debug!(?ended, "the desktop's server has ended");
+        }
+        None => std::future::pending().await,
+    }
+}
+
 struct Room {
     surroundings: Surroundings,
-    place: Arc<start::Place>,
+    place: Arc<Place>,
     person: watch::Receiver<Option<ScreenDriver>>,
     standing: watch::Sender<Standing>,
     films: Films,

@@ -344,7 +344,7 @@ impl Room<'_> {
     }
 
     async fn end(mut self, why: &str) {
-        self.everybody(|_| text(&FromTerminal::Ended { why: why.to_owned() }));
+        self.everybody(|_| text(&FromTerminal::Ended { why: why.to_owned(), again: false }));
         for (_, guest) in std::mem::take(&mut self.guests) {
             guest.reader.abort();
         }

@@ -7,7 +7,7 @@
 //! **Invariant:** visitors are owned by the shim and end with the walls; none
 //! holds the run up.
 
-use super::screen::{Recordings, Screen, Surroundings, Use, Wheel};
+use super::screen::{Attachment, Recordings, Screen, Surroundings, Use, Wheel, attach};
 use super::terminal::Terminal;
 use super::walls::SharedWalls;
 use super::workspace::SharedWorkspace;
@@ -64,6 +64,8 @@ pub(super) struct Visits {
     screen: Option<Screen>,
     wheel: Wheel,
     recordings: Recordings,
+    /// The server that is the screen, if it is not the run's own.
+    attachment: Attachment,
     /// What goes into the run's journal.
     words: mpsc::Sender<Event>,
 }
@@ -82,6 +84,7 @@ impl Visits {
             terminal: None,
             screen: None,
             wheel: Wheel::default(),
+            attachment: Attachment::new(None),
             words,
         }
     }
@@ -100,7 +103,19 @@ impl Visits {
             }
             (TunnelEnd::Port { .. }, Some(_)) => looks_on(),
             (TunnelEnd::Screen, Some(walls)) => return self.bring_to_screen(visitor, walls),
-            (TunnelEnd::Terminal | TunnelEnd::Screen | TunnelEnd::Port { .. }, None) => no_walls(),
+            (TunnelEnd::Attach { server }, Some(_)) if visitor.wish.drive => {
+                let server = server.clone();
+                self.tasks.spawn(attach(visitor, server, self.attachment.clone()));
+                return;
+            }
+            (TunnelEnd::Attach { .. }, Some(_)) => looks_on(),
+            (
+                TunnelEnd::Terminal
+                | TunnelEnd::Screen
+                | TunnelEnd::Port { .. }
+                | TunnelEnd::Attach { .. },
+                None,
+            ) => no_walls(),
             (TunnelEnd::Unknown(_), _) => unknown(),
         };
         self.tasks.spawn(visitor.refuse(refused));
@@ -156,6 +171,7 @@ impl Visits {
                 clock: self.clock,
                 wheel: self.wheel.clone(),
                 recordings: self.recordings.clone(),
+                attachment: self.attachment.clone(),
                 words: self.words.clone(),
             });
             self.tasks.spawn(work);
@@ -243,7 +259,7 @@ async fn splice(
         let mut why = String::new();
         (&mut stderr).take(1000).read_to_string(&mut why).await?;
         if !why.is_empty() {
-            let ended = FromTerminal::Ended { why: why.trim().to_owned() };
+            let ended = FromTerminal::Ended { why: why.trim().to_owned(), again: false };
             frames::write(&mut writer, &Frame::Text(serde_json::to_string(&ended)?)).await?;
         }
         Ok::<(), io::Error>(())
@@ -263,7 +279,10 @@ fn busy() -> Problem {
 }
 
 fn looks_on() -> Problem {
-    Problem::new(Code::Forbidden, "Whoever only looks on may not reach a port of the run.")
+    Problem::new(
+        Code::Forbidden,
+        "Whoever only looks on may neither reach a port of the run nor change its screen.",
+    )
 }
 
 fn no_walls() -> Problem {

@@ -263,7 +263,7 @@ async fn a_shim_killed_by_its_own_push_to_a_private_remote_ends_as_pushed() {
     let _daemon = world.daemon().await;
     let mut spec = world.spec("write a.txt a");
     spec.repo = gitea.clone_url("alice/site");
-    spec.git = Some(GitGrant { username: "alice".to_owned(), password: Secret::new(token) });
+    spec.git = Some(GitGrant::new("alice", Secret::new(token)));
     // The branch has moved, and the shim does not live to hear of it.
     let hook = repo.path().join("hooks/post-receive");
     std::fs::create_dir_all(hook.parent().expect("a directory")).expect("writable");

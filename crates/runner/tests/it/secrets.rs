@@ -25,7 +25,7 @@ async fn granted_secrets_stand_in_no_journal_no_blob_and_no_file() {
          run cat {found}; base64 < {found}; cat {found} >&2\n\
          run env > env.txt; env\nwait-file {gate_path}\nfail on purpose"
     ));
-    spec.git = Some(GitGrant { username: "pilot".to_owned(), password: Secret::new(TOKEN) });
+    spec.git = Some(GitGrant::new("pilot", Secret::new(TOKEN)));
     let (kind, key) = (ProviderKind::Anthropic, Secret::new(KEY));
     spec.provider = Some(ProviderGrant {
         name: "test".into(),

@@ -5,7 +5,7 @@
 //! over, the deed under way ends and is refused, and nothing of it stays
 //! pressed.
 
-use super::start::Place;
+use super::place::{Connection, Place};
 use super::{Surroundings, Wheel};
 use crate::shim::desk::Answered;
 use base64::Engine;
@@ -23,7 +23,6 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
-use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
@@ -128,7 +127,7 @@ pub(super) struct Agent {
     surroundings: Surroundings,
     place: Arc<Place>,
     notes: broadcast::Sender<Note>,
-    hands: Option<Hands<UnixStream>>,
+    hands: Option<Hands<Connection>>,
     /// How large the last picture was that was shown.
     shown: Option<Size>,
 }
@@ -241,10 +240,11 @@ impl Agent {
         Ok(json!({"done": true}))
     }
 
-    async fn hands(&mut self) -> Result<&mut Hands<UnixStream>, String> {
+    async fn hands(&mut self) -> Result<&mut Hands<Connection>, String> {
         if self.hands.is_none() {
             let desktop = self.place.connect().await.map_err(lost)?;
-            self.hands = Some(Hands::greet(desktop).await.map_err(lost)?);
+            let greeted = Hands::greet_with(desktop, self.place.password()).await;
+            self.hands = Some(greeted.map_err(lost)?);
         }
         self.hands.as_mut().ok_or_else(|| "The screen does not answer.".to_owned())
     }
@@ -348,6 +348,11 @@ impl Agent {
 
     async fn windows(&mut self) -> Answered {
         let Surroundings { workspace, walls, .. } = &self.surroundings;
+        if let Some(address) = self.place.address() {
+            return Err(format!(
+                "The screen is `{address}`'s, whose windows cannot be listed: take a screenshot."
+            ));
+        }
         if workspace.programs.find("screen", desktop::WINDOW_LIST).is_none() {
             return Err(format!(
                 "The runner has no `{}`, which lists windows.",

@@ -5,7 +5,7 @@
 //! where no look at the artifacts takes half of it.
 
 use super::Surroundings;
-use super::start::Place;
+use super::place::Place;
 use crate::run_dir::RunDir;
 use crate::shim::steps::word;
 use pilot_proto::screen::{RECORDING_EXTENSION, ScreenDriver, ScreenEvent};
@@ -13,7 +13,7 @@ use pilot_screen::recording::camera::{Cut, Note, film};
 use pilot_screen::recording::{Block, Head, LARGEST, Writer};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,6 +60,9 @@ impl Recordings {
             return Ok(None);
         }
         let name = format!("screen-{number}.{RECORDING_EXTENSION}");
+        // An attached screen has made none.
+        let parts = self.dir.work().join("screen");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parts)?;
         let mut options = File::options();
         let file = options.write(true).create_new(true).mode(0o600).open(self.part(&name))?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
@@ -229,7 +232,7 @@ async fn roll(
         }
     };
     loop {
-        let Ok(desktop) = place.connect().await else { break };
+        let Ok(desktop) = place.greeted().await else { break };
         match film(desktop, &mut writer, began, &mut notes, &mut stop).await {
             Ok(Cut::Again) => {}
             Ok(Cut::Stopped | Cut::Full) => break,

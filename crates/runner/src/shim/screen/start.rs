@@ -5,28 +5,28 @@
 //! where nothing inside comes by it.
 
 use super::Surroundings;
+use super::place::{Attached, Place, SOCKET};
 use crate::shim::steps::word;
 use crate::shim::walls::Standing;
 use crate::shim::workspace::Workspace;
 use pilot_proto::{Code, Problem};
-use pilot_sandbox::{Agent, Environment, Launch};
+use pilot_sandbox::{Agent, Environment, Exit, Launch};
 use pilot_screen::desktop::{self, COOKIE};
+use pilot_screen::keymap;
 use pilot_screen::rfb::Size;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-/// The server's socket.
-const SOCKET: &str = "screen.sock";
 /// For the server to stand: it loads fonts and a keyboard from a cold disk.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// For its keyboard.
+const KEYBOARD: Duration = Duration::from_secs(10);
 /// Between two looks whether it does.
 const PAUSE: Duration = Duration::from_millis(10);
 /// What is kept of what a program says when it fails.
@@ -72,23 +72,10 @@ pub(in crate::shim) fn display(workspace: &Workspace) -> io::Result<Option<Displ
     Ok(Some(Display { number, authority }))
 }
 
-/// Where the server is reached.
-pub(super) struct Place {
-    directory: File,
-}
-
-impl Place {
-    /// A connection to it.
-    pub(super) async fn connect(&self) -> io::Result<UnixStream> {
-        // By way of the directory's descriptor: the path may be too long.
-        let path = format!("/proc/self/fd/{}/{SOCKET}", self.directory.as_raw_fd());
-        UnixStream::connect(path).await
-    }
-}
-
 /// A desktop that stands.
 pub(super) struct Desktop {
-    pub(super) server: Agent,
+    /// Its process; none where it is somebody else's.
+    pub(super) server: Option<Agent>,
     pub(super) place: Arc<Place>,
     pub(super) size: Size,
 }
@@ -102,7 +89,13 @@ fn unusable(error: &io::Error) -> Problem {
     failed(format!("The screen cannot be started: {error}."))
 }
 
-/// Starts the server and waits until it stands.
+/// A desktop that stands already.
+pub(super) async fn attached(server: Arc<Attached>) -> Result<Desktop, Problem> {
+    let size = Attached::look(&server).await?;
+    Ok(Desktop { server: None, place: Arc::new(Place::Attached(server)), size })
+}
+
+/// Starts the run's own server and waits until it stands.
 pub(super) async fn start(surroundings: &Surroundings) -> Result<Desktop, Problem> {
     let Surroundings { workspace, walls, .. } = surroundings;
     if !workspace.has_a_screen() {
@@ -126,34 +119,61 @@ pub(super) async fn start(surroundings: &Surroundings) -> Result<Desktop, Proble
     let authority = workspace.dir.home().join(".Xauthority");
     let arguments = desktop::arguments(number(workspace), SOCKET, &authority, desktop::SIZE);
     let mut server = spawn(walls, workspace, desktop::SERVER, arguments).await?;
-    let stands = async {
-        while std::fs::symlink_metadata(&made).is_err() {
+    // Between a socket's name and its owner's listening there is a moment, in
+    // which the server sets its mode, by name: moved then, it would be missed.
+    let hears = async {
+        let place = Place::Own { directory: File::open(workspace.dir.tmp())? };
+        // A link that somebody inside has laid there leads elsewhere.
+        let is_socket = || made.symlink_metadata().is_ok_and(|it| it.file_type().is_socket());
+        while !is_socket() || place.connect().await.is_err() {
             tokio::time::sleep(PAUSE).await;
         }
+        Ok::<(), io::Error>(())
     };
-    comes(&mut server, stands).await?;
+    comes(&mut server, hears).await?.map_err(|error| unusable(&error))?;
     let moved = std::fs::rename(&made, kept.join(SOCKET)).and_then(|()| File::open(&kept));
     let directory = moved.map_err(|error| unusable(&error))?;
-    let place = Arc::new(Place { directory });
-    // Between a socket's name and its owner's listening there is a moment.
-    let hears = async {
-        while place.connect().await.is_err() {
-            tokio::time::sleep(PAUSE).await;
+    let place = Arc::new(Place::Own { directory });
+    server.stdin = None;
+    lay_keyboard(walls, workspace).await;
+    Ok(Desktop { server: Some(server), place, size: desktop::SIZE })
+}
+
+/// Gives the display its keyboard. Without it there is an American one.
+async fn lay_keyboard(walls: &Standing, workspace: &Workspace) {
+    if workspace.programs.find("screen", keymap::COMPILER).is_none() {
+        return;
+    }
+    let display = format!(":{}", number(workspace));
+    // What it warns of are names of the base that ours replace.
+    let arguments = ["-w0", "-", &display].map(OsString::from).into();
+    let laid = async {
+        let mut compiler = spawn(walls, workspace, keymap::COMPILER, arguments).await?;
+        if let Some(mut stdin) = compiler.stdin.take() {
+            stdin.write_all(keymap::description().as_bytes()).await.ok();
+        }
+        let ended = compiler.wait().await;
+        if matches!(ended, Ok(Exit::Code(0))) {
+            Ok(())
+        } else {
+            Err(failed(last_words(&mut compiler).await))
         }
     };
-    comes(&mut server, hears).await?;
-    server.stdin = None;
-    Ok(Desktop { server, place, size: desktop::SIZE })
+    match tokio::time::timeout(KEYBOARD, laid).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => tracing::warn!(%problem, "the desktop has no keyboard of ours"),
+        Err(_) => tracing::warn!("the desktop's keyboard takes too long"),
+    }
 }
 
 /// Waits for something of a server that starts.
-async fn comes(server: &mut Agent, what: impl Future<Output = ()>) -> Result<(), Problem> {
+async fn comes<T>(server: &mut Agent, what: impl Future<Output = T>) -> Result<T, Problem> {
     let came = tokio::select! {
-        came = tokio::time::timeout(PATIENCE, what) => came.is_ok(),
-        _ = server.wait() => false,
+        came = tokio::time::timeout(PATIENCE, what) => came.ok(),
+        _ = server.wait() => None,
     };
-    if came {
-        return Ok(());
+    if let Some(came) = came {
+        return Ok(came);
     }
     let said = last_words(server).await;
     Err(failed(format!("The desktop's server did not start: {said}")))
@@ -192,8 +212,7 @@ async fn last_words(process: &mut Agent) -> String {
         tokio::time::timeout(Duration::from_secs(1), read).await.ok();
     }
     let said = String::from_utf8_lossy(&said[said.len().saturating_sub(LAST_WORDS)..]).into_owned();
-    let line = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    line.unwrap_or("it said nothing").to_owned()
+    desktop::reason(&said).unwrap_or("it said nothing").to_owned()
 }
 
 /// Keeps a window manager running, where there is one.

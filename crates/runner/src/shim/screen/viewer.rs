@@ -1,7 +1,7 @@
 //! One viewer: their RFB client on one side, a connection to the desktop's
 //! server on the other, and the relay's rules between them.
 
-use super::start::Place;
+use super::place::{Connection, Place};
 use super::{Standing, Wheel, text};
 use crate::clock::SteadyClock;
 use crate::frames::{self, Frame};
@@ -10,14 +10,13 @@ use pilot_proto::screen::{FromScreen, ToScreen};
 use pilot_proto::tunnel::MAX_TUNNEL_FRAME;
 use pilot_proto::{Code, Problem};
 use pilot_screen::recording::camera::Note;
-use pilot_screen::rfb::greeting::greet;
 use pilot_screen::rfb::server::{Class, ServerStream, Sink};
 use pilot_screen::rfb::viewer::{Heard, Rights, ViewerStream};
 use pilot_screen::rfb::{RfbError, SharedFormat, Size};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -58,7 +57,7 @@ pub(super) struct Guest {
 struct From {
     reader: BufReader<OwnedReadHalf>,
     stream: ViewerStream,
-    desktop: tokio::net::unix::OwnedWriteHalf,
+    desktop: WriteHalf<Connection>,
     guest: Guest,
     who: String,
     may_drive: bool,
@@ -68,9 +67,10 @@ struct From {
 struct To {
     writer: OwnedWriteHalf,
     stream: ServerStream,
-    desktop: tokio::net::unix::OwnedReadHalf,
+    desktop: ReadHalf<Connection>,
     standing: watch::Receiver<Standing>,
     size: Size,
+    attached: Option<String>,
     who: String,
     may_drive: bool,
     words: mpsc::Receiver<FromScreen>,
@@ -99,12 +99,7 @@ impl Sink for Passed {
 impl Guest {
     /// Lets the visitor in and serves them until they go, or the desktop does.
     pub(super) async fn serve(self, mut visitor: Visitor) {
-        let opened = async {
-            let mut desktop = self.place.connect().await?;
-            let init = greet(&mut desktop).await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((desktop, init))
-        };
-        let (desktop, init) = match opened.await {
+        let (desktop, init) = match self.place.greeted().await {
             Ok(opened) => opened,
             Err(error) => {
                 let message = format!("The screen does not answer: {error}.");
@@ -116,7 +111,7 @@ impl Guest {
         }
         let Visitor { wish, reader, writer } = visitor;
         let format = Arc::new(SharedFormat::new(init.format));
-        let (from_desktop, to_desktop) = desktop.into_split();
+        let (from_desktop, to_desktop) = tokio::io::split(desktop);
         let (words, heard) = mpsc::channel(WORDS);
         let mut to = To {
             writer,
@@ -124,13 +119,14 @@ impl Guest {
             desktop: from_desktop,
             standing: self.standing.clone(),
             size: init.size,
+            attached: self.place.address(),
             who: wish.who.clone(),
             may_drive: wish.drive,
             words: heard,
         };
         let mut from = From {
             reader,
-            stream: ViewerStream::new(init.message, format),
+            stream: self.listener(init.message, format),
             desktop: to_desktop,
             guest: self,
             who: wish.who,
@@ -151,6 +147,13 @@ impl Guest {
             tokio::time::timeout(FAREWELL, from.guest.door.closed()).await.ok();
         }
         to.part(&over).await;
+    }
+
+    /// Hears the viewer. A keyboard that is not of our making has names of its
+    /// own.
+    fn listener(&self, init: Vec<u8>, format: Arc<SharedFormat>) -> ViewerStream {
+        let stream = ViewerStream::new(init, format);
+        if self.place.attached().is_some() { stream } else { stream.on_our_keyboard() }
     }
 
     /// The viewer's greeting, in which nothing of the desktop is said yet.
@@ -296,6 +299,7 @@ impl To {
             may_drive: self.may_drive,
             driver,
             viewers,
+            attached: self.attached.clone(),
         };
         frames::write(&mut self.writer, &text(&state)).await
     }
