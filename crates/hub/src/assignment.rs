@@ -5,8 +5,9 @@
 //! project's secrets only the runner can read what leaves here.
 
 use crate::credentials::Credentials;
+use crate::forge_logins::reach_of;
 use crate::logins::{Caller, Chosen};
-use pilot_forge::connect;
+use pilot_forge::{Credential, connect_with};
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
@@ -246,8 +247,12 @@ impl Granter {
     fn git(&self, forge: &Forge, repo: &str) -> Option<GitGrant> {
         let token = self.credentials.forge_token(&forge.name)?;
         let is_http = repo.starts_with("http://") || repo.starts_with("https://");
-        let forge = connect(forge.kind, &forge.url, token).ok()?;
-        (is_http && forge.repository(repo).is_ok()).then(|| forge.grant())
+        let credential = Credential::Token(token);
+        let reach = reach_of(forge);
+        let forge = connect_with(forge.kind, &forge.url, &credential, &reach).ok()?;
+        let (authorities, proxy) = (reach.authorities, reach.proxy);
+        let grant = || GitGrant { authorities, proxy, ..forge.grant() };
+        (is_http && forge.repository(repo).is_ok()).then(grant)
     }
 
     /// A provider with its key; none if it needs one and there is none.

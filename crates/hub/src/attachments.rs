@@ -6,7 +6,7 @@
 mod download;
 mod media;
 
-pub(crate) use download::blob;
+pub(crate) use download::{blob, disposition, name_of};
 
 use crate::blobs::Blobs;
 use crate::commands::{check_attachment, invalid};

@@ -4,6 +4,7 @@
 mod access;
 mod advice;
 mod credentials;
+mod forges;
 mod intake;
 mod issues;
 mod prices;
@@ -11,6 +12,7 @@ mod projects;
 mod pull_requests;
 mod review;
 mod runners;
+mod schedules;
 mod screen;
 mod secrets;
 mod tasks;

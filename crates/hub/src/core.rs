@@ -29,15 +29,20 @@ mod projects;
 mod quiet;
 mod reviews;
 mod runners;
+mod schedules;
 mod turn;
 mod waits;
 mod wishes;
 
 pub(crate) use access::{MAX_RULES, check_policy};
 pub(crate) use board::memory_key;
+pub(crate) use filing::{dressed, new_task};
 pub(crate) use handle::CoreHandle;
-pub(crate) use intake::{IntakeWish, IssueNews, dressed, new_task};
-pub(crate) use messages::{Connected, JournalNews, News, PullRequestNews, Review, Steer};
+pub(crate) use intake::IntakeWish;
+pub(crate) use messages::{
+    Connected, IssueNews, JournalNews, News, PullRequestNews, Review, Steer,
+};
+pub(crate) use schedules::{ScheduleWish, schedule_of, scheduled_task};
 pub(crate) use wishes::said;
 
 use crate::assignment::Granter;
@@ -175,7 +180,8 @@ impl Core {
     /// Waits for the first thing that happens, and takes along what else waits
     /// and what is due. Lines that nobody is in a hurry for only gather.
     async fn wait(&mut self) -> Option<Vec<Message>> {
-        let timer = Instant::now() + self.next_deadline().since(self.steady());
+        let deadline = self.next_deadline().since(self.steady());
+        let timer = Instant::now() + self.schedule_wait().map_or(deadline, |due| due.min(deadline));
         let mut nap = None;
         loop {
             let due = [Some(timer), self.quiet.due(), nap].into_iter().flatten().min();
@@ -261,6 +267,7 @@ impl Core {
         // What goes alone may fail alone, and must take nothing with it.
         if !batch.iter().any(Message::goes_alone) {
             self.pass_time(turn);
+            self.pass_schedules(turn).await?;
         }
         for message in batch {
             match message {

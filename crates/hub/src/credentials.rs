@@ -4,6 +4,7 @@
 //! times a minute, and a keychain that is locked meanwhile must not hold up
 //! the core. What changes is kept first and known after.
 
+use crate::forge_logins::KeptLogin;
 use pilot_proto::console::CredentialKeep;
 use pilot_proto::project::{OauthLogin, RenewedLogin};
 use pilot_proto::run::RemoteControl;
@@ -12,10 +13,15 @@ use pilot_secrets::{
     CredentialStore, Entries, GrantContext, Keep, NamedSecret, Opened, Redactor, RunnerKey,
     SecretsError, same_secret,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const FORGE: &str = "forge";
+/// How a forge's token is renewed, as JSON.
+const FORGE_LOGIN: &str = "forge-login";
 const PROVIDER: &str = "provider";
 /// How a provider's key is renewed, as JSON.
 const OAUTH: &str = "provider-oauth";
@@ -93,15 +99,7 @@ impl Credentials {
 
     /// How the provider's key is renewed; none where it is not.
     pub(crate) fn provider_oauth(&self, provider: &str) -> Option<OauthLogin> {
-        let kept = self.get(OAUTH, provider)?;
-        match serde_json::from_str(kept.expose()) {
-            Ok(login) => Some(login),
-            Err(_) => {
-                // Not the error: it may quote what is kept.
-                tracing::error!(provider, "how its key is renewed is kept in a damaged form");
-                None
-            }
-        }
+        self.read(OAUTH, provider)
     }
 
     /// Whether a run can be granted a key of the provider.
@@ -116,15 +114,7 @@ impl Credentials {
 
     /// The full login that is kept with a provider.
     pub(crate) fn full_login(&self, provider: &str) -> Option<RemoteControl> {
-        let kept = self.get(FULL_LOGIN, provider)?;
-        match serde_json::from_str(kept.expose()) {
-            Ok(login) => Some(login),
-            Err(_) => {
-                // Not the error: it may quote what is kept.
-                tracing::error!(provider, "its full login is kept in a damaged form");
-                None
-            }
-        }
+        self.read(FULL_LOGIN, provider)
     }
 
     /// None: it is forgotten.
@@ -133,12 +123,7 @@ impl Credentials {
         provider: &str,
         login: Option<&RemoteControl>,
     ) -> Result<(), Problem> {
-        let spelt = login.map(serde_json::to_string).transpose();
-        let spelt = spelt.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-        if spelt.is_none() && self.get(FULL_LOGIN, provider).is_none() {
-            return Ok(());
-        }
-        self.change(FULL_LOGIN, provider, spelt.map(Secret::new)).await
+        self.write(FULL_LOGIN, provider, login).await
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
@@ -159,16 +144,11 @@ impl Credentials {
         provider: &str,
         login: Option<&OauthLogin>,
     ) -> Result<(), Problem> {
-        let spelt = login.map(serde_json::to_string).transpose();
-        let spelt = spelt.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-        if spelt.is_none() && self.get(OAUTH, provider).is_none() {
-            return Ok(());
-        }
-        if spelt.is_some() && self.get(HUB, SEAL_KEY).is_none() {
+        if login.is_some() && self.get(HUB, SEAL_KEY).is_none() {
             let key = RunnerKey::generate().map_err(|error| error.problem())?;
             self.change(HUB, SEAL_KEY, Some(key.to_secret())).await?;
         }
-        self.change(OAUTH, provider, spelt.map(Secret::new)).await
+        self.write(OAUTH, provider, login).await
     }
 
     fn seal_key(&self) -> Option<RunnerKey> {
@@ -225,6 +205,26 @@ impl Credentials {
         Redactor::exact(secrets.map(named).collect())
     }
 
+    /// How the token of a forge is renewed; none where somebody pasted it.
+    pub(crate) fn forge_login(&self, forge: &str) -> Option<KeptLogin> {
+        self.read(FORGE_LOGIN, forge)
+    }
+
+    /// All of them, by the forge's name.
+    pub(crate) fn forge_logins(&self) -> BTreeMap<String, KeptLogin> {
+        let login = |name: String| self.forge_login(&name).map(|login| (name, login));
+        self.names(FORGE_LOGIN).into_iter().filter_map(login).collect()
+    }
+
+    /// None: its token is renewed no more.
+    pub(crate) async fn keep_forge_login(
+        &self,
+        forge: &str,
+        login: Option<&KeptLogin>,
+    ) -> Result<(), Problem> {
+        self.write(FORGE_LOGIN, forge, login).await
+    }
+
     /// What the webhook of a project is signed with.
     pub(crate) fn hook_secret(&self, project: &str) -> Option<Secret> {
         self.get(HOOK, project)
@@ -244,9 +244,7 @@ impl Credentials {
 
     /// Names of all of them, sorted.
     pub(crate) fn vaults(&self) -> Vec<String> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let names = known.keys().filter(|(namespace, _)| namespace == VAULT);
-        names.map(|(_, name)| name.clone()).collect()
+        self.names(VAULT)
     }
 
     pub(crate) async fn keep_vault(&self, name: &str, kept: &Secret) -> Result<(), Problem> {
@@ -279,6 +277,37 @@ impl Credentials {
 
     pub(crate) async fn forget_provider_key(&self, provider: &str) -> Result<(), Problem> {
         self.change(PROVIDER, provider, None).await
+    }
+
+    fn names(&self, namespace: &str) -> Vec<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let names = known.keys().filter(|(kept, _)| kept == namespace);
+        names.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// What is kept as JSON.
+    fn read<T: DeserializeOwned>(&self, namespace: &str, name: &str) -> Option<T> {
+        let read = serde_json::from_str(self.get(namespace, name)?.expose());
+        if read.is_err() {
+            // Not the error: it may quote what is kept.
+            tracing::error!(namespace, name, "it is kept in a damaged form");
+        }
+        read.ok()
+    }
+
+    /// Keeps it as JSON, or forgets it.
+    async fn write<T: Serialize>(
+        &self,
+        namespace: &'static str,
+        name: &str,
+        value: Option<&T>,
+    ) -> Result<(), Problem> {
+        let spelt = value.map(serde_json::to_string).transpose();
+        let spelt = spelt.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        if spelt.is_none() && self.get(namespace, name).is_none() {
+            return Ok(());
+        }
+        self.change(namespace, name, spelt.map(Secret::new)).await
     }
 
     fn get(&self, namespace: &str, name: &str) -> Option<Secret> {

@@ -50,6 +50,11 @@ impl DataDirectory {
         self.path.join("blobs")
     }
 
+    /// Films of recordings, which can be made again.
+    pub(crate) fn films(&self) -> PathBuf {
+        self.path.join("films")
+    }
+
     /// Says where the hub listens and how to know it, for consoles on this
     /// machine.
     pub(crate) fn write_address(

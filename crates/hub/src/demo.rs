@@ -3,6 +3,7 @@
 //! and no key.
 
 use crate::error::HubError;
+use crate::options::PROGRAMS;
 use pilot_proto::network::NetworkPolicy;
 use pilot_proto::{Project, WallsWish};
 use pilot_store::{Change, Commit, Store};
@@ -13,9 +14,6 @@ use tokio::process::Command;
 
 /// Its name.
 const NAME: &str = "demo";
-/// Where git is looked for. The hub reads no environment, and needs git for
-/// nothing else.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin";
 /// A fixed time, so that the first commit is the same everywhere.
 const WHEN: &str = "1700000000 +0000";
 
@@ -87,7 +85,7 @@ async fn git(args: &[&str], input: &str) -> Result<(), String> {
     let mut child = Command::new("git")
         .args(args)
         .env_clear()
-        .env("PATH", PATH)
+        .env("PATH", PROGRAMS)
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -102,7 +102,7 @@ impl Parts {
             one.name == project && one.forge.as_ref() == Some(&forge.name)
         };
         let project = projects.into_iter().find(is_it).ok_or_else(unknown)?;
-        let repository = self.intake.open(&forge).ok();
+        let repository = self.forges.open(&forge).ok();
         let repository = repository.and_then(|api| api.repository(&project.repo).ok());
         let repository = repository.map(|repository| repository.to_string());
         Ok(Place { kind: forge.kind, secret, repository })
@@ -117,8 +117,7 @@ fn same_repository(told: Option<&str>, ours: Option<&str>) -> bool {
     }
 }
 
-/// What it tells of issues; pull requests and checks are looked at by those
-/// who publish.
+/// What it tells that somebody here may want to look at.
 fn news_of(delivery: &Delivery) -> Option<IssueNews> {
     match &delivery.news.what {
         What::Issue { number, labels, open } => {
@@ -128,6 +127,12 @@ fn news_of(delivery: &Delivery) -> Option<IssueNews> {
         What::Comment { on: Subject::Issue(number), body } if may_command(body) => {
             Some(IssueNews { commented: vec![*number], ..IssueNews::default() })
         }
-        What::Comment { .. } | What::Pull(_) | What::Checks { .. } | What::Other => None,
+        What::Comment { on: Subject::Pull(number), .. } | What::Pull(number) => {
+            Some(IssueNews { pull: Some(*number), ..IssueNews::default() })
+        }
+        What::Checks { commit } => {
+            Some(IssueNews { checked: Some(commit.clone()), ..IssueNews::default() })
+        }
+        What::Comment { on: Subject::Issue(_), .. } | What::Other => None,
     }
 }

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use pilot_proto::console::{BLOB_PATH, HOOK_PATH, LIVE_PATH, RESCUE_PATH, SESSION_PATH};
+use pilot_proto::console::{BLOB_PATH, FILM_PATH, HOOK_PATH, LIVE_PATH, RESCUE_PATH, SESSION_PATH};
 use pilot_proto::runner::{JOIN_PATH, LINK_PATH};
 use pilot_proto::tunnel::TUNNEL_PATH;
 use pilot_proto::{Code, Problem};
@@ -44,6 +44,7 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
         .route(TUNNEL_PATH, get(crate::tunnels::upgrade))
         .route(RESCUE_PATH, get(crate::reads::rescue))
         .route(BLOB_PATH, get(crate::attachments::blob))
+        .route(FILM_PATH, get(crate::films::download))
         .route(SESSION_PATH, post(sessions::sign_in).delete(sessions::sign_out))
         .route(JOIN_PATH, post(crate::links::join))
         .route(LINK_PATH, get(crate::links::upgrade))

@@ -7,6 +7,8 @@ use crate::credentials::Credentials;
 use crate::data_dir::DataDirectory;
 use crate::diffs::Diffs;
 use crate::error::HubError;
+use crate::films::Films;
+use crate::forge_logins::ForgeLogins;
 use crate::forges::Forges;
 use crate::gate::Gate;
 use crate::intake::Intake;
@@ -49,6 +51,7 @@ pub struct Hub;
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
+    pub(crate) films: Films,
     pub(crate) diffs: Diffs,
     pub(crate) fanout: Arc<Fanout>,
     pub(crate) directory: Arc<Directory>,
@@ -67,6 +70,8 @@ pub(crate) struct Parts {
     /// Every WebSocket is a task of this.
     pub(crate) sockets: TaskTracker,
     pub(crate) stop: CancellationToken,
+    pub(crate) forges: Arc<Forges>,
+    pub(crate) forge_logins: Arc<ForgeLogins>,
     /// Reads issues that are to become tasks.
     pub(crate) intake: Arc<Intake>,
     /// Places for webhooks' deliveries.
@@ -112,6 +117,9 @@ impl Hub {
             path: data.blobs(),
             source: std::io::Error::other(error),
         })?;
+        let films = Films::open(data.films(), options.programs.clone(), blobs.clone());
+        let films =
+            films.map_err(|source| HubError::DataDirectory { path: data.films(), source })?;
         let store_url = options.store_url.clone();
         let store_url = store_url.unwrap_or_else(|| sqlite_url(&data.database()));
         let store = Store::open(&store_url).await.map_err(HubError::Store)?;
@@ -132,16 +140,27 @@ impl Hub {
         let core = CoreHandle::new(wishes, news);
         let (fanout, directory) = (Arc::new(Fanout::new()), Arc::new(Directory::default()));
         let connections = Arc::new(Connections::default());
+        let works = TaskTracker::new();
+        let forge_logins = Arc::new(ForgeLogins::new(
+            Arc::clone(&credentials),
+            store.clone(),
+            core.clone(),
+            works.clone(),
+            ending.clone(),
+        ));
+        let forges = Forges::new(Arc::clone(&credentials), Arc::clone(&forge_logins));
+        let forges = Arc::new(forges);
         let publisher = Arc::new(Publisher::new(
             Arc::clone(&credentials),
+            Arc::clone(&forges),
             store.clone(),
             options.public_url.clone(),
             (options.publish_retry, options.review_poll.max(options.publish_retry)),
         ));
         let vaults =
             Arc::new(Vaults::new(Arc::clone(&credentials), options.service_account.clone()));
-        let forges = Forges::new(Arc::clone(&credentials));
-        let intake = Arc::new(Intake::new(store.clone(), blobs.clone(), forges));
+        let intake = Intake::new(store.clone(), blobs.clone(), Arc::clone(&forges));
+        let intake = Arc::new(intake);
         let gate = Gate::new(&owner, &options.access, address, options.public_url.as_deref());
         let sessions = Arc::new(Sessions::new(gate, store.clone()));
         let page_url = options.public_url.as_deref().unwrap_or(&url).trim_end_matches('/');
@@ -157,7 +176,6 @@ impl Hub {
             intake: Arc::clone(&intake),
             options,
         };
-        let works = TaskTracker::new();
         let engine = Core::open(reach, wishes_in, news_in, ending.clone()).await;
         let engine = engine.map_err(HubError::Store)?;
         // The last thing that can fail: from here on there are tasks. Whoever
@@ -165,6 +183,7 @@ impl Hub {
         data.write_address(&url, fingerprint.as_deref())?;
         works.spawn(engine.run());
         works.spawn(publisher.run(core.clone(), ending.clone()));
+        works.spawn(Arc::clone(&forge_logins).run());
         works.spawn(Arc::clone(&intake).run(core.clone(), ending.clone()));
         works.spawn(Arc::clone(&vaults).run(core.clone(), ending.clone()));
 
@@ -173,6 +192,7 @@ impl Hub {
             store: store.clone(),
             diffs: Diffs::new(blobs.clone()),
             blobs,
+            films,
             fanout,
             directory,
             connections,
@@ -187,6 +207,8 @@ impl Hub {
             fingerprint: fingerprint.clone(),
             sockets: sockets.clone(),
             stop: closing.clone(),
+            forges,
+            forge_logins,
             intake,
             deliveries: Semaphore::new(hooks::AT_ONCE),
             event_streams: Arc::new(Semaphore::new(EVENT_STREAMS)),

@@ -46,7 +46,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub(crate) struct Intake {
     store: Store,
     blobs: Blobs,
-    forges: Forges,
+    forges: Arc<Forges>,
     changed: Notify,
     /// When each forge may be asked again, and how often it failed in a row.
     waits: Mutex<BTreeMap<String, (Instant, u32)>>,
@@ -78,7 +78,10 @@ impl From<ForgeError> for Failure {
     fn from(error: ForgeError) -> Self {
         let wait = if let ForgeError::Busy { wait, .. } = &error { *wait } else { None };
         let passing = error.is_passing();
-        let login = matches!(error, ForgeError::Unauthorized { .. } | ForgeError::Scopes { .. });
+        let login = matches!(
+            error,
+            ForgeError::Unauthorized { .. } | ForgeError::Scopes { .. } | ForgeError::Login(_)
+        );
         let problem = Problem::from(error);
         match (passing, login) {
             (true, _) => Self::Passing(problem, wait),
@@ -97,7 +100,7 @@ struct Round {
 }
 
 impl Intake {
-    pub(crate) fn new(store: Store, blobs: Blobs, forges: Forges) -> Self {
+    pub(crate) fn new(store: Store, blobs: Blobs, forges: Arc<Forges>) -> Self {
         let (waits, looks) = (Mutex::default(), Mutex::default());
         Self { store, blobs, forges, changed: Notify::new(), waits, looks }
     }
@@ -105,11 +108,6 @@ impl Intake {
     /// There is something new in the store.
     pub(crate) fn wake(&self) {
         self.changed.notify_one();
-    }
-
-    /// The forge with its token.
-    pub(crate) fn open(&self, forge: &Forge) -> Result<Arc<dyn ForgeApi>, Problem> {
-        self.forges.open(forge)
     }
 
     /// How a project's forge was last looked at.
@@ -191,7 +189,7 @@ impl Intake {
         if let Some(until) = wait.filter(|until| *until > Instant::now()) {
             return until;
         }
-        let api = match self.open(&round.forge) {
+        let api = match self.forges.open(&round.forge) {
             Ok(api) => api,
             Err(problem) => {
                 fail_all(core, round.tickets.into_iter(), &problem).await;

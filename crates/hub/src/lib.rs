@@ -28,6 +28,8 @@ mod demo;
 mod diffs;
 mod dispatch;
 mod error;
+mod films;
+mod forge_logins;
 mod forges;
 mod gate;
 mod hooks;

@@ -8,6 +8,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where programs are looked for, for a hub reads no environment: git for the
+/// built-in project, ffmpeg for films.
+pub(crate) const PROGRAMS: &str =
+    "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin";
+
 /// Where a hub keeps its things, where it listens, and how patient it is.
 /// [`HubOptions::new`] gives the defaults.
 #[derive(Debug, Clone)]
@@ -45,6 +50,8 @@ pub struct HubOptions {
     /// First wait before a forge that could not be reached is tried again;
     /// doubled each time up to the time of `review_poll`.
     pub publish_retry: Duration,
+    /// Directories where programs are looked for, with colons between them.
+    pub programs: String,
     /// How many commands and pieces of journal wait for the core at most.
     pub inbox: usize,
 }
@@ -69,6 +76,7 @@ impl HubOptions {
             offline_after: Duration::from_secs(OFFLINE_SECS),
             review_poll: Duration::from_secs(60),
             publish_retry: Duration::from_secs(2),
+            programs: PROGRAMS.to_owned(),
             // 256 batches of at most 1 MiB: what 40 busy runs send while one
             // commit is under way, and a bound that a small machine can hold.
             inbox: 256,

@@ -31,13 +31,14 @@ pub(crate) use publication::Publication;
 pub(crate) use watch::{Sight, Watched};
 
 use crate::credentials::Credentials;
-use pilot_forge::{Forge as ForgeApi, connect};
-use pilot_proto::{Code, Forge, Problem, TaskId};
+use crate::forges::Forges;
+use pilot_proto::{Problem, TaskId};
 use pilot_store::Store;
 use pool::{Due, Wishes};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Makes pull requests and looks at them.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub(crate) struct Publisher {
     wishes: Mutex<Wishes>,
     changed: Notify,
     credentials: Arc<Credentials>,
+    forges: Arc<Forges>,
     store: Store,
     public_url: Option<String>,
     /// First wait before a forge is tried again, and the longest.
@@ -54,12 +56,13 @@ pub(crate) struct Publisher {
 impl Publisher {
     pub(crate) fn new(
         credentials: Arc<Credentials>,
+        forges: Arc<Forges>,
         store: Store,
         public_url: Option<String>,
         retry: (Duration, Duration),
     ) -> Self {
         let wishes = Mutex::default();
-        Self { wishes, changed: Notify::new(), credentials, store, public_url, retry }
+        Self { wishes, changed: Notify::new(), credentials, forges, store, public_url, retry }
     }
 
     /// Wants a pull request to exist. Replaces what was wanted for the task.
@@ -70,7 +73,19 @@ impl Publisher {
 
     /// Wants to know where a pull request stands.
     pub(crate) fn look(&self, watched: Watched) {
-        self.wishes().look.insert(watched.task, watched);
+        self.wishes().want_look(watched, Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// The same, because the forge has said that something happened: soon, and
+    /// once for all that it says of it meanwhile.
+    pub(crate) fn look_soon(&self, watched: Watched) {
+        let mut wishes = self.wishes();
+        let now = Instant::now();
+        let last = wishes.looked.get(&watched.task).map(|last| *last + pool::SPACING);
+        let at = last.unwrap_or(now).max(now + pool::TOGETHER);
+        wishes.want_look(watched, at);
+        drop(wishes);
         self.changed.notify_one();
     }
 
@@ -105,21 +120,6 @@ impl Publisher {
     fn redacted(&self, text: &str) -> String {
         self.credentials.redactor().redact_str(text).into_owned()
     }
-}
-
-/// A forge with its token.
-pub(crate) fn open_forge(
-    credentials: &Credentials,
-    forge: &Forge,
-) -> Result<Arc<dyn ForgeApi>, Problem> {
-    let token = credentials.forge_token(&forge.name).ok_or_else(|| {
-        Problem::new(
-            Code::ForgeRefused,
-            format!("There is no token for the forge `{}`.", forge.name),
-        )
-        .hint("Add the forge again with `pilot forge add`.")
-    })?;
-    connect(forge.kind, &forge.url, token).map_err(Problem::from)
 }
 
 /// The forge did not do it.

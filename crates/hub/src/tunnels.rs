@@ -24,8 +24,9 @@ use futures_util::{SinkExt, StreamExt};
 use pilot_link::{Accepted, HubLive, Incoming, SendError, Sender, new_nonce};
 use pilot_proto::console::Role;
 use pilot_proto::runner::{BulkHead, ToHub, ToRunner};
+use pilot_proto::screen::ScreenServer;
 use pilot_proto::tunnel::{FromTerminal, MAX_TUNNEL_FRAME, TunnelEnd, TunnelQuery, TunnelWish};
-use pilot_proto::{Code, Problem, RunnerId, Secret};
+use pilot_proto::{Code, Problem, Run, RunnerId, Secret, TaskId};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +34,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// For a runner to dial back: a slow network's three handshakes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// For a runner to dial back: what a desktop takes that starts from a cold disk,
+/// which the runner's own patience with its shim (50 s) holds, and a slow
+/// network's three handshakes.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// For a runner that is not connected to come back: one that was just started
 /// again.
 const AWAY: Duration = Duration::from_secs(5);
@@ -174,9 +177,14 @@ impl Drop for Place {
 }
 
 impl Ticket<'_> {
-    async fn dialled(mut self) -> Result<Dialled, Problem> {
+    async fn dialled(mut self) -> Result<Dialled, Refused> {
         if let Ok(Ok(answer)) = timeout(self.patience, &mut self.answer).await {
-            return answer;
+            // What it stands against passes: a workspace that is being made, a
+            // program that is being installed.
+            return answer.map_err(|problem| {
+                let again = problem.code == Code::Precondition;
+                Refused { problem, again }
+            });
         }
         let connected = self.tunnels.outlets().contains_key(&self.runner);
         let (message, hint) = if connected {
@@ -184,8 +192,16 @@ impl Ticket<'_> {
         } else {
             ("The run's runner is not connected.", "`pilot runner list` shows since when.")
         };
-        Err(Problem::new(Code::Precondition, message).hint(hint))
+        let problem = Problem::new(Code::Precondition, message).hint(hint);
+        Err(Refused { problem, again: true })
     }
+}
+
+/// Why there is no tunnel.
+struct Refused {
+    problem: Problem,
+    /// The runner may be back soon, or answer then.
+    again: bool,
 }
 
 /// A runner's connection for a tunnel.
@@ -265,15 +281,7 @@ async fn wanted(
     };
     let looks = matches!(to, TunnelEnd::Terminal | TunnelEnd::Screen) && !drive;
     who.require(if looks { Role::Viewer } else { Role::Operator })?;
-    let task = parts.task_or_problem(query.task).await?;
-    let run = match task.run {
-        Some(run) => parts.store.run(run).await.map_err(|error| error.problem())?,
-        None => None,
-    };
-    let run = run.filter(|run| run.ended_at.is_none()).ok_or_else(|| {
-        Problem::new(Code::Precondition, "The task has no run under way.")
-            .hint("A terminal opens while a run sets up or works.")
-    })?;
+    let run = at_work(parts, query.task).await?;
     let place = parts.tunnels.place().ok_or_else(|| {
         let message = format!("The hub has {MOST} tunnels already.");
         Problem::new(Code::Precondition, message).hint("Close one, then try again.")
@@ -282,17 +290,46 @@ async fn wanted(
     Ok((run.runner, wish, place))
 }
 
+/// The run of a task that is under way.
+async fn at_work(parts: &Parts, task: TaskId) -> Result<Run, Problem> {
+    let task = parts.task_or_problem(task).await?;
+    let run = match task.run {
+        Some(run) => parts.store.run(run).await.map_err(|error| error.problem())?,
+        None => None,
+    };
+    run.filter(|run| run.ended_at.is_none()).ok_or_else(|| {
+        Problem::new(Code::Precondition, "The task has no run under way.")
+            .hint("A terminal opens while a run sets up or works.")
+    })
+}
+
+/// Has this server attached as the screen of a task's run; none: its own again.
+pub(crate) async fn attach(
+    parts: &Parts,
+    who: &Principal,
+    task: TaskId,
+    server: Option<ScreenServer>,
+) -> Result<(), Problem> {
+    let run = at_work(parts, task).await?;
+    let to = TunnelEnd::Attach { server };
+    let wish = TunnelWish { run: run.id, to, who: who.name.clone(), drive: true };
+    let dialled = parts.tunnels.ask(run.runner, wish)?.dialled().await;
+    let Dialled { live, _over } = dialled.map_err(|refused| refused.problem)?;
+    good_bye(live).await;
+    Ok(())
+}
+
 async fn serve(parts: &Parts, socket: WebSocket, runner: RunnerId, wish: TunnelWish) {
     let (mut sink, stream) = socket.split();
     let dialled = match parts.tunnels.ask(runner, wish) {
         Ok(ticket) => ticket.dialled().await,
-        Err(problem) => Err(problem),
+        Err(problem) => Err(Refused { problem, again: false }),
     };
     match dialled {
         Ok(dialled) => splice(sink, stream, dialled).await,
-        Err(problem) => {
+        Err(Refused { problem, again }) => {
             let why = [problem.message, problem.hint].join(" ");
-            let ended = FromTerminal::Ended { why: why.trim().to_owned() };
+            let ended = FromTerminal::Ended { why: why.trim().to_owned(), again };
             let text = serde_json::to_string(&ended).unwrap_or_default();
             // Whoever has gone needs no reason.
             sink.send(Message::text(text)).await.ok();

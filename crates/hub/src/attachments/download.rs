@@ -77,7 +77,11 @@ async fn answer(
 }
 
 /// Under which name the task names the blob, if it does.
-async fn name_of(parts: &Parts, task: &Task, blob: &BlobId) -> Result<Option<String>, Problem> {
+pub(crate) async fn name_of(
+    parts: &Parts,
+    task: &Task,
+    blob: &BlobId,
+) -> Result<Option<String>, Problem> {
     if let Some(given) = task.attachments.iter().find(|given| given.blob == *blob) {
         return Ok(Some(given.name.clone()));
     }
@@ -134,7 +138,7 @@ async fn begin(parts: &Parts, blob: &BlobId) -> Result<Vec<u8>, Problem> {
 }
 
 /// A name from an agent's machine, as a header can carry it.
-fn disposition(how: &str, path: &str) -> String {
+pub(crate) fn disposition(how: &str, path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
     let plain: String = name
         .chars()

@@ -1,37 +1,22 @@
-//! Adding and removing forges and model providers: checked first, the secret to
-//! where credentials are kept, the rest into the store.
+//! Adding and removing model providers: checked first, the secret to where
+//! credentials are kept, the rest into the store.
 
 use super::{check_name, invalid, web_address};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
-use pilot_forge::connect;
 use pilot_proto::console::{
-    ForgeAdd, ForgeRemove, Named, NewForge, NewFullLogin, NewProvider, Nothing, ProviderAdd,
-    ProviderLoginRemove, ProviderLoginSet, ProviderRemove,
+    Named, NewFullLogin, NewProvider, Nothing, ProviderAdd, ProviderLoginRemove, ProviderLoginSet,
+    ProviderRemove,
 };
 use pilot_proto::project::OauthLogin;
 use pilot_proto::run::RemoteControl;
-use pilot_proto::{Code, Forge, Problem, Provider, ProviderKind, Secret};
+use pilot_proto::{Code, Problem, Provider, ProviderKind, Secret};
 use serde_json::Value;
 
 /// The files of a login: far more than they are, far less than a history that
 /// somebody took for one.
 const MAX_LOGIN: usize = 1024 * 1024;
-
-impl Answers<ForgeAdd> for Parts {
-    async fn answer(&self, _who: &Principal, new: NewForge) -> Result<Forge, Problem> {
-        check_name("name", &new.name)?;
-        let token = secret("token", &new.token)?;
-        let forge = Forge { name: new.name, kind: new.kind, url: web_address("url", &new.url)? };
-        let account = connect(forge.kind, &forge.url, token.clone())?.check().await?;
-        tracing::info!(forge = forge.name, login = account.login, "a forge was added");
-        // The token first: a forge without one would fail every publication.
-        self.credentials.keep_forge_token(&forge.name, &token).await?;
-        self.core.put_forge(forge.clone()).await?;
-        Ok(forge)
-    }
-}
 
 impl Answers<ProviderAdd> for Parts {
     async fn answer(&self, _who: &Principal, new: NewProvider) -> Result<Provider, Problem> {
@@ -53,16 +38,6 @@ impl Answers<ProviderAdd> for Parts {
         }
         self.core.put_provider(provider.clone()).await?;
         Ok(provider)
-    }
-}
-
-impl Answers<ForgeRemove> for Parts {
-    async fn answer(&self, who: &Principal, named: Named) -> Result<Nothing, Problem> {
-        // The core first: it knows who uses it.
-        self.core.remove_forge(named.name.clone()).await?;
-        self.credentials.forget_forge_token(&named.name).await?;
-        tracing::info!(who = who.name, forge = named.name, "a forge was removed");
-        Ok(Nothing {})
     }
 }
 
@@ -178,7 +153,7 @@ fn oauth(login: &OauthLogin) -> Result<OauthLogin, Problem> {
 }
 
 /// A secret as it goes into a header: pasted ones end in a newline.
-fn secret(field: &str, value: &Secret) -> Result<Secret, Problem> {
+pub(super) fn secret(field: &str, value: &Secret) -> Result<Secret, Problem> {
     let value = value.expose().trim();
     if value.is_empty() {
         return Err(invalid(format!("`{field}` is empty.")));

@@ -5,29 +5,21 @@ use super::{MAX_LINE, check_name, check_word, invalid};
 use crate::clock;
 use crate::core::IntakeWish;
 use crate::dispatch::Answers;
+use crate::forges::Place;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use crate::intake::first_look;
-use pilot_forge::{Forge as ForgeApi, Issue, IssueFilter, Repository};
+use pilot_forge::{Issue, IssueFilter};
 use pilot_proto::console::{
     FileIssues, IntakeList, IntakeRemove, IntakeSet, IssueFile, IssueFiled, IssueList, IssueQuery,
     IssueSeen, Named, Nothing, OneTicket, TicketDrop, TicketList,
 };
 use pilot_proto::intake::{IntakePolicy, IntakeSeen, IssueTask, Ticket, TriggerWay};
-use pilot_proto::{Code, Problem, Project, Secret, Task};
+use pilot_proto::{Code, Problem, Secret, Task};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Issues listed for somebody who says no number.
 const LISTED: u32 = 200;
-
-/// A project's repository at its forge.
-struct Place {
-    api: Arc<dyn ForgeApi>,
-    repository: Repository,
-    project: Project,
-    forge: String,
-}
 
 impl Answers<IssueList> for Parts {
     async fn answer(&self, _who: &Principal, query: IssueQuery) -> Result<Vec<IssueSeen>, Problem> {
@@ -132,10 +124,10 @@ impl Answers<IntakeSet> for Parts {
                 .hint("Unarchive it at the forge first: nothing can be pushed there."));
         }
         let memory = first_look(&*place.api, &place.repository, &policy).await?;
-        let watches = policy.label.is_some() || policy.comments;
         // The old one first: from here on its secret is good no more.
         self.remove_hook(&place).await?;
-        if watches && policy.way == TriggerWay::Webhook {
+        // Also where no issue starts anything: it tells of pull requests as well.
+        if policy.way == TriggerWay::Webhook {
             self.add_hook(&place).await?;
         }
         self.core.intake(IntakeWish::Set(policy.clone(), memory)).await?;
@@ -164,27 +156,6 @@ impl Answers<IntakeRemove> for Parts {
 }
 
 impl Parts {
-    /// A project's repository at its forge, with our token.
-    async fn place(&self, name: &str) -> Result<Place, Problem> {
-        let failed = |error: pilot_store::StoreError| error.problem();
-        let projects = self.store.projects().await.map_err(failed)?;
-        let project = projects.into_iter().find(|project| project.name == *name);
-        let project = project.ok_or_else(|| {
-            Problem::new(Code::NotFound, format!("There is no project `{name}`."))
-                .hint("`pilot project list` shows those there are.")
-        })?;
-        let forges = self.store.forges().await.map_err(failed)?;
-        let forge = forges.into_iter().find(|forge| project.forge.as_ref() == Some(&forge.name));
-        let forge = forge.ok_or_else(|| {
-            let message = format!("The project `{name}` has no forge to read issues of.");
-            Problem::new(Code::Precondition, message)
-                .hint("Name one with `pilot project add … --forge NAME`.")
-        })?;
-        let api = self.intake.open(&forge)?;
-        let repository = api.repository(&project.repo)?;
-        Ok(Place { api, repository, project, forge: forge.name })
-    }
-
     fn hook_url(&self, forge: &str, project: &str) -> String {
         format!("{}/hooks/{forge}/{project}", self.page_url)
     }

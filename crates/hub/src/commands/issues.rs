@@ -7,7 +7,6 @@ use super::{MAX_LINE, invalid, shown};
 use crate::dispatch::Answers;
 use crate::gate::Principal;
 use crate::hub::Parts;
-use crate::publish::open_forge;
 use futures_util::{StreamExt, stream};
 use pilot_forge::{Forge as ForgeApi, Repository};
 use pilot_proto::console::{IssueFound, IssueLinks, IssueLookUp};
@@ -63,7 +62,7 @@ impl Map {
         let forges = parts.store.forges().await.map_err(failed)?;
         let projects = parts.store.projects().await.map_err(failed)?;
         let with_token = |forge: Forge| {
-            let api = open_forge(&parts.credentials, &forge);
+            let api = parts.forges.open(&forge);
             (forge, api)
         };
         Ok(Self { forges: forges.into_iter().map(with_token).collect(), projects })

@@ -2,6 +2,7 @@
 //! the store holds of each, so that only what differs is written.
 
 use super::intake::IntakeBoard;
+use super::schedules::ScheduleBoard;
 use crate::options::HubOptions;
 use crate::settings::{self, Secrets};
 use pilot_lifecycle::{Memory, Queue, TaskMachine, Terms};
@@ -41,6 +42,7 @@ pub(crate) struct Board {
     pub(crate) secrets: Secrets,
     pub(crate) prices: Prices,
     pub(crate) intake: IntakeBoard,
+    pub(crate) schedules: ScheduleBoard,
 }
 
 /// A task's machine.
@@ -166,6 +168,7 @@ impl Board {
             secrets: settings::secrets(store).await?,
             prices: settings::prices(store).await?,
             intake: IntakeBoard::load(store).await?,
+            schedules: ScheduleBoard::load(store).await?,
         };
         for item in store.inbox(&InboxQuery::default()).await? {
             board.inbox.insert(item.id, item);

@@ -142,6 +142,43 @@ impl Core {
     }
 }
 
+/// A task of a project and nothing else.
+pub(crate) fn new_task(project: String, prompt: String) -> NewTask {
+    NewTask {
+        id: None,
+        project,
+        prompt,
+        title: None,
+        base: None,
+        agent: None,
+        model: None,
+        mode: None,
+        on_timeout: Default::default(),
+        limits: None,
+        issue: None,
+        attachments: Vec::new(),
+        hold: false,
+        runner: None,
+        group: None,
+        profile: None,
+        provider: None,
+        review: None,
+        remote_control: None,
+    }
+}
+
+/// As it is to be done.
+pub(crate) fn dressed(new: NewTask, how: &pilot_proto::intake::IssueTask) -> NewTask {
+    NewTask {
+        agent: how.agent.clone(),
+        model: how.model.clone(),
+        mode: how.mode,
+        profile: how.profile.clone(),
+        hold: how.hold,
+        ..new
+    }
+}
+
 /// Puts the new ones into one batch. A list that is sent again, because nobody
 /// heard the answer, goes on with the batch it had.
 fn bind(filed: &mut [(Task, bool)], batch: Option<&NewBatch>) {

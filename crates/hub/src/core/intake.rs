@@ -3,12 +3,13 @@
 //! its task. So a crash loses no issue and files none twice.
 
 use super::Core;
+use super::filing::{dressed, new_task};
 use super::handle::CoreHandle;
-use super::messages::{Granted, Want};
+use super::messages::{Granted, IssueNews, Want};
 use super::turn::{Output, Turn};
 use super::wishes::Played;
 use crate::clock;
-use pilot_lifecycle::intake::{self, Commanded, Sighting};
+use pilot_lifecycle::intake::{self, Commanded};
 use pilot_lifecycle::issue_note;
 use pilot_proto::console::{FileIssues, IssueFiled, IssueStanding, NewTask};
 use pilot_proto::intake::{IntakeMemory, IntakePolicy, IssueStatus, NoteKept, Ticket, TicketCause};
@@ -52,19 +53,6 @@ impl IntakeBoard {
             tickets: tickets.map(|ticket| (ticket.key.clone(), ticket)).collect(),
         })
     }
-}
-
-/// What somebody tells of a project's issues.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct IssueNews {
-    /// Single ones.
-    pub(crate) seen: Vec<Sighting>,
-    /// All open ones that have the label, and whether these are all.
-    pub(crate) labelled: Option<(BTreeSet<u64>, bool)>,
-    /// In these there may be a command.
-    pub(crate) commented: Vec<u64>,
-    /// These changed, and when (RFC 3339).
-    pub(crate) changed: Vec<(u64, String)>,
 }
 
 /// What is wished of it.
@@ -302,7 +290,15 @@ impl Core {
         let Some(policy) = self.board.intake.policies.get(project).cloned() else {
             return Ok(Ok(Granted::Done));
         };
-        if let Err(full) = self.check_room() {
+        let looks = self.looks_at(project, news);
+        if news.is_of_pulls() && looks.is_empty() {
+            // Somebody else's, of which a busy repository tells much: it is not
+            // worth a commit.
+            return Ok(Ok(Granted::Done));
+        }
+        if !news.is_of_pulls()
+            && let Err(full) = self.check_room()
+        {
             return Ok(Err(full));
         }
         if let Some(id) = delivery {
@@ -312,6 +308,10 @@ impl Core {
             let forget = Timestamp(turn.now.0.saturating_sub(micros(REMEMBER)));
             let taken = IntakeChange::PutDelivery { id: id.to_owned(), at: turn.now, forget };
             turn.changes.push(Change::Intake(taken));
+        }
+        turn.outputs.extend(looks);
+        if news.is_of_pulls() {
+            return Ok(Ok(Granted::Done));
         }
         let mut memory = self.board.intake.memories.get(project).cloned().unwrap_or_default();
         let before = memory.clone();
@@ -495,43 +495,6 @@ impl Core {
         let message = format!("{MAX_TICKETS} issues wait to become tasks already.");
         Err(Problem::new(Code::LimitReached, message)
             .hint("Wait, or take some off with `pilot issue forget`."))
-    }
-}
-
-/// A task of a project and nothing else.
-pub(crate) fn new_task(project: String, prompt: String) -> NewTask {
-    NewTask {
-        id: None,
-        project,
-        prompt,
-        title: None,
-        base: None,
-        agent: None,
-        model: None,
-        mode: None,
-        on_timeout: Default::default(),
-        limits: None,
-        issue: None,
-        attachments: Vec::new(),
-        hold: false,
-        runner: None,
-        group: None,
-        profile: None,
-        provider: None,
-        review: None,
-        remote_control: None,
-    }
-}
-
-/// As it is to be done.
-pub(crate) fn dressed(new: NewTask, how: &pilot_proto::intake::IssueTask) -> NewTask {
-    NewTask {
-        agent: how.agent.clone(),
-        model: how.model.clone(),
-        mode: how.mode,
-        profile: how.profile.clone(),
-        hold: how.hold,
-        ..new
     }
 }
 

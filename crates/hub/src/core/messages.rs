@@ -1,9 +1,11 @@
 //! What the core is told: wishes, which are answered, and news, which are not.
 
 use super::intake::IntakeWish;
+use super::schedules::ScheduleWish;
 use crate::links::Outlet;
 use crate::publish::Sight;
 use crate::vaults::Fetched;
+use pilot_lifecycle::intake::Sighting;
 use pilot_lifecycle::{Assignment, RetryAt};
 use pilot_proto::console::{IssueFiled, NewBatch, NewTask, Prices, ReviewNote, TryAgent};
 use pilot_proto::permission::PermissionRule;
@@ -15,7 +17,7 @@ use pilot_proto::{
     SecretOrigin, SecretSeen, Task, TaskId, Timestamp,
 };
 use pilot_store::{EnrolledRunner, StoredRecord};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
@@ -92,6 +94,8 @@ pub(crate) enum Want {
     PutPrices(Prices),
     /// Something about issues.
     Intake(Box<IntakeWish>),
+    /// Something about schedules.
+    Schedule(Box<ScheduleWish>),
     /// Hosts added to what a project's runs may reach.
     Allow {
         /// Which project.
@@ -348,6 +352,30 @@ pub(crate) enum PullRequestNews {
     Merged,
     /// It was closed without a merge.
     Closed,
+}
+
+/// What somebody tells of a project's issues and pull requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct IssueNews {
+    /// Single ones.
+    pub(crate) seen: Vec<Sighting>,
+    /// All open ones that have the label, and whether these are all.
+    pub(crate) labelled: Option<(BTreeSet<u64>, bool)>,
+    /// In these there may be a command.
+    pub(crate) commented: Vec<u64>,
+    /// These changed, and when (RFC 3339).
+    pub(crate) changed: Vec<(u64, String)>,
+    /// Something happened to this pull request.
+    pub(crate) pull: Option<u64>,
+    /// A check of this commit says something else.
+    pub(crate) checked: Option<String>,
+}
+
+impl IssueNews {
+    /// It is about a pull request, and about no issue.
+    pub(crate) fn is_of_pulls(&self) -> bool {
+        self.pull.is_some() || self.checked.is_some()
+    }
 }
 
 /// Anything the core is told.

@@ -16,6 +16,7 @@ impl Core {
         self.turn_away_unfit(turn);
         self.tell_parents(turn).await?;
         self.tell_why_they_wait(turn);
+        self.settle_schedules(turn);
         self.write_notes(turn);
         self.write_down_tasks(turn)?;
         let commit = Commit {
@@ -88,6 +89,7 @@ impl Core {
             Output::Fetch(fetch) => self.reach.vaults.fetch(fetch),
             Output::Publish(publication) => self.reach.publisher.publish(*publication),
             Output::Release(watched, head) => self.reach.publisher.release(*watched, head),
+            Output::Look(watched) => self.reach.publisher.look_soon(*watched),
             Output::Unpublish(task) => self.reach.publisher.forget(task),
             Output::Intake => self.reach.intake.wake(),
             Output::HangUp(runner) => self.reach.connections.hang_up(runner),

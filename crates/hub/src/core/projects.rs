@@ -50,6 +50,7 @@ impl Core {
         }
         turn.changes.push(Change::RemoveProject { name: name.to_owned() });
         self.unset_intake(turn, name);
+        self.unset_schedules(turn, name);
         self.board.projects.remove(name);
         Ok(Granted::Done)
     }

@@ -3,11 +3,12 @@
 
 use super::Core;
 use super::board::Slot;
-use super::messages::PullRequestNews;
+use super::messages::{IssueNews, PullRequestNews};
 use super::turn::{Output, Turn};
 use crate::clock;
 use crate::publish::{Sight, Watched};
 use pilot_lifecycle::TaskEvent;
+use pilot_proto::task::PullRequest;
 use pilot_proto::{InboxId, TaskId};
 use pilot_store::StoreError;
 use std::time::Duration;
@@ -101,6 +102,19 @@ impl Core {
         let project = self.board.projects.get(&task.project)?;
         let forge = self.board.forges.get(project.forge.as_ref()?)?;
         Some(Watched::new(task, project, forge, pull_request, slot.machine.heard()))
+    }
+
+    /// The looks that news of a project's forge bring: at the pull requests of
+    /// ours that they are about.
+    pub(super) fn looks_at(&self, project: &str, news: &IssueNews) -> Vec<Output> {
+        let is_meant = |known: &PullRequest| {
+            news.pull == Some(known.number) || news.checked.as_ref() == Some(&known.head)
+        };
+        let of_project = |slot: &&Slot| slot.machine.task().project == project;
+        let slots = self.board.tasks.values().filter(of_project);
+        let meant = slots.filter(|slot| slot.machine.watched().is_some_and(is_meant));
+        let watched = meant.filter_map(|slot| self.watched(slot));
+        watched.map(|watched| Output::Look(Box::new(watched))).collect()
     }
 
     /// A person lets its CI run.

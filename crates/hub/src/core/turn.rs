@@ -57,6 +57,8 @@ pub(crate) enum Output {
     Publish(Box<Publication>),
     /// To the forge: let the CI run for this commit.
     Release(Box<Watched>, String),
+    /// To the forge: it has said that something happened to this pull request.
+    Look(Box<Watched>),
     /// No more wish for a pull request of this task.
     Unpublish(TaskId),
     /// Issues wait to be read.

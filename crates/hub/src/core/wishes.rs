@@ -38,6 +38,7 @@ impl Core {
             Want::RemoveSecret(name) => self.remove_secret(turn, name),
             Want::PutPrices(prices) => self.put_prices(turn, prices),
             Want::Intake(wish) => self.intake(turn, wish).await?,
+            Want::Schedule(wish) => self.schedules(turn, wish).await?,
             Want::Allow { project, rules } => self.allow(turn, project, rules),
             Want::AddRules { project, rules } => self.add_rules(turn, project, rules),
             Want::PutJoinCode { hash, expires_at } => {

@@ -18,17 +18,52 @@ const POOL: usize = 4;
 /// that is called final. Each read has waited for the forge's own queue.
 const MISMATCHES: u32 = 3;
 
+/// A forge tells each line of a review by itself: what comes within this is
+/// looked at together.
+pub(super) const TOGETHER: Duration = Duration::from_secs(1);
+/// Between two looks that webhooks bring: a run of a CI tells of each of its
+/// jobs, several times.
+pub(super) const SPACING: Duration = Duration::from_secs(5);
+
 /// What is wanted, by task.
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) publish: BTreeMap<TaskId, Due>,
-    pub(super) look: BTreeMap<TaskId, Watched>,
+    pub(super) look: BTreeMap<TaskId, Look>,
+    /// When each was last looked at, of those that were lately.
+    pub(super) looked: BTreeMap<TaskId, Instant>,
     /// With the commit that a person saw.
     pub(super) release: BTreeMap<TaskId, (Watched, String)>,
-    /// Conflicts that were seen at the last look.
-    pub(super) conflicts: BTreeMap<TaskId, String>,
+    /// Conflicts, and when they were first seen.
+    pub(super) conflicts: BTreeMap<TaskId, (String, Instant)>,
     /// Being worked on: one request per task at a time.
     busy: BTreeSet<TaskId>,
+}
+
+/// A pull request and from when on it is to be looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    watched: Watched,
+    at: Instant,
+}
+
+impl Wishes {
+    /// What is known of it now counts; the earlier of two wishes is kept.
+    pub(super) fn want_look(&mut self, watched: Watched, at: Instant) {
+        let task = watched.task;
+        let at = self.look.get(&task).map_or(at, |known| known.at.min(at));
+        self.look.insert(task, Look { watched, at });
+    }
+
+    /// The next pull request to look at, and that it is looked at now.
+    fn take_look(&mut self, now: Instant) -> Option<(TaskId, Watched)> {
+        let due = |(task, look): &(&TaskId, &Look)| look.at <= now && !self.busy.contains(task);
+        let task = *self.look.iter().find(due)?.0;
+        let look = self.look.remove(&task)?;
+        self.looked.retain(|_, last| *last + SPACING > now);
+        self.looked.insert(task, now);
+        Some((task, look.watched))
+    }
 }
 
 /// A publication and when it is to be tried.
@@ -87,8 +122,8 @@ impl Publisher {
                     (task, wanted.map(|(watched, head)| Job::Release(watched, head)))
                 }
                 None => {
-                    let task = *wishes.look.keys().find(|task| free(task))?;
-                    (task, wishes.look.remove(&task).map(Job::Look))
+                    let (task, watched) = wishes.take_look(now)?;
+                    (task, Some(Job::Look(watched)))
                 }
             },
         };
@@ -98,8 +133,10 @@ impl Publisher {
 
     fn until_due(&self) -> Duration {
         let wishes = self.wishes();
-        let due = wishes.publish.iter().filter(|(task, _)| !wishes.busy.contains(task));
-        let next = due.map(|(_, due)| due.at).min();
+        let free = |task: &TaskId| !wishes.busy.contains(task);
+        let due = wishes.publish.iter().filter(|(task, _)| free(task)).map(|(_, due)| due.at);
+        let looks = wishes.look.iter().filter(|(task, _)| free(task)).map(|(_, look)| look.at);
+        let next = due.chain(looks).min();
         next.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -142,5 +179,51 @@ impl Publisher {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pilot_proto::{Forge, ForgeKind, Project, Task};
+    use serde_json::json;
+
+    fn watched(task: u128) -> Watched {
+        let project = json!({"name": "p", "repo": "https://x.example/a/b", "agent": "scripted"});
+        let project: Project = serde_json::from_value(project).expect("a project");
+        let pull = json!({"number": 1, "url": "", "head": "c0ffee"});
+        let task = json!({
+            "id": uuid::Uuid::from_u128(task), "title": "t", "prompt": "p", "project": "p",
+            "agent": "scripted", "mode": "auto", "on_timeout": "proceed", "branch": "b",
+            "state": "in_review", "state_pull_request": pull.clone(), "since": 0, "created_at": 0,
+        });
+        let task: Task = serde_json::from_value(task).expect("a task");
+
+        let forge = Forge::at("home", ForgeKind::Gitea, "https://x.example");
+        let pull = serde_json::from_value(pull).expect("a pull request");
+        Watched::new(&task, &project, &forge, &pull, &BTreeSet::new())
+    }
+
+    #[test]
+    fn what_a_forge_tells_is_looked_at_together_and_the_last_of_it_is_not_lost() {
+        let mut wishes = Wishes::default();
+        let now = Instant::now();
+        let (one, other) = (watched(1), watched(2));
+        wishes.want_look(one.clone(), now + TOGETHER);
+        wishes.want_look(one.clone(), now + SPACING);
+        assert!(wishes.take_look(now).is_none(), "the rest of it is on its way");
+        let later = now + TOGETHER;
+        assert_eq!(wishes.take_look(later).map(|(task, _)| task), Some(one.task));
+        assert!(wishes.take_look(now + SPACING).is_none(), "once for both");
+
+        // What comes while it is looked at is looked at afterwards.
+        wishes.busy.insert(one.task);
+        wishes.want_look(one.clone(), later);
+        wishes.want_look(other.clone(), later);
+        assert_eq!(wishes.take_look(later).map(|(task, _)| task), Some(other.task));
+        assert!(wishes.take_look(later).is_none());
+        wishes.busy.clear();
+        assert_eq!(wishes.take_look(later).map(|(task, _)| task), Some(one.task));
+        assert!(wishes.looked.contains_key(&one.task));
     }
 }

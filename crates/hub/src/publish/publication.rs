@@ -1,6 +1,6 @@
 //! A pull request that is to exist, and everything said with it.
 
-use super::{Failure, Publisher, open_forge, unless_refused};
+use super::{Failure, Publisher, unless_refused};
 use crate::core::PullRequestNews;
 use crate::reads::tests_of;
 use pilot_forge::{Body, Forge as ForgeApi, Repository, Subject, Wanted, neutral};
@@ -102,7 +102,7 @@ impl Publisher {
     }
 
     async fn try_make(&self, publication: &Publication) -> Result<PullRequest, Failure> {
-        let forge = open_forge(&self.credentials, &publication.forge)?;
+        let forge = self.forges.open(&publication.forge)?;
         let repository = forge.repository(&publication.repo)?;
         let base_branch = match &publication.base {
             Some(base) => base.clone(),

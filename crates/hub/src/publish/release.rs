@@ -1,7 +1,7 @@
 //! Letting the runs of a pull request's CI go, by a person's word.
 
 use super::watch::Watched;
-use super::{Failure, Publisher, open_forge};
+use super::{Failure, Publisher};
 use crate::core::PullRequestNews;
 use pilot_forge::Release;
 
@@ -20,7 +20,7 @@ impl Publisher {
     }
 
     async fn try_let_go(&self, watched: &Watched, head: &str) -> Result<Release, Failure> {
-        let forge = open_forge(&self.credentials, &watched.forge)?;
+        let forge = self.forges.open(&watched.forge)?;
         let repository = forge.repository(&watched.repo)?;
         let pull = forge.pull(&repository, watched.known.number).await?;
         if pull.head_commit != head {

@@ -1,7 +1,7 @@
 //! Looking at a pull request: where it stands, what its checks say, what people
 //! say, and what waits for a person.
 
-use super::{Failure, Publisher, open_forge};
+use super::{Failure, Publisher};
 use crate::core::PullRequestNews;
 use pilot_forge::{
     FailedLog, Forge as ForgeApi, PullRequestSeen, Repository, Standing, conflict, failed_checks,
@@ -12,6 +12,7 @@ use pilot_proto::pull_request::{
 use pilot_proto::task::{Checks, ChecksState, PullRequest};
 use pilot_proto::{Forge, Project, Task, TaskId, TaskState};
 use std::collections::BTreeSet;
+use tokio::time::Instant;
 
 /// Logs that are fetched of one commit: an agent that reads more mends nothing
 /// better.
@@ -89,7 +90,7 @@ impl Publisher {
         &self,
         watched: &Watched,
     ) -> Result<Option<PullRequestNews>, Failure> {
-        let forge = open_forge(&self.credentials, &watched.forge)?;
+        let forge = self.forges.open(&watched.forge)?;
         let repository = forge.repository(&watched.repo)?;
         let pull = forge.pull(&repository, watched.known.number).await?;
         match pull.standing {
@@ -167,11 +168,18 @@ impl Publisher {
         logs
     }
 
-    /// Seen at the look before as well: right after a push a forge has not
-    /// found out yet what merges, and some say "no" meanwhile.
+    /// Seen at an earlier look as well, and not a moment ago: right after a push
+    /// a forge has not found out yet what merges, and some say "no" meanwhile.
     fn is_lasting(&self, task: TaskId, conflict: &str) -> bool {
-        let before = self.wishes().conflicts.insert(task, conflict.to_owned());
-        before.as_deref() == Some(conflict)
+        let now = Instant::now();
+        let mut wishes = self.wishes();
+        let (known, since) =
+            wishes.conflicts.entry(task).or_insert_with(|| (conflict.to_owned(), now));
+        if known != conflict {
+            (*known, *since) = (conflict.to_owned(), now);
+        }
+        // Two looks in turn are as far apart as this, twice.
+        now.duration_since(*since) >= self.retry.1 / 2
     }
 }
 

@@ -6,7 +6,7 @@ use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::{
-    ForgeList, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
+    ForgeList, ForgeSeen, HubInfo, HubStatus, InboxList, InboxQuery, Nothing, OneTask, ProjectList,
     ProviderList, RunnerList, RunnerSeen, TaskDetail, TaskList, TaskQuery, TaskShow,
 };
 use pilot_proto::task::{ChildBounds, ChildSeen};
@@ -97,8 +97,10 @@ impl Answers<ProjectList> for Parts {
 }
 
 impl Answers<ForgeList> for Parts {
-    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<Forge>, Problem> {
-        self.store.forges().await.map_err(|error| error.problem())
+    async fn answer(&self, _who: &Principal, _: Nothing) -> Result<Vec<ForgeSeen>, Problem> {
+        let forges = self.store.forges().await.map_err(|error| error.problem())?;
+        let seen = |forge: Forge| ForgeSeen { access: self.forge_logins.access(&forge), forge };
+        Ok(forges.into_iter().map(seen).collect())
     }
 }
 

@@ -65,12 +65,7 @@ impl Scene {
 }
 
 fn new_forge(forge: &GiteaDouble, token: &str) -> NewForge {
-    NewForge {
-        name: "home".to_owned(),
-        kind: ForgeKind::Gitea,
-        url: forge.url(),
-        token: Secret::new(token),
-    }
+    NewForge::with_token("home", ForgeKind::Gitea, forge.url(), Secret::new(token))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,7 +337,7 @@ async fn a_forge_of_every_kind_is_added_and_says_what_to_change() {
         forge.repository(SITE);
         let name = kind.to_string().to_lowercase();
         let token = Secret::new(forge.token("alice", forge.scopes()));
-        let new = NewForge { name: name.clone(), kind, url: forge.url(), token };
+        let new = NewForge::with_token(&name, kind, forge.url(), token);
         assert_eq!(house.call::<ForgeAdd>(new).await.kind, kind);
         let mut site = project(&name, &forge.clone_url(SITE));
         site.forge = Some(name.clone());
