@@ -1,11 +1,14 @@
 //! The command line, as clap reads it. Words only; what they do is in `commands`.
 
 mod agent;
+pub(crate) mod forge;
 mod inside;
 mod issue;
 mod project;
 mod provider;
 mod pull_requests;
+mod recording;
+mod schedule;
 mod task;
 pub(crate) mod vault;
 
@@ -15,6 +18,8 @@ pub(crate) use issue::*;
 pub(crate) use project::*;
 pub(crate) use provider::*;
 pub(crate) use pull_requests::*;
+pub(crate) use recording::*;
+pub(crate) use schedule::*;
 pub(crate) use task::*;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -72,7 +77,7 @@ pub(crate) enum Command {
     Runner(Runner),
     /// Forges that pull requests go to
     #[command(subcommand)]
-    Forge(Forge),
+    Forge(forge::Forge),
     /// Model providers that agents use
     #[command(subcommand)]
     Provider(Provider),
@@ -341,47 +346,6 @@ pub(crate) enum RunnerCommand {
         #[arg(long, value_name = "MODEL", requires = "live")]
         model: Option<String>,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Forge {
-    /// Add or change a forge; its token is checked first
-    Add {
-        /// Your name for it
-        name: String,
-        /// Which forge it is
-        #[arg(long, value_enum)]
-        kind: ForgeKind,
-        /// Base URL of its web interface
-        #[arg(long)]
-        url: String,
-        /// Read the access token from standard input
-        #[arg(long, required = true)]
-        token_stdin: bool,
-    },
-    /// List forges
-    List,
-    /// Say what the settings of a project's repository should be, so that an
-    /// agent can do no harm there
-    Harden {
-        /// The project
-        project: String,
-    },
-    /// Remove a forge that no project uses, and its token
-    Remove {
-        /// Its name
-        name: String,
-    },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ForgeKind {
-    Gitea,
-    Forgejo,
-    #[value(name = "github")]
-    GitHub,
-    #[value(name = "gitlab")]
-    GitLab,
 }
 
 #[derive(Debug, Subcommand)]

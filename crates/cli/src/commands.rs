@@ -1,6 +1,7 @@
 //! What each command does, one module a noun.
 
 pub(crate) mod agent;
+mod browser;
 pub(crate) mod connect;
 pub(crate) mod daemons;
 pub(crate) mod forge;

@@ -81,6 +81,16 @@ pub(crate) struct IssueFile {
 /// How a task that is made of an issue is done.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct IssueHow {
+    #[command(flatten)]
+    pub(crate) how: TaskHow,
+    /// What the agent is told besides the issue
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+}
+
+/// How a task is done that nobody files by hand.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TaskHow {
     /// Agent; without it, the project's
     #[arg(long, value_name = "AGENT")]
     pub(crate) agent: Option<String>,
@@ -96,14 +106,12 @@ pub(crate) struct IssueHow {
     /// Show the work to a person before it is published
     #[arg(long)]
     pub(crate) hold: bool,
-    /// What the agent is told besides the issue
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) text: Option<String>,
 }
 
 impl From<IssueHow> for IssueTask {
     fn from(words: IssueHow) -> Self {
-        let IssueHow { agent, model, mode, profile, hold, text } = words;
+        let IssueHow { how, text } = words;
+        let TaskHow { agent, model, mode, profile, hold } = how;
         Self { agent, model, mode: mode.map(Into::into), profile, hold, text }
     }
 }
@@ -118,7 +126,8 @@ pub(crate) struct ProjectTrigger {
     /// So does one where somebody who may write comments `/pilot fix …`: yes, or no
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) comments: Option<bool>,
-    /// The forge tells the hub, by a webhook that is registered there
+    /// The forge tells the hub, by a webhook that is registered there; of pull
+    /// requests as well
     #[arg(long, conflicts_with_all = ["poll", "every"])]
     pub(crate) webhook: bool,
     /// The hub asks the forge

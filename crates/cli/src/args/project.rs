@@ -2,6 +2,7 @@
 
 use super::issue::ProjectTrigger;
 use super::pull_requests::ProjectPullRequests;
+use super::schedule::ProjectSchedule;
 use super::task::{AgentName, RuleWords, rounds};
 use clap::{Args, Subcommand, ValueEnum};
 use pilot_proto::WallsKind;
@@ -53,6 +54,8 @@ pub(crate) enum Project {
     Review(ProjectReview),
     /// Show or change which issues of a project become tasks by themselves
     Trigger(Box<ProjectTrigger>),
+    /// Show or change what a project files by the clock
+    Schedule(ProjectSchedule),
     /// Show or change how a project's pull requests are made, and what follows on them
     PullRequests(Box<ProjectPullRequests>),
     /// Remove a project that has no task under way
@@ -190,7 +193,7 @@ pub(crate) struct ProjectChildren {
     pub(crate) budget: Option<Limit>,
 }
 
-fn budget(text: &str) -> Result<Limit, String> {
+pub(super) fn budget(text: &str) -> Result<Limit, String> {
     if text == "none" {
         return Ok(Limit::Off);
     }

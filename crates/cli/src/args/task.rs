@@ -112,6 +112,9 @@ pub(crate) enum Task {
     Takeover(TaskName),
     /// Give the screen back to the agent
     Handback(TaskHandback),
+    /// What was recorded of a task's screen
+    #[command(subcommand)]
+    Recording(super::Recording),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +124,15 @@ pub(crate) struct TaskScreen {
     /// Write what it shows to this file, as PNG
     #[arg(long, value_name = "FILE")]
     pub(crate) screenshot: Option<PathBuf>,
+    /// Make a VNC server its screen that the runner's owner allows
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "detach")]
+    pub(crate) attach: Option<String>,
+    /// The hub's secret that has that server's password
+    #[arg(long, value_name = "SECRET", requires = "attach")]
+    pub(crate) password: Option<String>,
+    /// Give the run its own screen again
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `pilot inbox`.
 
-use super::{Done, connect};
+use super::{Done, connect, forge};
 use crate::args::Globals;
 use crate::output;
 use pilot_proto::console::{InboxList, InboxQuery};
@@ -27,6 +27,8 @@ pub(crate) fn list(globals: &Globals, all: bool) -> anyhow::Result<Done> {
                 ]
             },
         )?;
+        // What waits for a forge is no ask, and says nothing by itself.
+        forge::note_ended(hub).await?;
         Ok(Done::Well)
     })
 }

@@ -6,6 +6,7 @@ mod permissions;
 mod policy;
 mod pull_requests;
 mod review;
+mod schedule;
 mod secret;
 mod trigger;
 mod walls;
@@ -67,6 +68,7 @@ pub(crate) fn run(globals: &Globals, command: Project) -> anyhow::Result<Done> {
             Project::Walls(words) => return walls::run(globals, hub, words).await,
             Project::Review(words) => return review::run(globals, hub, words).await,
             Project::Trigger(words) => return trigger::run(globals, hub, *words).await,
+            Project::Schedule(words) => return schedule::run(globals, hub, words).await,
             Project::PullRequests(words) => return pull_requests::run(globals, hub, *words).await,
             Project::Secret(words) => return secret::run(globals, hub, words).await,
             Project::List => {

@@ -7,6 +7,7 @@ mod log;
 mod many;
 mod network;
 mod new;
+mod recording;
 mod review;
 mod screen;
 mod show;
@@ -18,13 +19,14 @@ use super::{Done, connect};
 use crate::args::{Globals, Task, TaskName};
 use crate::output;
 use anyhow::Context;
-use pilot_client::Client;
+use pilot_client::{Client, ClientError};
 use pilot_proto::console::{
     Resume, Say, Stop, TaskAgain, TaskDismiss, TaskDone, TaskInterrupt, TaskKeep, TaskKill,
     TaskList, TaskPublish, TaskQuery, TaskResume, TaskSay, TaskStop,
 };
 use pilot_proto::{Code, Problem, TaskId};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tokio::fs::File;
 
 pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
     connect::with_hub(globals, async |hub| match command {
@@ -73,6 +75,7 @@ pub(crate) fn run(globals: &Globals, command: Task) -> anyhow::Result<Done> {
         Task::Forward(words) => terminal::forward(globals, hub, words).await,
         Task::Screen(words) => screen::run(globals, hub, words).await,
         Task::Takeover(task) => screen::takeover(globals, hub, &task).await,
+        Task::Recording(words) => recording::run(globals, hub, words).await,
         Task::Handback(words) => screen::handback(globals, hub, words).await,
     })
 }
@@ -120,24 +123,7 @@ async fn rescue(
 ) -> anyhow::Result<Done> {
     let task = find(hub, name).await?;
     let path = output.unwrap_or_else(|| PathBuf::from(format!("{}.bundle", task.short())));
-    // The file is put in place by renaming, which must not replace a device or
-    // the terminal (`-o /dev/null`), nor fail late for a directory.
-    if path.exists() && !path.is_file() {
-        let message = format!("`{}` is there and is no file", path.display());
-        let hint = "name a file with `-o FILE`";
-        return Err(Problem::new(Code::Invalid, message).hint(hint).into());
-    }
-    let partial = path.with_extension("bundle.part");
-    let mut file = tokio::fs::File::create(&partial)
-        .await
-        .with_context(|| format!("cannot write `{}`", partial.display()))?;
-    let fetched = hub.rescue(task, &mut file).await;
-    if fetched.is_err() {
-        tokio::fs::remove_file(&partial).await.context("removing the partial bundle")?;
-    }
-    fetched?;
-    file.sync_all().await?;
-    tokio::fs::rename(&partial, &path).await?;
+    download(&path, async |file| hub.rescue(task, file).await.map(drop)).await?;
     let shown = path.display().to_string();
     output::show(globals, &serde_json::json!({ "task": task, "bundle": shown }), || {
         format!(
@@ -145,4 +131,31 @@ async fn rescue(
         )
     })?;
     Ok(Done::Well)
+}
+
+/// Fetches into a file that stands in its place when it is whole, and not at
+/// all otherwise.
+async fn download(
+    path: &Path,
+    fetch: impl AsyncFnOnce(&mut File) -> Result<(), ClientError>,
+) -> anyhow::Result<()> {
+    // It is put in place by renaming, which must not replace a device or the
+    // terminal (`-o /dev/null`), nor fail late for a directory.
+    if path.exists() && !path.is_file() {
+        let message = format!("`{}` is there and is no file", path.display());
+        let hint = "name a file with `-o FILE`";
+        return Err(Problem::new(Code::Invalid, message).hint(hint).into());
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
+    let partial = PathBuf::from(partial);
+    let cannot = || format!("cannot write `{}`", partial.display());
+    let mut file = File::create(&partial).await.with_context(cannot)?;
+    if let Err(error) = fetch(&mut file).await {
+        tokio::fs::remove_file(&partial).await.context("removing what was fetched so far")?;
+        return Err(error.into());
+    }
+    file.sync_all().await?;
+    tokio::fs::rename(&partial, path).await?;
+    Ok(())
 }

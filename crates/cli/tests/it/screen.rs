@@ -1,127 +1,29 @@
 //! A run's screen through hub and runner: real Xvnc, real programs, and the
 //! real `claude` in front of it.
 
+mod attached;
+mod killed;
+mod typed;
+mod viewing;
+
 use crate::agents::{add_claude, file, model, steps};
 use crate::tunnels::{Seat, client, listening, owner, waiting};
 use crate::world::World;
-use pilot_client::{Client, as_stream};
 use pilot_hub::{Access, Hub, HubOptions};
 use pilot_proto::console::{OneTask, Role, Stop, TaskHandback, TaskStop, TaskTakeover};
 use pilot_proto::screen::{FromScreen, HandBack, ScreenDriver, ScreenEvent};
-use pilot_proto::tunnel::TunnelQuery;
 use pilot_proto::{BlobId, Event, Record, Secret, TaskId};
-use pilot_screen::hands::Hands;
-use pilot_screen::keys;
-use pilot_screen::picture::Picture;
 use pilot_screen::recording::{Block, Reader};
-use pilot_screen::rfb::Size;
 use pilot_screen::rfb::greeting::greet;
 use pilot_screen::rfb::viewer::Pointer;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use viewing::{Line, Viewer, bytes, driven_by, says, shows_a_window, yours};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What a screen last said of itself.
-type Said = watch::Receiver<Option<FromScreen>>;
-
-/// A tunnel to a screen, as a stream of bytes and the words beside it.
-struct Line {
-    stream: DuplexStream,
-    said: Said,
-    _carrier: JoinSet<()>,
-}
-
-impl Line {
-    async fn open(client: &Client, task: TaskId, view: bool) -> Self {
-        let query = TunnelQuery { task, port: None, screen: Some(true), view: Some(view) };
-        let (sender, receiver) = client.tunnel(&query).await.expect("the hub lets us in");
-        let (say, said) = watch::channel(None);
-        let (stream, carried) = as_stream(sender, receiver, move |text| {
-            say.send_replace(Some(serde_json::from_str(&text).expect("a word")));
-        });
-        let mut carrier = JoinSet::new();
-        carrier.spawn(async move { carried.await.expect("the hub stays") });
-        let mut line = Self { stream, said, _carrier: carrier };
-        says(&mut line.said, "how it stands", |_| true).await;
-        line
-    }
-}
-
-/// Waits until it has said something of the kind.
-async fn says(said: &mut Said, what: &str, done: impl Fn(&FromScreen) -> bool) -> FromScreen {
-    let waited = said.wait_for(|said| said.as_ref().is_some_and(&done));
-    let waited = timeout(PATIENCE, waited).await.map(|waited| waited.map(|found| found.clone()));
-    match waited {
-        Ok(Ok(found)) => found.expect("it said something"),
-        Ok(Err(_)) => panic!("{what}: the tunnel ended"),
-        Err(_) => panic!("{what}: never; it said {:?}", *said.borrow()),
-    }
-}
-
-fn yours(said: &FromScreen) -> bool {
-    matches!(said, FromScreen::State { yours: true, .. })
-}
-
-fn driven_by(said: &FromScreen) -> Option<&str> {
-    match said {
-        FromScreen::State { driver: Some(driver), .. } => driver.who.as_deref(),
-        _ => None,
-    }
-}
-
-/// Somebody in front of a screen.
-struct Viewer {
-    hands: Hands<DuplexStream>,
-    said: Said,
-    _carrier: JoinSet<()>,
-}
-
-impl Viewer {
-    async fn open(client: &Client, task: TaskId, view: bool) -> Self {
-        let Line { stream, said, _carrier } = Line::open(client, task, view).await;
-        let greeted = Hands::greet(stream).await;
-        let hands = greeted.unwrap_or_else(|error| panic!("{error}; {:?}", *said.borrow()));
-        Self { hands, said, _carrier }
-    }
-
-    async fn sees(&mut self, what: &str, done: impl Fn(&Picture) -> bool) -> Picture {
-        let seen = async {
-            loop {
-                let picture = self.hands.look().await.expect("it shows itself");
-                if done(&picture) {
-                    return picture;
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        };
-        timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{what}: never"))
-    }
-
-    async fn types(&mut self, text: &str) {
-        for letter in text.chars() {
-            for down in [true, false] {
-                self.hands.key(keys::of_letter(letter), down).await.expect("it is taken");
-            }
-        }
-    }
-}
-
-fn bytes(picture: &Picture) -> Vec<u8> {
-    let Size { width, height } = picture.size();
-    let colour = |x, y| picture.colour(x, y).expect("it lies on it");
-    (0..height).flat_map(|y| (0..width).flat_map(move |x| colour(x, y))).collect()
-}
-
-/// How much of it is white: a window that we opened.
-fn white(picture: &Picture) -> usize {
-    bytes(picture).chunks_exact(3).filter(|colour| **colour == [255; 3]).count()
-}
 
 fn tree(world: &World) -> PathBuf {
     let runs = world.run_directories();
@@ -212,9 +114,8 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     shell
         .types("xterm -bg white -cr white -geometry 60x10+300+200 -e sh -c 'cat > typed.txt' &\n")
         .await;
-    let shown = |picture: &Picture| white(picture) > 10_000;
-    viewer.sees("the window is drawn", shown).await;
-    looker.sees("eve sees it as well", shown).await;
+    viewer.sees("the window is drawn", shows_a_window).await;
+    looker.sees("eve sees it as well", shows_a_window).await;
 
     // A server draws the pointer in for a viewer that left its own elsewhere; in
     // the corner is where those are that never moved it.
@@ -244,10 +145,7 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     assert!(forbidden.is_err(), "whoever looks on takes nothing over");
     second.types("bob\n").await;
     second.hands.point(Pointer { x: 9, y: 9, buttons: 1 }).await.expect("it is sent");
-    // The window manager gives the window under a click the focus.
-    for buttons in [0, 1, 0] {
-        viewer.hands.point(Pointer { x: 500, y: 260, buttons }).await.expect("she points");
-    }
+    viewer.clicks(500, 260).await;
     viewer.types("ann was here\n").await;
     let text = appears(&typed, "what ann types arrives", |text| text.ends_with(b"here\n")).await;
     assert_eq!(String::from_utf8_lossy(&text), "ann was here\n", "and nobody else's keys");

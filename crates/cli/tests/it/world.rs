@@ -160,7 +160,11 @@ impl World {
 
     pub(crate) fn start_hub(&mut self) {
         let mut command = self.command();
-        command.args(["hub", "--demo", "--poll-secs", "1", "--listen"]);
+        command.args(["hub", "--demo"]);
+        if !self.hub_options.iter().any(|option| option == "--poll-secs") {
+            command.args(["--poll-secs", "1"]);
+        }
+        command.arg("--listen");
         command.arg(format!("127.0.0.1:{}", self.port));
         command.args(&self.hub_options);
         if let Some(url) = &self.public_url {
@@ -438,7 +442,7 @@ fn certificates() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
 /// A port that nobody has and that no outgoing connection is given: while a
 /// killed hub is away, its port must not be taken. So it is below the range
 /// from which the system takes ports by itself (32768 and up).
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const RANGE: (u32, u32) = (20_000, 12_000);
     loop {

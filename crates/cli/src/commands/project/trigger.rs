@@ -80,6 +80,9 @@ fn sentence(seen: &IntakeSeen) -> String {
         TriggerWay::Poll => format!("looked for every {poll_secs} s"),
     };
     let mut lines = vec![format!("`{project}`: {starts} makes an issue a task ({way})")];
+    lines.extend(seen.webhook.then(|| {
+        "its pull requests are looked at when the forge says that something happened".to_owned()
+    }));
     lines
         .extend(status.label.as_ref().map(|label| format!("under way it has the label `{label}`")));
     lines.extend(status.comment.then(|| "a comment on it says where its task stands".to_owned()));

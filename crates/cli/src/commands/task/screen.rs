@@ -7,8 +7,10 @@ use crate::commands::Done;
 use crate::output;
 use anyhow::Context;
 use pilot_client::{Client, TunnelFrame, TunnelReceiver, as_stream};
-use pilot_proto::console::{OneTask, TaskDetail, TaskHandback, TaskShow, TaskTakeover};
-use pilot_proto::screen::{FromScreen, HandBack};
+use pilot_proto::console::{
+    OneTask, TaskDetail, TaskHandback, TaskScreenAttach, TaskShow, TaskTakeover,
+};
+use pilot_proto::screen::{FromScreen, HandBack, ScreenAttach};
 use pilot_proto::tunnel::TunnelQuery;
 use pilot_proto::{Code, Problem, Task, TaskId};
 use pilot_screen::hands::Hands;
@@ -72,10 +74,14 @@ pub(super) async fn run(
     words: TaskScreen,
 ) -> anyhow::Result<Done> {
     let task = find(hub, &words.task).await?;
+    if words.attach.is_some() || words.detach {
+        let (server, password) = (words.attach.clone(), words.password.clone());
+        hub.call::<TaskScreenAttach>(ScreenAttach { task, server, password }).await?;
+    }
     let query = TunnelQuery { task, port: None, screen: Some(true), view: Some(true) };
     let (sender, mut receiver) = hub.tunnel(&query).await?;
     let state = stands(&mut receiver).await?;
-    let FromScreen::State { width, height, driver, viewers, .. } = &state else {
+    let FromScreen::State { width, height, driver, viewers, attached, .. } = &state else {
         anyhow::bail!("the screen said nothing of itself");
     };
     if let Some(file) = &words.screenshot {
@@ -99,7 +105,8 @@ pub(super) async fn run(
         };
         // We are among them.
         let others = viewers.saturating_sub(1);
-        format!("{width} × {height}, driven by {driver}, watched by {others}")
+        let whose = attached.as_ref().map(|server| format!("{server}, ")).unwrap_or_default();
+        format!("{whose}{width} × {height}, driven by {driver}, watched by {others}")
     })?;
     Ok(Done::Well)
 }

@@ -91,7 +91,7 @@ async fn attach(
             frame = receiver.next() => match frame? {
                 Some(TunnelFrame::Bytes(bytes)) => show(&bytes)?,
                 Some(TunnelFrame::Text(text)) => {
-                    if let Ok(FromTerminal::Ended { why }) = serde_json::from_str(&text) {
+                    if let Ok(FromTerminal::Ended { why, .. }) = serde_json::from_str(&text) {
                         return Ok(why);
                     }
                 }
@@ -191,7 +191,7 @@ async fn carry(hub: &Client, task: TaskId, port: u16, stream: TcpStream) -> anyh
                 TunnelFrame::Bytes(bytes) if bytes.is_empty() => writer.shutdown().await?,
                 TunnelFrame::Bytes(bytes) => writer.write_all(&bytes).await?,
                 TunnelFrame::Text(text) => {
-                    if let Ok(FromTerminal::Ended { why }) = serde_json::from_str(&text) {
+                    if let Ok(FromTerminal::Ended { why, .. }) = serde_json::from_str(&text) {
                         anyhow::bail!("{why}");
                     }
                 }

@@ -1,0 +1,72 @@
+//! What is typed from afar into a real browser of a desktop: letters of every
+//! alphabet.
+
+use super::viewing::{Viewer, says, yours};
+use super::{appears, tree};
+use crate::tunnels::{Seat, owner, waiting};
+use crate::world::World;
+
+/// A desktop that the test drives, with a shell beside it.
+async fn at_the_wheel(world: &World) -> (Seat, Viewer) {
+    let task = waiting(world);
+    let client = owner(world);
+    let mut shell = Seat::take(&client, task, false).await;
+    shell.until("we type", Seat::drives).await;
+    let mut viewer = Viewer::open(&client, task, false).await;
+    world.pilot(&["task", "takeover", &task.to_string()]).ok();
+    says(&mut viewer.said, "we drive", yours).await;
+    (shell, viewer)
+}
+
+/// A field that tells what is in it with every key.
+const FIELD: &str = r#"
+import http.server, urllib.parse
+PAGE = """<!doctype html><meta charset="utf-8"><title>field</title>
+<body onload="document.forms[0].a.focus(); fetch('/loaded')"><form>
+<input name="a" autofocus style="position:fixed;inset:0;width:100%;height:100%;font-size:40px"
+ oninput="fetch('/typed?a=' + encodeURIComponent(this.value))">""".encode()
+class Field(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path == "/loaded": open("loaded.txt", "w").write("yes")
+        if path == "/typed":
+            text = urllib.parse.parse_qs(query, keep_blank_values=True)["a"][0]
+            old = open("typed.txt").read() if __import__("os").path.exists("typed.txt") else ""
+            # Requests may overtake one another.
+            if len(text) >= len(old): open("typed.txt", "w").write(text)
+        self.send_response(200); self.send_header("content-type", "text/html"); self.end_headers()
+        self.wfile.write(PAGE)
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", 8124), Field).serve_forever()
+"#;
+
+#[tokio::test]
+async fn letters_of_every_alphabet_arrive_in_a_browser_from_the_first_on() {
+    let world = World::with_runner(1);
+    std::fs::write(world.shared("field.py"), FIELD).expect("writable");
+    let (mut shell, mut viewer) = at_the_wheel(&world).await;
+    let script = world.shared("field.py");
+    let start = format!(
+        "python3 {} >/dev/null 2>&1 & TMPDIR=/tmp chromium --no-sandbox --no-first-run --disable-gpu \
+         --kiosk http://127.0.0.1:8124/ >/dev/null 2>&1 &\n",
+        script.display()
+    );
+    shell.types(&start).await;
+    let tree = tree(&world);
+    appears(&tree.join("loaded.txt"), "the page is there", |_| true).await;
+    viewer.sees("it is drawn", |picture| super::viewing::white(picture) > 500_000).await;
+    viewer.clicks(640, 400).await;
+    // The first of them are what got lost; none has been typed before. The last
+    // three by names that X had for them before Unicode.
+    let text = "üß Привет, Київ! Ελλάδα, Łódź, Çağ – „Größe“ 5 €";
+    viewer.types(text).await;
+    for key in [0x6d0, 0x7e1, 0x1b3] {
+        for down in [true, false] {
+            viewer.hands.key(key, down).await.expect("it is taken");
+        }
+    }
+    let expected = format!("{text}пαł");
+    let last = |typed: &[u8]| typed.ends_with("ł".as_bytes());
+    let typed = appears(&tree.join("typed.txt"), "the last letter", last).await;
+    assert_eq!(String::from_utf8_lossy(&typed), expected);
+}
