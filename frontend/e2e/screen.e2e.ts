@@ -96,10 +96,18 @@ describe.each(STAGES)("the screen in $name", ({ open }) => {
     await browser.press("too early");
     await browser.click("button", "Take over");
     await browser.sees(/You drive\./);
-    await pressInto(400, 260);
-    await browser.press("from afar\n");
-    await until("what was typed is in the file", async () => typed().includes("from afar"));
-    expect(typed()).toBe("from afar\n");
+    // The desktop's window manager may still be taking the program in: who
+    // clicks and types into nothing does it again.
+    let next = 0;
+    await until("what was typed is in the file", async () => {
+      if (Date.now() >= next) {
+        await pressInto(400, 260);
+        await browser.press("from afar\n");
+        next = Date.now() + 10_000;
+      }
+      return typed().includes("from afar");
+    });
+    expect(typed().replaceAll("from afar\n", "")).toBe("");
   });
 
   it("the picture is what the desktop shows", async () => {

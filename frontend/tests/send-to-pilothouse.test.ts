@@ -27,6 +27,12 @@ function load(): Script {
   return made.exports as Script;
 }
 
+function bookmarklet(): (...given: unknown[]) => void {
+  const [line] = /^javascript:.*$/m.exec(manual) ?? [""];
+  const body = line.slice("javascript:".length);
+  return new Function("location", "document", "getSelection", "alert", `return ${body}`) as never;
+}
+
 function page(forge: string): Document {
   const html = readFileSync(at(`pages/${forge}-issue.html`), "utf8");
   return new DOMParser().parseFromString(html, "text/html");
@@ -44,6 +50,24 @@ const LINKS = {
 };
 const FORGES = ["gitea", "github", "gitlab"] as const;
 const { readIssue, linkFor, addButton } = load();
+
+/** The hub's tests read the same table: what is sent is understood. */
+interface Address {
+  forge: string;
+  url: string;
+  address: string;
+  repository: string | null;
+  number: number | null;
+}
+const TABLE = JSON.parse(readFileSync(at("pages/addresses.json"), "utf8")) as Address[];
+/** Forgejo's pages are Gitea's. */
+const PAGE_OF: Record<string, string> = { forgejo: "gitea" };
+/** The issue that an address of the page is sent as; no more than the hub needs. */
+const sentAs = ({ url, address, repository, number }: Address): string | null => {
+  if (repository === null) return null;
+  const below = /\/-\/(?:issues|work_items)\//.exec(address)?.[0] ?? "/issues/";
+  return `${url}/${repository}${below}${number}`;
+};
 
 describe.each(FORGES)("an issue page of %s", (forge) => {
   const issue = readIssue(page(forge), ADDRESSES[forge]);
@@ -91,12 +115,44 @@ it("leaves out a text that is too long for a link", () => {
   expect(new URL(link).searchParams.get("prompt")).toBe(`# Long\n\nIssue: ${LINKS.gitea}`);
 });
 
+describe.each(TABLE)("$address", (row) => {
+  const shown = page(PAGE_OF[row.forge] ?? row.forge);
+
+  it("is sent by the user script as the issue's own address, or not at all", () => {
+    expect(readIssue(shown, row.address)?.link ?? null).toBe(sentAs(row));
+  });
+
+  it("is sent by the bookmarklet as the same", () => {
+    const { pathname, origin } = new URL(row.address);
+    const place = { pathname, origin, href: "" };
+    const said: string[] = [];
+    bookmarklet()(
+      place,
+      shown,
+      () => "",
+      (text: string) => said.push(text),
+    );
+    const sent = place.href ? new URL(place.href).searchParams.get("issue") : null;
+    expect(sent).toBe(sentAs(row));
+    expect(said).toHaveLength(sent ? 0 : 1);
+  });
+
+  it("is a page that the user script is asked to run on, if it shows an issue", () => {
+    const matches = [...source.matchAll(/^\/\/ @match\s+\*:\/\/(\S+)$/gm)].map(([, glob]) => glob ?? "");
+    const fits = (glob: string) => {
+      const [host = "", ...path] = glob.split("/");
+      const words = (text: string) => text.split("*").map((one) => one.replace(/[.]/g, "\\."));
+      const expression = `^${words(host).join("[^/]*")}/${words(path.join("/")).join(".*")}$`;
+      const { host: its, pathname, search } = new URL(row.address);
+      return new RegExp(expression).test(`${its}${pathname}${search}`);
+    };
+    if (row.repository !== null) expect(matches.some(fits)).toBe(true);
+  });
+});
+
 it("the bookmarklet is one line of valid script that builds the same kind of link", () => {
-  const [line] = /^javascript:.*$/m.exec(manual) ?? [""];
-  const body = line.slice("javascript:".length);
   const place = { pathname: "/o/web/issues/12/x", origin: "https://git.example", href: "" };
-  const run = new Function("location", "document", "getSelection", `return ${body}`);
-  run(place, page("gitea"), () => "only this");
+  bookmarklet()(place, page("gitea"), () => "only this");
   const url = new URL(place.href);
   expect(url.searchParams.get("issue")).toBe(LINKS.gitea);
   expect(url.searchParams.get("prompt")).toContain("only this");

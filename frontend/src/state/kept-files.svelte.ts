@@ -129,6 +129,16 @@ export class KeptFiles {
     return null;
   }
 
+  /** From when to when there is a recording, in order. */
+  get spans(): { from: Timestamp; to: Timestamp }[] {
+    const whole = [...this.recorded.values()].filter(({ name }) =>
+      this.files.some((kept) => kept.name === name),
+    );
+    return whole
+      .flatMap(({ at, millis }) => (millis === null ? [] : [{ from: at, to: at + millis * 1000 }]))
+      .sort((a, b) => a.from - b.from);
+  }
+
   /** Pages come from the end backwards: the end of one may be known first. */
   #record(event: Extract<JournalEvent, { type: "screen" }>, at: Timestamp): void {
     if (event.what !== "recording_began" && event.what !== "recording_ended") return;

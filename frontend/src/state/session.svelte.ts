@@ -5,7 +5,7 @@
 import { Client } from "$/api/client";
 import { asProblem, fault } from "$/api/errors";
 import { Live, type LinkEvents } from "$/api/live";
-import type { Forge, HubInfo, Problem, Profile, Project, Provider, Role } from "$/api/generated/proto";
+import type { ForgeSeen, HubInfo, Problem, Profile, Project, Provider, Role } from "$/api/generated/proto";
 import type { Host } from "$/host/host";
 import { Everything } from "./everything.svelte";
 
@@ -22,7 +22,7 @@ export class Session implements LinkEvents {
   standing = $state.raw<Standing>({ state: "connecting" });
   info = $state.raw<HubInfo | null>(null);
   projects = $state.raw<Project[]>([]);
-  forges = $state.raw<Forge[]>([]);
+  forges = $state.raw<ForgeSeen[]>([]);
   providers = $state.raw<Provider[]>([]);
   profiles = $state.raw<Profile[]>([]);
   /** How far the hub is ahead of this console; 0 when it keeps up. */

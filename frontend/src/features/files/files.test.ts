@@ -68,6 +68,22 @@ describe("what a run left", () => {
     kept.take([artifact(6, "report.txt")]);
     expect(kept.files.at(-1)).toMatchObject({ blob: "b6", earlier: [{ blob: "b4" }, { blob: "b1" }] });
   });
+
+  it("says when the screen was recorded, and how far on in which recording a time is", async () => {
+    const screen = (seq: number, event: object) => record(seq, { type: "screen", ...event });
+    const journal = [
+      screen(10, { what: "recording_began", name: "screen-1.rfbs", who: null }),
+      screen(20, { what: "recording_ended", name: "screen-1.rfbs", millis: 10 }),
+      artifact(21, "screen-1.rfbs"),
+      // It goes on: there is nothing to show yet.
+      screen(30, { what: "recording_began", name: "screen-2.rfbs", who: "ada" }),
+    ];
+    const kept = new KeptFiles(...hub(journal), "t", "r");
+    await kept.read();
+    expect(kept.spans).toEqual([{ from: 10_000, to: 20_000 }]);
+    expect(kept.screenAt(14_000)).toMatchObject({ file: { blob: "b21" }, offset: 4 });
+    expect([kept.screenAt(9000), kept.screenAt(21_000), kept.screenAt(31_000)]).toEqual([null, null, null]);
+  });
 });
 
 describe("a look at a file", () => {

@@ -133,10 +133,30 @@ it("a picture that cannot be read is not tried again by itself", () => {
   expect(way.dialled).toBe(1);
 });
 
-it("an end says whether it can be opened again", () => {
+it("what comes back is opened again by itself, later and later while it does not last", () => {
   way.say({ type: "ended", why: "Xvnc is missing.", again: false });
   way.events?.closed(null);
-  expect(seat.standing).toEqual({ is: "ended", why: "Xvnc is missing.", again: false });
+  expect(seat.standing).toEqual({ is: "ended", why: "Xvnc is missing." });
+  vi.advanceTimersByTime(100_000);
+  expect(way.dialled).toBe(1);
+  seat.open();
+  for (const wait of [1000, 2000, 4000]) {
+    way.state();
+    way.say({ type: "ended", why: "The desktop's server has ended.", again: true });
+    way.events?.closed(null);
+    const lost = { is: "lost", why: "The desktop's server has ended.", problem: null };
+    expect(seat.standing).toEqual(lost);
+    const before = way.dialled;
+    vi.advanceTimersByTime(wait - 1);
+    expect(way.dialled).toBe(before);
+    vi.advanceTimersByTime(1);
+    expect(way.dialled).toBe(before + 1);
+  }
+  way.state();
+  vi.advanceTimersByTime(10_000);
+  way.events?.closed(null);
+  vi.advanceTimersByTime(1000);
+  expect(way.dialled).toBe(6);
 });
 
 it("the distance is what a word takes there and back", () => {

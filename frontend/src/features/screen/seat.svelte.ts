@@ -4,7 +4,7 @@
 import type { Client } from "$/api/client";
 import type { FromScreen, ScreenDriver, TaskId, ToScreen } from "$/api/generated/proto";
 import { Doing } from "$/state/doing.svelte";
-import { Way, type Standing } from "$/state/way.svelte";
+import { Way, type End, type Standing } from "$/state/way.svelte";
 import { Channel } from "$/parts/screen/channel";
 import { FRESH, settle, type Link } from "./quality";
 
@@ -26,10 +26,12 @@ export class Seat {
   mayDrive = $state(false);
   viewers = $state(0);
   size = $state.raw({ width: 0, height: 0 });
+  /** Whose screen it is, if not the run's own: `host:port`. */
+  attached = $state<string | null>(null);
   /** There and back, in milliseconds. */
   latency = $state<number | null>(null);
   link = $state.raw<Link>(FRESH);
-  readonly doing = new Doing<"take_over" | "hand_back">();
+  readonly doing = new Doing<"take_over" | "hand_back" | "attach" | "detach">();
   readonly #way: Way;
   #channel: Channel | null = null;
   #asked = new Map<number, number>();
@@ -94,7 +96,21 @@ export class Seat {
     );
   }
 
-  #said(word: FromScreen): { why: string; again: boolean } | null {
+  /** Makes a server the screen; `password` names a secret of the hub's, or is empty. */
+  async attach(server: string, password: string): Promise<boolean> {
+    const { client, task, doing } = this;
+    const wanted = { task, server, password: password === "" ? null : password };
+    return doing.run("attach", () => client.call("task_screen_attach", wanted));
+  }
+
+  async detach(): Promise<boolean> {
+    const { client, task, doing } = this;
+    return doing.run("detach", () =>
+      client.call("task_screen_attach", { task, server: null, password: null }),
+    );
+  }
+
+  #said(word: FromScreen): End | null {
     switch (word.type) {
       case "state":
         this.#stands(word);
@@ -115,6 +131,7 @@ export class Seat {
     this.yours = word.yours;
     this.mayDrive = word.may_drive;
     this.viewers = word.viewers;
+    this.attached = word.attached ?? null;
     this.size = { width: word.width, height: word.height };
     if (this.#channel) return;
     this.#channel = new Channel((bytes) => this.#way.send(bytes));

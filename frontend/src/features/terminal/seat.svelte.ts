@@ -2,7 +2,7 @@
 
 import type { FromTerminal, TaskId, ToTerminal } from "$/api/generated/proto";
 import type { Connection } from "$/host/host";
-import { Way, type Standing } from "$/state/way.svelte";
+import { Way, type End, type Standing } from "$/state/way.svelte";
 
 /** Where what is shown goes. */
 export interface Screen {
@@ -79,9 +79,9 @@ export class Seat {
     this.#way.say(word);
   }
 
-  #said(word: FromTerminal): { why: string; again: boolean } | null {
+  #said(word: FromTerminal): End | null {
     if (word.type === "state") this.#stands(word);
-    return word.type === "ended" ? { why: word.why, again: true } : null;
+    return word.type === "ended" ? { why: word.why, again: word.again } : null;
   }
 
   #stands(word: FromTerminal & { type: "state" }): void {

@@ -87,9 +87,9 @@ it("a lost way is made again, later and later, and what was shown comes anew", (
 });
 
 it("an end that was told is the end, and a refusal is not asked again", () => {
-  way.line.events.said(JSON.stringify({ type: "ended", why: "The shell has ended." }));
+  way.line.events.said(JSON.stringify({ type: "ended", why: "The shell has ended.", again: false }));
   way.line.events.closed(null);
-  expect(seat.standing).toEqual({ is: "ended", why: "The shell has ended.", again: true });
+  expect(seat.standing).toEqual({ is: "ended", why: "The shell has ended." });
   seat.open();
   way.line.events.closed(fault("forbidden", "You may not."));
   expect(seat.standing.is).toBe("lost");

@@ -121,6 +121,37 @@ describe("playing", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("goes through a recording by the clock, as fast as it is played", () => {
+    const scrub = scrubbing();
+    // Between the third moment and the last, with nothing in the journal.
+    scrub.spans = [{ from: 10 * SECOND, to: 18 * SECOND }];
+    scrub.to(2);
+    scrub.speed = "4";
+    scrub.play();
+    vi.advanceTimersByTime(230);
+    expect([scrub.at, scrub.time]).toEqual([20, 10 * SECOND]);
+    vi.advanceTimersByTime(1000);
+    expect(scrub.at).toBe(20);
+    expect((scrub.time ?? 0) / SECOND).toBeCloseTo(14, 0);
+    vi.advanceTimersByTime(1100);
+    expect([scrub.at, scrub.time]).toEqual([40, 60 * SECOND]);
+    while (scrub.playing) vi.advanceTimersToNextTimer();
+    expect([scrub.at, scrub.time]).toEqual([null, null]);
+  });
+
+  it("is scrubbed to any time of a recording, with what had happened by then", () => {
+    const scrub = scrubbing();
+    scrub.spans = [{ from: 4 * SECOND, to: 30 * SECOND }];
+    scrub.toTime(5.8 * SECOND);
+    expect([scrub.at, scrub.time]).toEqual([10, 5.8 * SECOND]);
+    scrub.toTime(29 * SECOND);
+    expect([scrub.at, scrub.time]).toEqual([20, 29 * SECOND]);
+    scrub.step(-1);
+    expect([scrub.at, scrub.time]).toEqual([20, 6 * SECOND]);
+    scrub.toTime(50 * SECOND);
+    expect([scrub.at, scrub.time]).toEqual([40, 60 * SECOND]);
+  });
+
   it("stops when a person takes over", () => {
     const scrub = scrubbing();
     scrub.play();
