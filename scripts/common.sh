@@ -40,10 +40,11 @@ install_libraries() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# What a build needs: a C compiler for SQLite, libgit2 and zstd, and git.
+# What a build needs: a C compiler for SQLite, libgit2 and zstd, one for the C++
+# of libFuzzer, and git.
 setup_build() {
     # bwrap makes the walls around every run.
-    install_packages cc:build-essential make:build-essential pkg-config:pkg-config git:git bwrap:bubblewrap
+    install_packages cc:build-essential c++:build-essential make:build-essential pkg-config:pkg-config git:git bwrap:bubblewrap
     if ! command -v cargo >/dev/null; then
         [ -x "$HOME/.cargo/bin/cargo" ] || die "no cargo: install the toolchain of rust-toolchain.toml with rustup first"
         export PATH="$HOME/.cargo/bin:$PATH"
@@ -130,7 +131,7 @@ setup_tests() {
         openbox:openbox wmctrl:wmctrl xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
         import:imagemagick
     # A screen of a run, and programs that draw on it.
-    install_packages Xvnc:tigervnc-standalone-server xterm:xterm xclip:xclip
+    install_packages Xvnc:tigervnc-standalone-server xterm:xterm xclip:xclip ffmpeg:ffmpeg
     install_libraries python3-venv fonts-dejavu-core at-spi2-core libgl1-mesa-dri
     install_browser
     if ! command -v postgres >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then

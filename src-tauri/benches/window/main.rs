@@ -1,7 +1,8 @@
 //! The budgets of the window, measured on a display, a bus and a desktop of
-//! its own: `scripts/bench [window-start] [window-runs] [--json]`. What is on
-//! the screen is read from the display's own pixels; nothing in the window
-//! knows that it is measured. Nothing here decides a test.
+//! its own: `scripts/bench [window-start] [window-runs] [window-screen]
+//! [--json]`. What is on the screen is read from the display's own pixels;
+//! nothing in the window knows that it is measured. Nothing here decides a
+//! test.
 
 #[path = "../../tests/desktop/desk.rs"]
 #[expect(dead_code, reason = "the tests use the rest of it")]
@@ -19,6 +20,7 @@ mod screen;
 #[expect(dead_code, reason = "the tests use the rest of it")]
 mod session;
 mod start;
+mod viewers;
 
 use figure::Figure;
 use session::{Session, window};
@@ -27,7 +29,11 @@ use std::path::{Path, PathBuf};
 /// A group of figures that are measured together.
 type Group = (&'static str, fn() -> Vec<Figure>);
 
-const GROUPS: &[Group] = &[("window-start", start::measure), ("window-runs", runs::measure)];
+const GROUPS: &[Group] = &[
+    ("window-start", start::measure),
+    ("window-runs", runs::measure),
+    ("window-screen", viewers::measure),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -15,6 +15,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Of what is drawn; the rest is clocks that went on.
 const ENOUGH: f64 = 0.97;
 
+/// How often in a second frames are looked for: twice as often as a display
+/// shows any.
+pub(crate) const LOOKS: u32 = 120;
+/// Rows that are looked at for frames, spread over the middle of the display.
+const ROWS: usize = 24;
+
 pub(crate) struct Screen {
     file: File,
     begin: u64,
@@ -49,6 +55,31 @@ impl Screen {
             pixels.extend(bytes.chunks_exact(4).map(pixel));
         }
         pixels
+    }
+
+    /// How many pictures a second there are.
+    pub(crate) fn frames(&self, over: Duration) -> f64 {
+        let look = || {
+            let mut bytes = vec![0; self.row * ROWS];
+            for (number, row) in bytes.chunks_exact_mut(self.row).enumerate() {
+                let line = self.rows / 4 + number * self.rows / 2 / ROWS;
+                let at = self.begin + u64::try_from(line * self.row).expect("small");
+                self.file.read_exact_at(row, at).expect("a row");
+            }
+            bytes
+        };
+        let (began, mut last, mut count) = (Instant::now(), look(), 0.0);
+        for number in 1.. {
+            let next = Duration::from_secs(1) * number / LOOKS;
+            if next > over {
+                break;
+            }
+            std::thread::sleep(next.saturating_sub(began.elapsed()));
+            let now = look();
+            count += if now == last { 0.0 } else { 1.0 };
+            last = now;
+        }
+        count / began.elapsed().as_secs_f64()
     }
 
     /// What stands there when nothing moves any more.
