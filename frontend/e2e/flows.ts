@@ -31,7 +31,7 @@ export async function connectForge(browser: Browser, world: Outside): Promise<vo
   await browser.sees(/refuse|not accept|wrong|unknown/i);
   await browser.type("Access token", world.token);
   await browser.click("button", "Try and connect");
-  await until("the forge is listed", async () => browser.has("button", /Replace the key of home/));
+  await until("the forge is listed", async () => browser.has("button", /Log in anew: home/));
 
   await browser.go("/projects?edit=");
   await browser.type("Repository", world.repository);
