@@ -49,6 +49,9 @@ pub enum ForgeError {
         /// How long it asked us to wait, if it did.
         wait: Option<Duration>,
     },
+    /// Whoever is to dial it for us does not. Trying later may help.
+    #[error("{}", .0.message)]
+    Way(Problem),
     /// There is nothing to ask it with: a login has ended, or cannot be renewed.
     #[error("{}", .0.message)]
     Login(Problem),
@@ -116,7 +119,9 @@ impl ForgeError {
     /// True where the same call may work later without anybody doing something.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Busy { .. } | Self::Mismatch { .. } => true,
+            Self::Unreachable { .. } | Self::Way(_) | Self::Busy { .. } | Self::Mismatch { .. } => {
+                true
+            }
             Self::Login(problem) => problem.code == Code::ForgeUnreachable,
             Self::Address { .. }
             | Self::Elsewhere { .. }
@@ -130,7 +135,7 @@ impl ForgeError {
     fn code(&self) -> Code {
         match self {
             Self::Address { .. } | Self::Elsewhere { .. } => Code::Invalid,
-            Self::Unreachable { .. } | Self::Busy { .. } => Code::ForgeUnreachable,
+            Self::Unreachable { .. } | Self::Way(_) | Self::Busy { .. } => Code::ForgeUnreachable,
             Self::Unauthorized { .. }
             | Self::Scopes { .. }
             | Self::Refused { .. }
@@ -160,7 +165,7 @@ impl ForgeError {
             Self::Unreachable { forge, .. } => {
                 format!("Check that `{forge}` is up and can be reached from the hub's machine.")
             }
-            Self::Login(problem) => problem.hint.clone(),
+            Self::Login(problem) | Self::Way(problem) => problem.hint.clone(),
             Self::Busy { wait: Some(wait), .. } => {
                 format!("It asks to wait {} seconds; try again after that.", wait.as_secs())
             }
@@ -218,6 +223,7 @@ impl ForgeError {
             | Self::Refused { .. }
             | Self::Strange { .. }
             | Self::Mismatch { .. }
+            | Self::Way(_)
             | Self::Login(_) => self.to_string(),
         };
         Problem::new(self.code(), message).hint(self.hint())

@@ -14,7 +14,7 @@ mod reach;
 mod reply;
 
 pub use pace::Pace;
-pub use reach::Reach;
+pub use reach::{Reach, Way};
 pub(crate) use reach::{address, below, client, shown};
 pub use reply::Budget;
 pub(crate) use reply::Reply;
@@ -284,7 +284,11 @@ impl Http {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(self.strange(doing, "it redirects to what is no web address".to_owned()));
         }
-        let client = client(&url, HeaderMap::new(), &self.reach)
+        // Somebody's connections to the forge lead nowhere else.
+        let elsewhere = url.origin() != self.forge.origin();
+        let mut reach = self.reach.clone();
+        reach.way = reach.way.filter(|_| !elsewhere);
+        let client = client(&url, HeaderMap::new(), &reach)
             .map_err(|why| ForgeError::Address { url: shown(&url), why })?;
         let call = Call::get(doing, &[]);
         let reply = self.exchange(&client, &call, Request::new(Method::GET, url)).await?;
@@ -421,11 +425,8 @@ impl Http {
         call: &Call<'_>,
         request: Request,
     ) -> Result<Reply, ForgeError> {
-        let unreachable = |source: reqwest::Error| ForgeError::Unreachable {
-            forge: self.name(),
-            doing: call.doing,
-            source: source.without_url(),
-        };
+        let unreachable =
+            |source: reqwest::Error| self.reach.unreachable(&self.forge, call.doing, source);
         let mut response = client.execute(request).await.map_err(unreachable)?;
         let mut reply = Reply::begin(&mut response);
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {

@@ -39,7 +39,7 @@ pub use connect::{Credential, TokenSource, connect, connect_with};
 pub use error::ForgeError;
 pub use follow_up::{FailedLog, conflict, failed_checks, useful_tail};
 pub use forge::{Ci, Forge, Hooks, Identity, Issues, PullRequests, Repositories, Reviews};
-pub use http::{Budget, Pace, Reach};
+pub use http::{Budget, Pace, Reach, Way};
 pub use model::{
     Account, Advice, Branch, Capabilities, Check, Comment, Done, Feedback, Head, Held, Hook, Issue,
     IssueFilter, Job, Merge, NewPull, PullChange, PullRequestSeen, PullState, Release,

@@ -160,6 +160,7 @@ struct Login {
     oauth: Oauth,
     scopes: Vec<Scope>,
     http: Client,
+    reach: Reach,
 }
 
 impl Login {
@@ -185,7 +186,7 @@ impl Login {
             oauth = oauth.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
         }
         let scopes = scopes(kind).iter().map(|scope| Scope::new((*scope).to_owned())).collect();
-        Ok(Self { forge, oauth, scopes, http })
+        Ok(Self { forge, oauth, scopes, http, reach: reach.clone() })
     }
 
     /// What makes the requests of the `oauth2` crate. It owns what it needs: a
@@ -203,9 +204,7 @@ impl Login {
         match error {
             RequestTokenError::ServerResponse(said) => refused(said.to_string()),
             RequestTokenError::Request(ExchangeError::Http(source)) => {
-                let source = source.without_url();
-                let forge = shown(&self.forge);
-                ForgeError::Unreachable { forge, doing: "logging in", source }.into()
+                self.reach.unreachable(&self.forge, "logging in", source).into()
             }
             RequestTokenError::Request(ExchangeError::TooLong) => {
                 strange(format!("it sends over {MAX_ANSWER} bytes"))

@@ -180,6 +180,7 @@ impl dyn Forge + '_ {
                 // yet: look again.
                 Err(
                     ForgeError::Unreachable { .. }
+                    | ForgeError::Way(_)
                     | ForgeError::Busy { .. }
                     | ForgeError::Refused { status: 404 | 409 | 422, .. },
                 ) if round < ROUNDS => self.rest(round).await,

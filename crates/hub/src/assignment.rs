@@ -5,9 +5,8 @@
 //! project's secrets only the runner can read what leaves here.
 
 use crate::credentials::Credentials;
-use crate::forge_logins::reach_of;
 use crate::logins::{Caller, Chosen};
-use pilot_forge::{Credential, connect_with};
+use pilot_forge::{Credential, Reach, connect_with};
 use pilot_lifecycle::TaskMachine;
 use pilot_proto::console::Prices;
 use pilot_proto::project::{GitGrant, ProviderGrant};
@@ -248,9 +247,8 @@ impl Granter {
         let token = self.credentials.forge_token(&forge.name)?;
         let is_http = repo.starts_with("http://") || repo.starts_with("https://");
         let credential = Credential::Token(token);
-        let reach = reach_of(forge);
-        let forge = connect_with(forge.kind, &forge.url, &credential, &reach).ok()?;
-        let (authorities, proxy) = (reach.authorities, reach.proxy);
+        let (authorities, proxy) = (forge.authorities.clone(), forge.proxy.clone());
+        let forge = connect_with(forge.kind, &forge.url, &credential, &Reach::default()).ok()?;
         let grant = || GitGrant { authorities, proxy, ..forge.grant() };
         (is_http && forge.repository(repo).is_ok()).then(grant)
     }

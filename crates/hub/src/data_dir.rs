@@ -55,6 +55,11 @@ impl DataDirectory {
         self.path.join("films")
     }
 
+    /// Sockets of the ways to forges through runners.
+    pub(crate) fn ways(&self) -> PathBuf {
+        self.path.join("ways")
+    }
+
     /// Says where the hub listens and how to know it, for consoles on this
     /// machine.
     pub(crate) fn write_address(

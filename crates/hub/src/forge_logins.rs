@@ -12,16 +12,16 @@ mod kept;
 mod words;
 
 pub(crate) use kept::KeptLogin;
-pub(crate) use words::reach_of;
 
 use crate::clock;
 use crate::core::CoreHandle;
 use crate::credentials::Credentials;
+use crate::forge_ways::ForgeWays;
 use async_trait::async_trait;
 use begun::Begun;
 use kept::Way;
 use pilot_forge::login::{Application, Installation, LoginError, Tokens, app_token, renew, scopes};
-use pilot_forge::{Credential, TokenSource, connect_with};
+use pilot_forge::{Credential, ForgeError, Reach, TokenSource, connect_with};
 use pilot_proto::console::{AccessBy, ForgeAccess, NewForgeApp};
 use pilot_proto::project::ForgeAccount;
 use pilot_proto::{Code, Forge, Problem, Secret, Timestamp};
@@ -76,6 +76,7 @@ impl Slot {
 /// Those that were begun, and those that are renewed.
 pub(crate) struct ForgeLogins {
     credentials: Arc<Credentials>,
+    ways: Arc<ForgeWays>,
     store: Store,
     core: CoreHandle,
     /// Renewals and those that wait for somebody.
@@ -97,6 +98,7 @@ impl std::fmt::Debug for ForgeLogins {
 impl ForgeLogins {
     pub(crate) fn new(
         credentials: Arc<Credentials>,
+        ways: Arc<ForgeWays>,
         store: Store,
         core: CoreHandle,
         works: TaskTracker,
@@ -104,7 +106,7 @@ impl ForgeLogins {
     ) -> Self {
         let (begun, changed) = (tokio::sync::Mutex::default(), Notify::new());
         let (latest, slots) = (Mutex::default(), Mutex::default());
-        Self { credentials, store, core, works, stop, begun, latest, slots, changed }
+        Self { credentials, ways, store, core, works, stop, begun, latest, slots, changed }
     }
 
     /// How we are logged in to a forge.
@@ -126,7 +128,8 @@ impl ForgeLogins {
     /// Adds a forge as a GitHub App, whose first token is tried.
     pub(crate) async fn add_app(&self, forge: Forge, new: &NewForgeApp) -> Result<Forge, Problem> {
         let way = Way::App { app: new.app, installation: new.installation, key: new.key.clone() };
-        let tokens = next(&forge, &way).await.map_err(|error| problem_of(&forge.name, &error))?;
+        let tokens =
+            self.next(&forge, &way).await.map_err(|error| problem_of(&forge.name, &error))?;
         let login = KeptLogin::of_app(new, &tokens, clock::now());
         self.take_in(forge, &login, &tokens).await
     }
@@ -139,7 +142,8 @@ impl ForgeLogins {
         tokens: &Tokens,
     ) -> Result<Forge, Problem> {
         let credential = Credential::Login(tokens.access.clone());
-        let api = connect_with(forge.kind, &forge.url, &credential, &reach_of(&forge))?;
+        let reach = self.ways.reach_of(&forge)?;
+        let api = connect_with(forge.kind, &forge.url, &credential, &reach)?;
         let account = api.check().await?;
         let scopes = tokens.scopes.clone().or(account.scopes);
         let account = ForgeAccount { login: account.login, scopes };
@@ -268,7 +272,7 @@ impl ForgeLogins {
         now: Timestamp,
     ) -> Result<Secret, Problem> {
         let name = &forge.name;
-        match next(forge, &login.way).await {
+        match self.next(forge, &login.way).await {
             Ok(tokens) => {
                 self.keep(name, &login.after(&tokens, now), &tokens.access).await?;
                 tracing::info!(forge = name, "a login was renewed");
@@ -289,6 +293,28 @@ impl ForgeLogins {
         }
     }
 
+    /// The next token.
+    async fn next(&self, forge: &Forge, way: &Way) -> Result<Tokens, LoginError> {
+        let reach = self.reach_of(forge)?;
+        match way {
+            Way::Login { client_id, client_secret, refresh } => {
+                let client_secret =
+                    Some(client_secret.clone()).filter(|one| !one.expose().is_empty());
+                let application = Application { client_id: client_id.clone(), client_secret };
+                renew(forge.kind, &forge.url, &application, refresh, &reach).await
+            }
+            Way::App { app, installation, key } => {
+                let seconds = u64::try_from(clock::now().0 / 1_000_000).unwrap_or_default();
+                let installation = Installation::Numbered(*installation);
+                app_token(&forge.url, (&app.to_string(), key), installation, seconds, &reach).await
+            }
+        }
+    }
+
+    fn reach_of(&self, forge: &Forge) -> Result<Reach, LoginError> {
+        Ok(self.ways.reach_of(forge).map_err(ForgeError::Way)?)
+    }
+
     fn slot(&self, forge: &str) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(forge.to_owned()).or_default())
@@ -296,23 +322,6 @@ impl ForgeLogins {
 
     fn latest(&self) -> MutexGuard<'_, BTreeMap<String, Begun>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The next token.
-async fn next(forge: &Forge, way: &Way) -> Result<Tokens, LoginError> {
-    let reach = reach_of(forge);
-    match way {
-        Way::Login { client_id, client_secret, refresh } => {
-            let secret = Some(client_secret.clone()).filter(|one| !one.expose().is_empty());
-            let application = Application { client_id: client_id.clone(), client_secret: secret };
-            renew(forge.kind, &forge.url, &application, refresh, &reach).await
-        }
-        Way::App { app, installation, key } => {
-            let seconds = u64::try_from(clock::now().0 / 1_000_000).unwrap_or_default();
-            let installation = Installation::Numbered(*installation);
-            app_token(&forge.url, (&app.to_string(), key), installation, seconds, &reach).await
-        }
     }
 }
 

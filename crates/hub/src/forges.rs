@@ -2,7 +2,8 @@
 //! and what a forge says of its limits is known before the next request.
 
 use crate::credentials::Credentials;
-use crate::forge_logins::{ForgeLogins, Renewed, reach_of};
+use crate::forge_logins::{ForgeLogins, Renewed};
+use crate::forge_ways::ForgeWays;
 use crate::hub::Parts;
 use pilot_forge::{Credential, Forge as ForgeApi, Repository, connect_with};
 use pilot_proto::{Code, Forge, Problem, Project, Secret};
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Forges {
     credentials: Arc<Credentials>,
     logins: Arc<ForgeLogins>,
+    ways: Arc<ForgeWays>,
     open: Mutex<BTreeMap<String, Open>>,
 }
 
@@ -28,8 +30,12 @@ struct Open {
 }
 
 impl Forges {
-    pub(crate) fn new(credentials: Arc<Credentials>, logins: Arc<ForgeLogins>) -> Self {
-        Self { credentials, logins, open: Mutex::default() }
+    pub(crate) fn new(
+        credentials: Arc<Credentials>,
+        logins: Arc<ForgeLogins>,
+        ways: Arc<ForgeWays>,
+    ) -> Self {
+        Self { credentials, logins, ways, open: Mutex::default() }
     }
 
     /// The forge with its token, as both are now. One that is renewed is asked
@@ -56,7 +62,8 @@ impl Forges {
                 logins: Arc::clone(&self.logins),
             })),
         };
-        let api = connect_with(forge.kind, &forge.url, &credential, &reach_of(forge))?;
+        let reach = self.ways.reach_of(forge)?;
+        let api = connect_with(forge.kind, &forge.url, &credential, &reach)?;
         let kept = Open { forge: forge.clone(), token: fixed.cloned(), api: Arc::clone(&api) };
         open.insert(forge.name.clone(), kept);
         Ok(api)

@@ -9,6 +9,7 @@ use crate::diffs::Diffs;
 use crate::error::HubError;
 use crate::films::Films;
 use crate::forge_logins::ForgeLogins;
+use crate::forge_ways::ForgeWays;
 use crate::forges::Forges;
 use crate::gate::Gate;
 use crate::intake::Intake;
@@ -58,7 +59,8 @@ pub(crate) struct Parts {
     pub(crate) connections: Arc<Connections>,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) vaults: Arc<Vaults>,
-    pub(crate) tunnels: Tunnels,
+    pub(crate) tunnels: Arc<Tunnels>,
+    pub(crate) forge_ways: Arc<ForgeWays>,
     pub(crate) core: CoreHandle,
     pub(crate) sessions: SharedSessions,
     pub(crate) web: Web,
@@ -141,15 +143,29 @@ impl Hub {
         let (fanout, directory) = (Arc::new(Fanout::new()), Arc::new(Directory::default()));
         let connections = Arc::new(Connections::default());
         let works = TaskTracker::new();
+        let tunnels = Arc::new(Tunnels::default());
+        let forge_ways = ForgeWays::open(
+            &data.ways(),
+            Arc::clone(&tunnels),
+            store.clone(),
+            works.clone(),
+            ending.clone(),
+        );
+        let forge_ways =
+            forge_ways.map_err(|source| HubError::DataDirectory { path: data.ways(), source })?;
         let forge_logins = Arc::new(ForgeLogins::new(
             Arc::clone(&credentials),
+            Arc::clone(&forge_ways),
             store.clone(),
             core.clone(),
             works.clone(),
             ending.clone(),
         ));
-        let forges = Forges::new(Arc::clone(&credentials), Arc::clone(&forge_logins));
-        let forges = Arc::new(forges);
+        let forges = Arc::new(Forges::new(
+            Arc::clone(&credentials),
+            Arc::clone(&forge_logins),
+            Arc::clone(&forge_ways),
+        ));
         let publisher = Arc::new(Publisher::new(
             Arc::clone(&credentials),
             Arc::clone(&forges),
@@ -198,7 +214,8 @@ impl Hub {
             connections,
             credentials,
             vaults,
-            tunnels: Tunnels::default(),
+            tunnels,
+            forge_ways,
             core,
             sessions: Arc::clone(&sessions),
             web: Web::embedded(),

@@ -30,6 +30,7 @@ mod dispatch;
 mod error;
 mod films;
 mod forge_logins;
+mod forge_ways;
 mod forges;
 mod gate;
 mod hooks;

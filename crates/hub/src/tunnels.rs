@@ -47,6 +47,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 const MOST_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Tunnels of one hub: each holds two connections and some hundred kilobytes.
 const MOST: usize = 512;
+/// The oldest version of a runner that dials for the hub.
+const WAYS_SINCE: u32 = 6;
 /// How often a quiet console is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// For a frame to be taken by whoever is to take it.
@@ -54,9 +56,10 @@ const WRITE: Duration = Duration::from_secs(70);
 
 /// A runner's connection for a tunnel. Dropping it lets the connection's task
 /// go on to its end.
-struct Dialled {
-    live: HubLive,
-    _over: oneshot::Sender<()>,
+pub(crate) struct Dialled {
+    pub(crate) live: HubLive,
+    /// Dropped, never used.
+    pub(crate) _over: oneshot::Sender<()>,
 }
 
 struct Waiting {
@@ -72,8 +75,15 @@ pub(crate) struct Tunnels {
     /// Those not dialled yet, by the ticket's hash.
     waiting: Mutex<HashMap<[u8; 32], Waiting>>,
     /// The way to each runner, and the number of its connection.
-    outlets: Mutex<HashMap<RunnerId, (u64, Arc<Outlet>)>>,
+    outlets: Mutex<HashMap<RunnerId, Standing>>,
     open: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+/// A runner's primary connection.
+struct Standing {
+    number: u64,
+    version: u32,
+    outlet: Arc<Outlet>,
 }
 
 /// A ticket that waits, and takes itself back when nobody waits any more.
@@ -100,15 +110,21 @@ impl Tunnels {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outlets(&self) -> MutexGuard<'_, HashMap<RunnerId, (u64, Arc<Outlet>)>> {
+    fn outlets(&self) -> MutexGuard<'_, HashMap<RunnerId, Standing>> {
         self.outlets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A runner is connected: this is the way to it. What it was told on a
     /// connection that was lost, it is told again.
-    pub(crate) fn attach(&self, runner: RunnerId, link: u64, outlet: &Arc<Outlet>) {
-        let before = self.outlets().insert(runner, (link, Arc::clone(outlet)));
-        if before.is_none_or(|(number, _)| number != link) {
+    pub(crate) fn attach(
+        &self,
+        runner: RunnerId,
+        (number, version): (u64, u32),
+        outlet: &Arc<Outlet>,
+    ) {
+        let standing = Standing { number, version, outlet: Arc::clone(outlet) };
+        let before = self.outlets().insert(runner, standing);
+        if before.is_none_or(|before| before.number != number) {
             for waiting in self.waiting().values().filter(|waiting| waiting.runner == runner) {
                 outlet.push(waiting.word.clone());
             }
@@ -118,7 +134,7 @@ impl Tunnels {
     /// That connection is over.
     pub(crate) fn detach(&self, runner: RunnerId, link: u64) {
         let mut outlets = self.outlets();
-        if outlets.get(&runner).is_some_and(|(number, _)| *number == link) {
+        if outlets.get(&runner).is_some_and(|standing| standing.number == link) {
             outlets.remove(&runner);
         }
     }
@@ -143,16 +159,38 @@ impl Tunnels {
         waiting.remove(&hash)
     }
 
-    /// Asks the runner for a tunnel.
-    fn ask(&self, runner: RunnerId, wish: TunnelWish) -> Result<Ticket<'_>, Problem> {
-        let outlet = self.outlets().get(&runner).map(|(_, outlet)| Arc::clone(outlet));
+    /// It is connected.
+    pub(crate) fn reaches(&self, runner: RunnerId) -> bool {
+        self.outlets().contains_key(&runner)
+    }
+
+    /// Has the runner dial an address for us.
+    pub(crate) async fn way(&self, runner: RunnerId, address: String) -> Result<Dialled, Problem> {
+        let version = self.outlets().get(&runner).map(|standing| standing.version);
+        if version.is_some_and(|version| version < WAYS_SINCE) {
+            let message = "The runner is of a version that dials nothing for the hub.";
+            return Err(
+                Problem::new(Code::Precondition, message).hint("Bring it to this hub's version.")
+            );
+        }
+        let ticket = self.ask(runner, |ticket| ToRunner::OpenWay { ticket, address })?;
+        ticket.dialled().await.map_err(|refused| refused.problem)
+    }
+
+    /// Asks the runner for a tunnel, with a word that tells it the ticket.
+    fn ask(
+        &self,
+        runner: RunnerId,
+        word: impl FnOnce(Secret) -> ToRunner,
+    ) -> Result<Ticket<'_>, Problem> {
+        let outlet = self.outlets().get(&runner).map(|standing| Arc::clone(&standing.outlet));
         let ticket = new_nonce().map_err(|error| {
             Problem::new(Code::Internal, format!("No ticket can be made: {error}."))
         })?;
         let ticket = Secret::new(ticket);
         let (answer, answered) = oneshot::channel();
         let hash = hash(&ticket);
-        let word = ToRunner::OpenTunnel { ticket, wish };
+        let word = word(ticket);
         self.waiting().insert(hash, Waiting { runner, word: word.clone(), answer });
         // Without a connection it is told as soon as it has one.
         let patience = if outlet.is_some() { PATIENCE } else { AWAY };
@@ -160,15 +198,20 @@ impl Tunnels {
         Ok(Ticket { tunnels: self, runner, hash, patience, answer: answered })
     }
 
-    /// A place among the open ones; none if there are too many.
-    fn place(&self) -> Option<Place> {
+    /// A place among the open ones.
+    pub(crate) fn place(&self) -> Result<Place, Problem> {
         use std::sync::atomic::Ordering;
         let place = Place(Arc::clone(&self.open));
-        (self.open.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+        if self.open.fetch_add(1, Ordering::Relaxed) < MOST {
+            return Ok(place);
+        }
+        let message = format!("The hub has {MOST} tunnels already.");
+        Err(Problem::new(Code::Precondition, message).hint("Close one, then try again."))
     }
 }
 
-struct Place(Arc<std::sync::atomic::AtomicUsize>);
+/// One of the places there are.
+pub(crate) struct Place(Arc<std::sync::atomic::AtomicUsize>);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -188,9 +231,9 @@ impl Ticket<'_> {
         }
         let connected = self.tunnels.outlets().contains_key(&self.runner);
         let (message, hint) = if connected {
-            ("The run's runner did not open the tunnel in time.", "Try again.")
+            ("The runner did not open the tunnel in time.", "Try again.")
         } else {
-            ("The run's runner is not connected.", "`pilot runner list` shows since when.")
+            ("The runner is not connected.", "`pilot runner list` shows since when.")
         };
         let problem = Problem::new(Code::Precondition, message).hint(hint);
         Err(Refused { problem, again: true })
@@ -282,10 +325,7 @@ async fn wanted(
     let looks = matches!(to, TunnelEnd::Terminal | TunnelEnd::Screen) && !drive;
     who.require(if looks { Role::Viewer } else { Role::Operator })?;
     let run = at_work(parts, query.task).await?;
-    let place = parts.tunnels.place().ok_or_else(|| {
-        let message = format!("The hub has {MOST} tunnels already.");
-        Problem::new(Code::Precondition, message).hint("Close one, then try again.")
-    })?;
+    let place = parts.tunnels.place()?;
     let wish = TunnelWish { run: run.id, to, who: who.name.clone(), drive };
     Ok((run.runner, wish, place))
 }
@@ -313,7 +353,11 @@ pub(crate) async fn attach(
     let run = at_work(parts, task).await?;
     let to = TunnelEnd::Attach { server };
     let wish = TunnelWish { run: run.id, to, who: who.name.clone(), drive: true };
-    let dialled = parts.tunnels.ask(run.runner, wish)?.dialled().await;
+    let dialled = parts
+        .tunnels
+        .ask(run.runner, |ticket| ToRunner::OpenTunnel { ticket, wish })?
+        .dialled()
+        .await;
     let Dialled { live, _over } = dialled.map_err(|refused| refused.problem)?;
     good_bye(live).await;
     Ok(())
@@ -321,7 +365,7 @@ pub(crate) async fn attach(
 
 async fn serve(parts: &Parts, socket: WebSocket, runner: RunnerId, wish: TunnelWish) {
     let (mut sink, stream) = socket.split();
-    let dialled = match parts.tunnels.ask(runner, wish) {
+    let dialled = match parts.tunnels.ask(runner, |ticket| ToRunner::OpenTunnel { ticket, wish }) {
         Ok(ticket) => ticket.dialled().await,
         Err(problem) => Err(Refused { problem, again: false }),
     };

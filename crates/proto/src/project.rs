@@ -138,6 +138,9 @@ pub struct Forge {
     /// What the hub goes through to it; none: what its environment says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
+    /// Name of the runner that dials it for the hub; none: the hub does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
     /// Who we are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<ForgeAccount>,
@@ -147,7 +150,7 @@ impl Forge {
     /// One that is simply dialled.
     pub fn at(name: impl Into<String>, kind: ForgeKind, url: impl Into<String>) -> Self {
         let (name, url) = (name.into(), url.into());
-        Self { name, kind, url, authorities: None, proxy: None, account: None }
+        Self { name, kind, url, authorities: None, proxy: None, through: None, account: None }
     }
 }
 

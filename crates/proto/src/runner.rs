@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version this build speaks.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The oldest version this build still understands: older runners push as no
 /// project says, and leave unsigned what is to be signed, without a word.
 pub const OLDEST: u32 = 5;
@@ -351,6 +351,16 @@ pub enum ToRunner {
         ticket: Secret,
         /// To what.
         wish: TunnelWish,
+    },
+    /// Dial this address from where you are, then a connection for the tunnel,
+    /// and hand on what comes: a forge is out of the hub's reach. Not repeated.
+    /// Since version 6.
+    OpenWay {
+        /// Good once, and for seconds.
+        #[serde(with = "secret::in_clear")]
+        ticket: Secret,
+        /// `host:port`; an IPv6 address stands in brackets.
+        address: String,
     },
     /// Text of the console. Tunnel's connection.
     TunnelText {

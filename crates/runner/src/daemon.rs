@@ -11,6 +11,7 @@
 //!   of it, and said so.
 
 mod about;
+mod allowed;
 mod assign;
 mod attend;
 mod bulk;
@@ -20,10 +21,10 @@ mod held;
 mod hub_says;
 mod outgoing;
 mod reaper;
-mod screens;
 mod spawn;
 mod tunnel;
 mod uplink;
+mod way;
 
 pub use enrolment::EnrolmentError;
 

@@ -59,8 +59,12 @@ pub(crate) struct Way {
     pub(crate) ca: Option<PathBuf>,
     /// Proxy that the hub goes through to it, such as
     /// `http://proxy.example.org:3128`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with = "through")]
     pub(crate) proxy: Option<String>,
+    /// Runner that dials it for the hub, where the hub itself does not reach it;
+    /// that runner's owner allows it
+    #[arg(long, value_name = "RUNNER")]
+    pub(crate) through: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -54,8 +54,8 @@ async fn add(globals: &Globals, hub: &Client, words: Words) -> anyhow::Result<()
         _ => None,
     };
     let token = if app.is_some() { Secret::new("") } else { secret_from_stdin("token")? };
-    let (kind, proxy) = (kind_of(kind), way.proxy);
-    let new = NewForge { name, kind, url, token, app, authorities, proxy };
+    let (kind, proxy, through) = (kind_of(kind), way.proxy, way.through);
+    let new = NewForge { name, kind, url, token, app, authorities, proxy, through };
     let forge = hub.call::<ForgeAdd>(new).await?;
     output::show(globals, &forge, || added(&forge))
 }
@@ -114,7 +114,10 @@ fn row(ForgeSeen { forge, access }: &ForgeSeen) -> Vec<String> {
     vec![
         forge.name.clone(),
         output::word(&forge.kind),
-        forge.url.clone(),
+        match &forge.through {
+            Some(runner) => format!("{} through {runner}", forge.url),
+            None => forge.url.clone(),
+        },
         account.map_or_else(|| "-".to_owned(), |account| account.login.clone()),
         by,
         may.map_or_else(|| "not told".to_owned(), |scopes| scopes.join(" ")),

@@ -13,13 +13,13 @@ use std::process::{Child, ChildStderr, Stdio};
 use tokio::runtime::Runtime;
 
 /// A forge with a repository and an application that alice consents to.
-struct Forge {
-    double: ForgeDouble,
-    runtime: Runtime,
+pub(crate) struct Forge {
+    pub(crate) double: ForgeDouble,
+    pub(crate) runtime: Runtime,
 }
 
 impl Forge {
-    fn start(kind: ForgeKind) -> Self {
+    pub(crate) fn start(kind: ForgeKind) -> Self {
         let runtime = Runtime::new().expect("a runtime for the forge");
         let double = runtime.block_on(ForgeDouble::start_as(kind, "/git"));
         double.repository("alice/site");
@@ -118,7 +118,7 @@ fn home(world: &World) -> ForgeSeen {
     forges.into_iter().find(|one| one.forge.name == "home").expect("it was added")
 }
 
-fn add_site(world: &World, forge: &Forge) {
+pub(crate) fn add_site(world: &World, forge: &Forge) {
     let url = forge.double.clone_url("alice/site");
     let add = ["project", "add", "site", "--forge", "home", "--agent", "scripted", "--repo"];
     world.pilot(&[&add[..], &[&url]].concat()).ok();

@@ -1,12 +1,16 @@
 //! The way to a forge: its address, a proxy, a private CA.
 
 use super::Pace;
+use crate::error::ForgeError;
+use pilot_proto::Problem;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Proxy, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
+use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -20,6 +24,36 @@ pub struct Reach {
     pub authorities: Option<String>,
     /// `http://…` or `socks5://…`; none: what the environment says.
     pub proxy: Option<String>,
+    /// Somebody who dials the forge for us; then no proxy is gone through.
+    pub way: Option<Arc<dyn Way>>,
+}
+
+/// Somebody's connections to a forge that is out of our own reach. TLS is
+/// between us and the forge all the same.
+pub trait Way: Debug + Send + Sync {
+    /// A unix socket; a connection to it is one to the forge's host and port.
+    fn socket(&self) -> &Path;
+
+    /// Why the last connection did not come about; none: it did.
+    fn problem(&self) -> Option<Problem>;
+}
+
+impl Reach {
+    /// The error that a request without an answer is.
+    pub(crate) fn unreachable(
+        &self,
+        forge: &Url,
+        doing: &'static str,
+        source: reqwest::Error,
+    ) -> ForgeError {
+        match self.way.as_ref().and_then(|way| way.problem()) {
+            Some(problem) => ForgeError::Way(problem),
+            None => {
+                let (forge, source) = (shown(forge), source.without_url());
+                ForgeError::Unreachable { forge, doing, source }
+            }
+        }
+    }
 }
 
 /// The address of a forge as it is kept: without query and fragment; the
@@ -63,16 +97,17 @@ pub(crate) fn client(forge: &Url, headers: HeaderMap, reach: &Reach) -> Result<C
         .timeout(pace.timeout)
         .connect_timeout(pace.timeout.min(Duration::from_secs(10)))
         .redirect(redirect::Policy::custom(follow));
-    match &reach.proxy {
-        Some(proxy) => {
+    match (&reach.way, &reach.proxy) {
+        (Some(way), _) => client = client.unix_socket(way.socket()),
+        (None, Some(proxy)) => {
             // The error would repeat a password in the address.
             let proxy = Proxy::all(proxy).map_err(|_| "the proxy's address makes no sense")?;
             client = client.proxy(proxy);
         }
         // A proxy of the environment is for the way out; on the way to
         // ourselves it could only read along.
-        None if is_loopback(forge) => client = client.no_proxy(),
-        None => {}
+        (None, None) if is_loopback(forge) => client = client.no_proxy(),
+        (None, None) => {}
     }
     client.build().map_err(|error| error.to_string())
 }

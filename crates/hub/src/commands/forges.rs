@@ -4,7 +4,6 @@
 use super::credentials::secret;
 use super::{check_name, check_word, invalid, web_address};
 use crate::dispatch::Answers;
-use crate::forge_logins::reach_of;
 use crate::gate::Principal;
 use crate::hub::Parts;
 use pilot_forge::{Credential, connect_with};
@@ -17,6 +16,8 @@ use pilot_proto::{Code, Forge, ForgeKind, Problem};
 
 /// Certificates of a company's whole chain have some ten kilobytes.
 const MAX_AUTHORITIES: usize = 256 * 1024;
+/// A runner's name is its machine's, 253 bytes at most (RFC 1035).
+const MAX_RUNNER: usize = 256;
 
 impl Answers<ForgeAdd> for Parts {
     async fn answer(&self, who: &Principal, new: NewForge) -> Result<Forge, Problem> {
@@ -24,8 +25,10 @@ impl Answers<ForgeAdd> for Parts {
         let forge = Forge {
             authorities: new.authorities.map(check_authorities).transpose()?,
             proxy: new.proxy.as_deref().map(check_proxy).transpose()?,
+            through: new.through,
             ..Forge::at(new.name, new.kind, web_address("url", &new.url)?)
         };
+        check_through(&forge)?;
         let forge = match new.app {
             Some(_) if new.kind != ForgeKind::GitHub => {
                 return Err(invalid(format!("A {} has no Apps of GitHub.", new.kind))
@@ -35,7 +38,8 @@ impl Answers<ForgeAdd> for Parts {
             None => {
                 let token = secret("token", &new.token)?;
                 let credential = Credential::Token(token.clone());
-                let api = connect_with(forge.kind, &forge.url, &credential, &reach_of(&forge))?;
+                let reach = self.forge_ways.reach_of(&forge)?;
+                let api = connect_with(forge.kind, &forge.url, &credential, &reach)?;
                 let account = api.check().await?;
                 let account = ForgeAccount { login: account.login, scopes: account.scopes };
                 let forge = Forge { account: Some(account), ..forge };
@@ -111,11 +115,14 @@ impl Parts {
         };
         let authorities = new.authorities.clone().map(check_authorities).transpose()?;
         let proxy = new.proxy.as_deref().map(check_proxy).transpose()?;
-        Ok(Forge {
-            authorities: authorities.or(forge.authorities),
-            proxy: proxy.or(forge.proxy),
-            ..forge
-        })
+        let (proxy, through) = match (proxy, new.through.clone()) {
+            (None, None) => (forge.proxy, forge.through),
+            other => other,
+        };
+        let authorities = authorities.or(forge.authorities);
+        let forge = Forge { authorities, proxy, through, ..forge };
+        check_through(&forge)?;
+        Ok(forge)
     }
 }
 
@@ -137,6 +144,24 @@ fn check_authorities(text: String) -> Result<String, Problem> {
         ));
     }
     Ok(text)
+}
+
+/// That a runner is to dial it makes sense.
+fn check_through(forge: &Forge) -> Result<(), Problem> {
+    let Some(runner) = &forge.through else { return Ok(()) };
+    if runner.len() > MAX_RUNNER {
+        return Err(invalid(format!("`through` has more than {MAX_RUNNER} bytes.")));
+    }
+    if forge.proxy.is_some() {
+        return Err(invalid("A runner that dials the forge goes through no proxy of the hub's.")
+            .hint("Give `proxy` or `through`."));
+    }
+    let host = url::Url::parse(&forge.url).ok();
+    if host.as_ref().and_then(url::Url::host_str).is_some_and(|host| host == "github.com") {
+        return Err(invalid("GitHub answers at several addresses; a runner dials one.")
+            .hint("Leave `through` out: a hub that GitHub is out of reach for can have a proxy."));
+    }
+    Ok(())
 }
 
 /// A proxy's address; a password in it would stand where everybody reads.

@@ -1,7 +1,7 @@
 //! Logins that wait for a person at the forge.
 
 use super::words::problem_of;
-use super::{ForgeLogins, KeptLogin, reach_of};
+use super::{ForgeLogins, KeptLogin};
 use crate::clock;
 use pilot_forge::login::{Application, Browser, Device, LoginError, WayBack};
 use pilot_proto::console::{ForgeLoginSeen, LoginStanding, NewForgeLogin};
@@ -90,7 +90,7 @@ impl ForgeLogins {
         forge: &Forge,
         application: &Application,
     ) -> Result<(Waiting, ForgeLoginSeen, Option<WayBack>), LoginError> {
-        let reach = reach_of(forge);
+        let reach = self.reach_of(forge)?;
         let device = Device::begin(forge.kind, &forge.url, application, &reach).await?;
         let (page, code) = (device.page().to_owned(), device.code().to_owned());
         let seen = begun(forge, page, Some(code), device.expires_in());
@@ -103,7 +103,7 @@ impl ForgeLogins {
         application: &Application,
         port: u16,
     ) -> Result<(Waiting, ForgeLoginSeen, Option<WayBack>), LoginError> {
-        let reach = reach_of(forge);
+        let reach = self.reach_of(forge)?;
         let browser = Browser::begin(forge.kind, &forge.url, application, port, &reach).await?;
         let (page, way_back) = (browser.page().to_string(), browser.way_back());
         let seen = begun(forge, page, None, PATIENCE);

@@ -1,14 +1,7 @@
-//! The way to a forge, and what a login that came to nothing is told as.
+//! What a login that came to nothing is told as.
 
-use pilot_forge::Reach;
 use pilot_forge::login::LoginError;
-use pilot_proto::{Code, Forge, Problem};
-
-/// The way to a forge.
-pub(crate) fn reach_of(forge: &Forge) -> Reach {
-    let (authorities, proxy) = (forge.authorities.clone(), forge.proxy.clone());
-    Reach { authorities, proxy, ..Reach::default() }
-}
+use pilot_proto::{Code, Problem};
 
 pub(super) fn problem_of(forge: &str, error: &LoginError) -> Problem {
     let again = format!("Log in again with `pilot forge login {forge}`.");

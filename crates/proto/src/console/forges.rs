@@ -30,6 +30,9 @@ pub struct NewForge {
     /// What the hub goes through to it: `http://proxy.example.org:3128`.
     #[serde(default)]
     pub proxy: Option<String>,
+    /// Name of the runner that dials it for the hub; none: the hub does.
+    #[serde(default)]
+    pub through: Option<String>,
 }
 
 impl NewForge {
@@ -41,7 +44,7 @@ impl NewForge {
         token: Secret,
     ) -> Self {
         let (name, url) = (name.into(), url.into());
-        Self { name, kind, url, token, app: None, authorities: None, proxy: None }
+        Self { name, kind, url, token, app: None, authorities: None, proxy: None, through: None }
     }
 }
 
@@ -151,6 +154,9 @@ pub struct NewForgeLogin {
     /// Proxy to go through; none: the one it was added with.
     #[serde(default)]
     pub proxy: Option<String>,
+    /// Name of the runner that dials it for the hub; none: as before.
+    #[serde(default)]
+    pub through: Option<String>,
 }
 
 fn empty() -> Secret {

@@ -36,6 +36,7 @@ impl Daemon {
             ToRunner::Try { agent, model, provider } => self.try_agent(agent, model, provider),
             ToRunner::Watched { runs } => self.watched(runs),
             ToRunner::OpenTunnel { ticket, wish } => self.open_tunnel(ticket, wish),
+            ToRunner::OpenWay { ticket, address } => self.open_way(ticket, address),
             ToRunner::Challenge { .. }
             | ToRunner::Welcome { .. }
             | ToRunner::Refused(_)

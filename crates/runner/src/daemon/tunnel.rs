@@ -1,15 +1,16 @@
 //! The daemon's part of a tunnel: between the run's shim and a connection of
 //! its own to the hub. See [`pilot_proto::tunnel`].
 
+use super::allowed::SCREENS;
 use super::core::Daemon;
 use super::enrolment::Enrolment;
-use super::screens;
 use crate::frames::{self, Frame};
 use crate::run_dir::RunDir;
 use crate::shim_socket::{self, FromShim, MAX_LINE, ToShim};
-use pilot_link::{Closed, Deadlines, DialError, Greeting, Incoming, SendError};
+use pilot_link::{Closed, Deadlines, DialError, Greeting, Incoming, RunnerLive, SendError};
 use pilot_proto::runner::{BulkHead, Role, ToHub, ToRunner};
-use pilot_proto::tunnel::{MAX_TUNNEL_FRAME, TunnelWish};
+use pilot_proto::screen::ScreenServer;
+use pilot_proto::tunnel::{MAX_TUNNEL_FRAME, TunnelEnd, TunnelWish};
 use pilot_proto::{Code, Problem, Secret};
 use std::io;
 use std::time::Duration;
@@ -26,15 +27,15 @@ pub(super) const MOST: usize = 256;
 
 /// Why a tunnel is over.
 #[derive(Debug, thiserror::Error)]
-enum Over {
+pub(super) enum Over {
     #[error(transparent)]
     Dial(#[from] DialError),
     #[error(transparent)]
     Closed(#[from] Closed),
     #[error(transparent)]
     Send(#[from] SendError),
-    #[error("the run's socket broke")]
-    Shim(#[from] io::Error),
+    #[error("the socket broke")]
+    Socket(#[from] io::Error),
 }
 
 impl Daemon {
@@ -44,12 +45,9 @@ impl Daemon {
         let Some(held) = self.runs.get(&run) else {
             return self.refuse_tunnel(ticket, gone());
         };
-        if let Err(problem) = screens::check(&self.options.data, &wish) {
-            return self.refuse_tunnel(ticket, problem);
-        }
-        let Ok(place) = std::sync::Arc::clone(&self.tunnels).try_acquire_owned() else {
-            let message = format!("The runner has {MOST} tunnels already.");
-            return self.refuse_tunnel(ticket, Problem::new(Code::Precondition, message));
+        let place = match self.check_screen(&wish).and_then(|()| self.tunnel_place()) {
+            Ok(place) => place,
+            Err(problem) => return self.refuse_tunnel(ticket, problem),
         };
         let (dir, enrolment) = (held.dir.clone(), self.enrolment().clone());
         let refusals = self.refusals();
@@ -66,6 +64,21 @@ impl Daemon {
                 }
             }
         });
+    }
+
+    fn check_screen(&self, wish: &TunnelWish) -> Result<(), Problem> {
+        let TunnelEnd::Attach { server: Some(ScreenServer { address, .. }) } = &wish.to else {
+            return Ok(());
+        };
+        SCREENS.check(&self.options.data, address)
+    }
+
+    pub(super) fn tunnel_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = std::sync::Arc::clone(&self.tunnels).try_acquire_owned();
+        place.map_err(|_| {
+            let message = format!("The runner has {MOST} tunnels already.");
+            Problem::new(Code::Precondition, message)
+        })
     }
 
     pub(super) fn refuse_tunnel(&self, ticket: Secret, problem: Problem) {
@@ -116,21 +129,26 @@ async fn knock(dir: &RunDir, wish: TunnelWish) -> Result<AtShim, Problem> {
     }
 }
 
-/// Dials, says the ticket, and hands frames on until either end hangs up.
+/// A connection of its own to the hub, for the tunnel with that ticket.
+pub(super) async fn dial(enrolment: &Enrolment, ticket: &Secret) -> Result<RunnerLive, Over> {
+    let greeting =
+        Greeting { runner: enrolment.runner, role: Role::Tunnel, about: None, runs: Vec::new() };
+    let dialled =
+        pilot_link::dial(&enrolment.endpoint, &enrolment.key, greeting, Deadlines::default())
+            .await?;
+    dialled.live.sender().send(&ToHub::Tunnel { ticket: ticket.clone() }).await?;
+    Ok(dialled.live)
+}
+
+/// Dials, and hands frames on until either end hangs up.
 async fn carry(
     enrolment: &Enrolment,
     ticket: &Secret,
     shim: AtShim,
     _place: OwnedSemaphorePermit,
 ) -> Result<(), Over> {
-    let greeting =
-        Greeting { runner: enrolment.runner, role: Role::Tunnel, about: None, runs: Vec::new() };
-    let dialled =
-        pilot_link::dial(&enrolment.endpoint, &enrolment.key, greeting, Deadlines::default())
-            .await?;
-    let mut live = dialled.live;
+    let mut live = dial(enrolment, ticket).await?;
     let sender = live.sender();
-    sender.send(&ToHub::Tunnel { ticket: ticket.clone() }).await?;
     let AtShim { mut reader, mut writer } = shim;
     let out = async {
         while let Some(frame) = frames::read(&mut reader).await? {

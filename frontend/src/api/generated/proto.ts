@@ -1150,6 +1150,10 @@ authorities?: string | null,
  */
 proxy?: string | null,
 /**
+ * Name of the runner that dials it for the hub; none: the hub does.
+ */
+through?: string | null,
+/**
  * Who we are there.
  */
 account?: ForgeAccount | null, };
@@ -1254,6 +1258,10 @@ authorities?: string | null,
  * What the hub goes through to it; none: what its environment says.
  */
 proxy?: string | null,
+/**
+ * Name of the runner that dials it for the hub; none: the hub does.
+ */
+through?: string | null,
 /**
  * Who we are there.
  */
@@ -2909,7 +2917,11 @@ authorities?: string | null,
 /**
  * What the hub goes through to it: `http://proxy.example.org:3128`.
  */
-proxy?: string | null, };
+proxy?: string | null,
+/**
+ * Name of the runner that dials it for the hub; none: the hub does.
+ */
+through?: string | null, };
 
 /**
  * A GitHub App that is installed somewhere.
@@ -2969,7 +2981,11 @@ authorities?: string | null,
 /**
  * Proxy to go through; none: the one it was added with.
  */
-proxy?: string | null, };
+proxy?: string | null,
+/**
+ * Name of the runner that dials it for the hub; none: as before.
+ */
+through?: string | null, };
 
 /**
  * A full login of Claude Code, to be kept with a provider of kind

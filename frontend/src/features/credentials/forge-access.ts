@@ -45,14 +45,29 @@ export function scopeWords({ access, account }: ForgeSeen): { may: string; lacks
 export interface Way {
   authorities: string;
   proxy: string;
+  /** A runner's name; empty: the hub dials the forge itself. */
+  through: string;
 }
 
 /** Of an empty field nothing is said. */
-export function wayOf({ authorities, proxy }: Way): Pick<NewForge & NewForgeLogin, "authorities" | "proxy"> {
+export function wayOf({
+  authorities,
+  proxy,
+  through,
+}: Way): Pick<NewForge & NewForgeLogin, "authorities" | "proxy" | "through"> {
   return {
     ...(authorities.trim() === "" ? {} : { authorities }),
-    ...(proxy.trim() === "" ? {} : { proxy: proxy.trim() }),
+    ...(proxy.trim() === "" || through !== "" ? {} : { proxy: proxy.trim() }),
+    ...(through === "" ? {} : { through }),
   };
+}
+
+/** How it is reached, where that is not simply by dialling it. */
+export function wayWords({ authorities, proxy, through }: ForgeSeen): string {
+  const by = through ? `the runner ${through}` : proxy;
+  return [authorities ? "with a private CA" : "", by ? `through ${by}` : ""]
+    .filter((part) => part !== "")
+    .join(", ");
 }
 
 /** What each way to log in asks for. */

@@ -58,8 +58,9 @@ describe("what is said of a forge", () => {
   });
 
   it("says nothing of a way that is not there", () => {
-    expect(wayOf({ authorities: " ", proxy: "" })).toEqual({});
-    expect(wayOf({ authorities: "PEM", proxy: " http://p:1 " })).toEqual({
+    expect(wayOf({ authorities: " ", proxy: "", through: "" })).toEqual({});
+    expect(wayOf({ authorities: "", proxy: "http://p:1", through: "box" })).toEqual({ through: "box" });
+    expect(wayOf({ authorities: "PEM", proxy: " http://p:1 ", through: "" })).toEqual({
       authorities: "PEM",
       proxy: "http://p:1",
     });

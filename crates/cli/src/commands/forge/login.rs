@@ -62,6 +62,7 @@ fn wanted(words: Words) -> anyhow::Result<NewForgeLogin> {
         port: words.port,
         authorities: words.way.ca.as_deref().map(text_of).transpose()?,
         proxy: words.way.proxy,
+        through: words.way.through,
     })
 }
 
@@ -77,11 +78,14 @@ async fn replace_token(globals: &Globals, hub: &Client, words: Words) -> anyhow:
         let hint = "Say of which kind it is and where: `--kind` and `--url`.";
         return Err(Problem::new(Code::NotFound, message).hint(hint).into());
     };
-    let (authorities, proxy) = known.map(|one| (one.authorities, one.proxy)).unwrap_or_default();
     let given = words.way.ca.as_deref().map(text_of).transpose()?;
-    let (authorities, proxy) = (given.or(authorities), words.way.proxy.or(proxy));
+    let authorities = given.or(known.as_ref().and_then(|one| one.authorities.clone()));
+    let (proxy, through) = match (words.way.proxy, words.way.through) {
+        (None, None) => known.map(|one| (one.proxy, one.through)).unwrap_or_default(),
+        other => other,
+    };
     let way = NewForge::with_token(words.name, kind, url, token);
-    let new = NewForge { authorities, proxy, ..way };
+    let new = NewForge { authorities, proxy, through, ..way };
     let forge = hub.call::<ForgeAdd>(new).await?;
     output::show(globals, &forge, || added(&forge))
 }
