@@ -10,6 +10,8 @@ use std::path::Path;
 pub const SERVER: &str = "Xvnc";
 /// The window manager: small, and people know what its buttons do.
 pub const WINDOW_MANAGER: &str = "openbox";
+/// What it says when it manages the windows.
+pub const MANAGES: &str = "manages";
 /// Lists windows.
 pub const WINDOW_LIST: &str = "wmctrl";
 
@@ -127,6 +129,12 @@ pub fn arguments(number: u16, socket: &str, authority: &Path, size: Size) -> Vec
     );
     arguments.push(authority.into());
     arguments
+}
+
+/// Arguments of [`WINDOW_MANAGER`]: it has [`MANAGES`] said on its output as soon
+/// as it has taken over what windows there are.
+pub fn manager_arguments() -> Vec<OsString> {
+    ["--startup".to_owned(), format!("echo {MANAGES}")].map(OsString::from).into()
 }
 
 /// Why a program of X ended, from what it said: what follows the words of the

@@ -172,7 +172,7 @@ async fn work(
         Ok(desktop) => desktop,
         Err(problem) => return turn_away(&problem, visitors, uses).await,
     };
-    let Desktop { mut server, place, size } = desktop;
+    let Desktop { mut server, manager, place, size } = desktop;
     let (width, height) = (size.width, size.height);
     let started = ScreenEvent::Started { width, height, attached: place.address() };
     surroundings.journal(started).await;
@@ -188,7 +188,7 @@ async fn work(
         door,
     };
     if let Some(server) = &mut server {
-        room.tasks.spawn(start::manage_windows(&room.surroundings));
+        room.tasks.spawn(start::manage_windows(&room.surroundings, manager));
         room.tasks.spawn(start::swallow(server));
     }
     let (to_hands, calls) = mpsc::channel(USES);

@@ -1,10 +1,11 @@
-//! What is typed from afar into a real browser of a desktop: letters of every
-//! alphabet.
+//! What is typed from afar into real programs of a desktop: letters of every
+//! alphabet, and into what was started a moment ago.
 
-use super::viewing::{Viewer, says, yours};
+use super::viewing::{Viewer, says, shows_a_window, yours};
 use super::{appears, tree};
 use crate::tunnels::{Seat, owner, waiting};
 use crate::world::World;
+use std::os::unix::fs::PermissionsExt;
 
 /// A desktop that the test drives, with a shell beside it.
 async fn at_the_wheel(world: &World) -> (Seat, Viewer) {
@@ -69,4 +70,26 @@ async fn letters_of_every_alphabet_arrive_in_a_browser_from_the_first_on() {
     let last = |typed: &[u8]| typed.ends_with("ł".as_bytes());
     let typed = appears(&tree.join("typed.txt"), "the last letter", last).await;
     assert_eq!(String::from_utf8_lossy(&typed), expected);
+}
+
+/// The window manager, on a machine that is busy with something else.
+const LATE: &str = "#!/bin/sh\nsleep 2\nexec /usr/bin/openbox \"$@\"\n";
+
+#[tokio::test]
+async fn a_program_that_is_started_at_once_has_the_keyboard_however_late_windows_are_managed() {
+    let mut world = World::with_hub();
+    let programs = world.shared("programs");
+    std::fs::create_dir(&programs).expect("writable");
+    std::fs::write(programs.join("openbox"), LATE).expect("writable");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(programs.join("openbox"), executable).expect("it is ours");
+    world.add_path(programs);
+    world.start_runner();
+    let (mut shell, mut viewer) = at_the_wheel(&world).await;
+    shell.types("xterm -bg white -e sh -c 'cat > typed.txt' &\n").await;
+    viewer.sees("the window is drawn", shows_a_window).await;
+    viewer.types("at once\n").await;
+    let whole = |text: &[u8]| text.ends_with(b"once\n");
+    let typed = appears(&tree(&world).join("typed.txt"), "what is typed arrives", whole).await;
+    assert_eq!(String::from_utf8_lossy(&typed), "at once\n");
 }

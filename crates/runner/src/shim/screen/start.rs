@@ -21,7 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// For the server to stand: it loads fonts and a keyboard from a cold disk.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +37,10 @@ const SCRIPT: &str = "mkdir -p -m 1777 /tmp/.X11-unix; exec \"$@\"";
 /// A window manager that ends is started again so often, so long apart.
 const MANAGERS: u32 = 5;
 const AGAIN: Duration = Duration::from_secs(2);
+/// For the first to take over: it comes in a tenth of that on a busy machine.
+const MANAGER: Duration = Duration::from_secs(10);
+/// What is read of it until then: it warns of menus that it does not find.
+const WARNINGS: u64 = 64 * 1024;
 
 /// What programs of the run find their screen by, also before it stands.
 pub(in crate::shim) struct Display {
@@ -76,6 +80,8 @@ pub(in crate::shim) fn display(workspace: &Workspace) -> io::Result<Option<Displ
 pub(super) struct Desktop {
     /// Its process; none where it is somebody else's.
     pub(super) server: Option<Agent>,
+    /// Its window manager, where there is one.
+    pub(super) manager: Option<Agent>,
     pub(super) place: Arc<Place>,
     pub(super) size: Size,
 }
@@ -92,7 +98,8 @@ fn unusable(error: &io::Error) -> Problem {
 /// A desktop that stands already.
 pub(super) async fn attached(server: Arc<Attached>) -> Result<Desktop, Problem> {
     let size = Attached::look(&server).await?;
-    Ok(Desktop { server: None, place: Arc::new(Place::Attached(server)), size })
+    let place = Arc::new(Place::Attached(server));
+    Ok(Desktop { server: None, manager: None, place, size })
 }
 
 /// Starts the run's own server and waits until it stands.
@@ -136,7 +143,8 @@ pub(super) async fn start(surroundings: &Surroundings) -> Result<Desktop, Proble
     let place = Arc::new(Place::Own { directory });
     server.stdin = None;
     lay_keyboard(walls, workspace).await;
-    Ok(Desktop { server: Some(server), place, size: desktop::SIZE })
+    let manager = take_windows(surroundings).await;
+    Ok(Desktop { server: Some(server), manager, place, size: desktop::SIZE })
 }
 
 /// Gives the display its keyboard. Without it there is an American one.
@@ -215,31 +223,63 @@ async fn last_words(process: &mut Agent) -> String {
     desktop::reason(&said).unwrap_or("it said nothing").to_owned()
 }
 
-/// Keeps a window manager running, where there is one.
+/// Starts the window manager and waits until it has the windows. One that takes
+/// over later takes the keyboard away from whatever was clicked before.
+async fn take_windows(surroundings: &Surroundings) -> Option<Agent> {
+    let Surroundings { workspace, walls, words, .. } = surroundings;
+    if workspace.programs.find("screen", desktop::WINDOW_MANAGER).is_none() {
+        let text = format!(
+            "The runner has no `{}`: windows of the screen cannot be moved.",
+            desktop::WINDOW_MANAGER
+        );
+        words.send(word(text)).await.ok();
+        return None;
+    }
+    let mut manager = manager(walls, workspace).await?;
+    if tokio::time::timeout(MANAGER, manages(&mut manager)).await.is_err() {
+        tracing::warn!("the desktop's window manager takes too long");
+    }
+    Some(manager)
+}
+
+async fn manager(walls: &Standing, workspace: &Workspace) -> Option<Agent> {
+    let arguments = desktop::manager_arguments();
+    match spawn(walls, workspace, desktop::WINDOW_MANAGER, arguments).await {
+        Ok(manager) => Some(manager),
+        Err(problem) => {
+            tracing::debug!(%problem, "no window manager");
+            None
+        }
+    }
+}
+
+/// Returns when a window manager says that it manages, or nothing more.
+async fn manages(manager: &mut Agent) {
+    let Some(out) = &mut manager.stdout else { return };
+    let mut lines = BufReader::new(out.take(WARNINGS)).lines();
+    while let Ok(Some(line)) = lines.next_line().await
+        && line != desktop::MANAGES
+    {}
+}
+
+/// Keeps a window manager running, where there was one.
 pub(super) fn manage_windows(
     surroundings: &Surroundings,
+    first: Option<Agent>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let Surroundings { workspace, walls, words, .. } = surroundings.clone();
+    let Surroundings { workspace, walls, .. } = surroundings.clone();
     async move {
-        if workspace.programs.find("screen", desktop::WINDOW_MANAGER).is_none() {
-            let text = format!(
-                "The runner has no `{}`: windows of the screen cannot be moved.",
-                desktop::WINDOW_MANAGER
-            );
-            words.send(word(text)).await.ok();
-            return;
-        }
-        for _ in 0..MANAGERS {
-            match spawn(&walls, &workspace, desktop::WINDOW_MANAGER, Vec::new()).await {
-                Ok(mut manager) => {
-                    swallow(&mut manager).await;
-                    if let Err(error) = manager.wait().await {
-                        tracing::debug!(%error, "the window manager is lost");
-                    }
-                }
-                Err(problem) => tracing::debug!(%problem, "no window manager"),
+        let (mut present, mut left) = (first, MANAGERS);
+        while let Some(mut manages) = present.take() {
+            swallow(&mut manages).await;
+            if let Err(error) = manages.wait().await {
+                tracing::debug!(%error, "the window manager is lost");
             }
-            tokio::time::sleep(AGAIN).await;
+            if left > 0 {
+                left -= 1;
+                tokio::time::sleep(AGAIN).await;
+                present = manager(&walls, &workspace).await;
+            }
         }
     }
 }
