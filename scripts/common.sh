@@ -131,7 +131,7 @@ setup_tests() {
         openbox:openbox wmctrl:wmctrl xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
         import:imagemagick
     # A screen of a run, and programs that draw on it.
-    install_packages Xvnc:tigervnc-standalone-server xterm:xterm xclip:xclip ffmpeg:ffmpeg
+    install_packages Xvnc:tigervnc-standalone-server xterm:xterm xclip:xclip pcmanfm:pcmanfm ffmpeg:ffmpeg
     install_libraries python3-venv fonts-dejavu-core at-spi2-core libgl1-mesa-dri
     install_browser
     if ! command -v postgres >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then

@@ -1,11 +1,14 @@
 //! What is typed from afar into real programs of a desktop: letters of every
-//! alphabet, and into what was started a moment ago.
+//! alphabet into a browser, a folder's name into a file manager.
 
 use super::viewing::{Viewer, says, shows_a_window, yours};
 use super::{appears, tree};
 use crate::tunnels::{Seat, owner, waiting};
 use crate::world::World;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
 
 /// A desktop that the test drives, with a shell beside it.
 async fn at_the_wheel(world: &World) -> (Seat, Viewer) {
@@ -92,4 +95,30 @@ async fn a_program_that_is_started_at_once_has_the_keyboard_however_late_windows
     let whole = |text: &[u8]| text.ends_with(b"once\n");
     let typed = appears(&tree(&world).join("typed.txt"), "what is typed arrives", whole).await;
     assert_eq!(String::from_utf8_lossy(&typed), "at once\n");
+}
+
+#[tokio::test]
+async fn a_folder_made_by_hand_in_a_file_manager_is_there_on_disk() {
+    let world = World::with_runner(1);
+    let (mut shell, mut viewer) = at_the_wheel(&world).await;
+    shell.types("pcmanfm --no-desktop \"$PWD\" >/dev/null 2>&1 &\n").await;
+    viewer.sees("the file manager is drawn", shows_a_window).await;
+    let asks = "until wmctrl -l | grep -q 'Creating New Folder'; do sleep 0.1; done; touch asks";
+    shell.types(&format!("{asks}\n")).await;
+    viewer.presses("ctrl+shift+n").await;
+    let tree = tree(&world);
+    appears(&tree.join("asks"), "it asks for a name", |_| true).await;
+    viewer.types("Made by Hand\n").await;
+    let made = async {
+        while !tree.join("Made by Hand").is_dir() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let made = timeout(super::PATIENCE, made).await;
+    assert!(made.is_ok(), "the folder is made: {:?}", names(&tree));
+}
+
+fn names(directory: &Path) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(directory).expect("readable").flatten();
+    entries.map(|entry| entry.file_name()).collect()
 }

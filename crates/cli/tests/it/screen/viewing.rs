@@ -144,6 +144,17 @@ impl Viewer {
         timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{what}: never"))
     }
 
+    /// Presses keys together.
+    pub(super) async fn presses(&mut self, chord: &str) {
+        let keys = keys::chord(chord).expect("there are such keys");
+        for key in &keys {
+            self.hands.key(*key, true).await.expect("it is taken");
+        }
+        for key in keys.iter().rev() {
+            self.hands.key(*key, false).await.expect("it is taken");
+        }
+    }
+
     pub(super) async fn types(&mut self, text: &str) {
         for letter in text.chars() {
             for down in [true, false] {
