@@ -53,7 +53,18 @@ const FIND = `
 `;
 
 export type RoleName =
-  "button" | "link" | "textbox" | "checkbox" | "radio" | "combobox" | "tab" | "heading" | "region" | "row";
+  | "button"
+  | "link"
+  | "textbox"
+  | "checkbox"
+  | "radio"
+  | "combobox"
+  | "tab"
+  | "heading"
+  | "region"
+  | "row"
+  | "menuitem"
+  | "menuitemradio";
 
 export class Browser {
   /** Clicks so far, for flows that promise few. */

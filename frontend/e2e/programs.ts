@@ -57,6 +57,11 @@ export class Place {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 
+  /** Its processes of one of these names. */
+  pids(...names: string[]): number[] {
+    return this.#left().filter((pid) => names.includes(readFileSync(`/proc/${pid}/comm`, "utf8").trim()));
+  }
+
   /** Processes that were started with this directory in their environment. */
   #left(): number[] {
     return readdirSync("/proc")

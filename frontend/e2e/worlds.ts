@@ -55,17 +55,33 @@ export class Hub {
   private constructor(
     readonly place: Place,
     readonly url: string,
+    private process: ChildProcess,
+    readonly workers: number,
   ) {}
 
   static async start(place: Place, workers = 4): Promise<Hub> {
-    const args = ["up", "--listen", "127.0.0.1:0", "--workers", String(workers)];
-    place.start(program("pilot"), args, "hub", { env: environment(place) });
-    const hub = new Hub(place, "");
-    const url = await until("the hub answers", async () => {
-      const runners = hub.pilot(["runner", "list", "--json"]);
-      return runners.includes('"online":true') && hub.address();
-    });
-    return new Hub(place, url);
+    const process = Hub.#up(place, "127.0.0.1:0", workers);
+    const hub = new Hub(place, "", process, workers);
+    const url = await until("the hub answers", async () => hub.#hasARunner() && hub.address());
+    return new Hub(place, url, process, workers);
+  }
+
+  static #up(place: Place, listen: string, workers: number): ChildProcess {
+    const args = ["up", "--listen", listen, "--workers", String(workers)];
+    return place.start(program("pilot"), args, "hub", { env: environment(place) });
+  }
+
+  #hasARunner(): boolean {
+    return this.pilot(["runner", "list", "--json"]).includes('"online":true');
+  }
+
+  /** Hub and runner are killed, and start again where they were. */
+  async diesAndComesBack(): Promise<void> {
+    const gone = new Promise((resolve) => this.process.once("exit", resolve));
+    this.process.kill("SIGKILL");
+    await gone;
+    this.process = Hub.#up(this.place, new URL(this.url).host, this.workers);
+    await until("the hub answers again", async () => this.#hasARunner());
   }
 
   address(): string {
