@@ -302,6 +302,9 @@ async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_whe
     shell.until("the clipboard goes in", |seat| seat.shown.contains("outside is in")).await;
     let sizes = [&[2, 0, 0, 2][..], &0_i32.to_be_bytes(), &(-308_i32).to_be_bytes()].concat();
     let ask = [3, 0, 0, 0, 0, 0, 5, 0, 3, 32];
+    // Whose page is just loading: greeted, and has asked for nothing yet.
+    let mut early = Line::open(&client, task, true).await;
+    greet(&mut early.stream).await.expect("they are greeted");
     line.stream.write_all(&[sizes.as_slice(), &ask, &resize].concat()).await.expect("it is sent");
     let mut drain = vec![0; 65536];
     let resized = async {
@@ -313,12 +316,15 @@ async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_whe
         }
     };
     timeout(PATIENCE, resized).await.expect("it is resized");
+    early.stream.write_all(&[sizes.as_slice(), &ask].concat()).await.expect("it is sent");
+    let shown = timeout(PATIENCE, early.stream.read(&mut drain)).await.expect("it is answered");
+    assert!(shown.expect("the line stands") > 0, "a new size ends nobody's line");
 
     // A picture for a person without a window.
     let file = world.path("screen.png");
     let path = file.to_string_lossy().into_owned();
     let said = world.pilot(&["task", "screen", &task.to_string(), "--screenshot", &path]).ok();
-    assert!(said.contains("900 × 600, driven by owner, watched by 1"), "{said}");
+    assert!(said.contains("900 × 600, driven by owner, watched by 2"), "{said}");
     let picture = std::fs::read(&file).expect("it was written");
     assert!(picture.starts_with(b"\x89PNG") && picture[16..24] == [0, 0, 3, 132, 0, 0, 2, 88]);
 

@@ -165,10 +165,22 @@ pub fn read_as_server(said: &[u8]) -> Result<Option<(ServerInit, usize)>, RfbErr
 pub fn preferences(encodings: &[i32]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 0, 0];
     bytes.extend_from_slice(&RED_FIRST);
-    bytes.extend_from_slice(&[2, 0]);
+    bytes.extend(set_encodings(encodings));
+    bytes
+}
+
+/// `SetEncodings` (RFC 6143, 7.5.2).
+fn set_encodings(encodings: &[i32]) -> Vec<u8> {
+    let mut bytes = vec![2, 0];
     bytes.extend_from_slice(&u16::try_from(encodings.len()).unwrap_or(0).to_be_bytes());
     bytes.extend(encodings.iter().flat_map(|encoding| encoding.to_be_bytes()));
     bytes
+}
+
+/// What is said for a viewer who has said nothing yet: Xvnc hangs up on those who
+/// cannot be told a size when the desktop gets another one.
+pub fn until_they_speak() -> Vec<u8> {
+    set_encodings(&[encoding::RAW, encoding::DESKTOP_SIZE])
 }
 
 /// What pictures are taken in: pixels as they are, without the pointer, which

@@ -12,7 +12,7 @@ use pilot_proto::{Code, Problem};
 use pilot_screen::recording::camera::Note;
 use pilot_screen::rfb::server::{Class, ServerStream, Sink};
 use pilot_screen::rfb::viewer::{Heard, Rights, ViewerStream};
-use pilot_screen::rfb::{RfbError, SharedFormat, Size};
+use pilot_screen::rfb::{RfbError, SharedFormat, Size, greeting};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,7 +111,11 @@ impl Guest {
         }
         let Visitor { wish, reader, writer } = visitor;
         let format = Arc::new(SharedFormat::new(init.format));
-        let (from_desktop, to_desktop) = tokio::io::split(desktop);
+        let (from_desktop, mut to_desktop) = tokio::io::split(desktop);
+        if let Err(error) = to_desktop.write_all(&greeting::until_they_speak()).await {
+            tracing::debug!(%error, "the desktop's server went as a viewer came");
+            return;
+        }
         let (words, heard) = mpsc::channel(WORDS);
         let mut to = To {
             writer,
