@@ -114,6 +114,14 @@ impl Broker {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// From now on it logs in with this; the way there stays what it was.
+    ///
+    /// # Errors
+    /// No login has such characters.
+    pub fn renew(&self, grant: &GitGrant) -> Result<(), BrokerError> {
+        self.inner.upstream.renew(grant)
+    }
+
     /// What git has to be told inside the walls, with the broker on this
     /// loopback port: keys and values, of which a key may come several times.
     pub fn config(&self, port: u16) -> Vec<(String, String)> {

@@ -243,7 +243,7 @@ impl Granter {
 
     /// The forge's token, if the repository is on that forge. A token goes to
     /// nobody else's host.
-    fn git(&self, forge: &Forge, repo: &str) -> Option<GitGrant> {
+    pub(crate) fn git(&self, forge: &Forge, repo: &str) -> Option<GitGrant> {
         let token = self.credentials.forge_token(&forge.name)?;
         let is_http = repo.starts_with("http://") || repo.starts_with("https://");
         let credential = Credential::Token(token);

@@ -42,6 +42,7 @@ pub(crate) use intake::IntakeWish;
 pub(crate) use messages::{
     Connected, IssueNews, JournalNews, News, PullRequestNews, Review, Steer,
 };
+pub(crate) use orders::Permit;
 pub(crate) use schedules::{ScheduleWish, schedule_of, scheduled_task};
 pub(crate) use wishes::said;
 
@@ -52,6 +53,7 @@ use crate::intake::Intake;
 use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
+use crate::permits::Permits;
 use crate::publish::Publisher;
 use crate::vaults::Vaults;
 use board::Board;
@@ -93,6 +95,8 @@ pub(crate) struct Reach {
     pub(crate) publisher: Arc<Publisher>,
     /// Puts credentials into assignments.
     pub(crate) granter: Granter,
+    /// Looks at logins before they are pushed with.
+    pub(crate) permits: Permits,
     /// Reads secrets from Vaults.
     pub(crate) vaults: Arc<Vaults>,
     /// Reads issues that are to become tasks.

@@ -14,7 +14,7 @@ mod words;
 pub(crate) use kept::KeptLogin;
 
 use crate::clock;
-use crate::core::CoreHandle;
+use crate::core::{CoreHandle, News};
 use crate::credentials::Credentials;
 use crate::forge_ways::ForgeWays;
 use async_trait::async_trait;
@@ -276,6 +276,9 @@ impl ForgeLogins {
             Ok(tokens) => {
                 self.keep(name, &login.after(&tokens, now), &tokens.access).await?;
                 tracing::info!(forge = name, "a login was renewed");
+                let (core, news) = (self.core.clone(), News::LoginRenewed(name.clone()));
+                // Whoever waits for the token does not wait for the core.
+                self.works.spawn(async move { core.tell(news).await });
                 Ok(tokens.access)
             }
             Err(error) => {

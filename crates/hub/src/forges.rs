@@ -38,6 +38,11 @@ impl Forges {
         Self { credentials, logins, ways, open: Mutex::default() }
     }
 
+    /// Whether its token is one of a login, which ends and is renewed.
+    pub(crate) fn is_renewed(&self, forge: &Forge) -> bool {
+        self.credentials.forge_login(&forge.name).is_some()
+    }
+
     /// The forge with its token, as both are now. One that is renewed is asked
     /// for anew with each request.
     pub(crate) fn open(&self, forge: &Forge) -> Result<Arc<dyn ForgeApi>, Problem> {
@@ -46,8 +51,7 @@ impl Forges {
             Problem::new(Code::ForgeRefused, message)
                 .hint("Add the forge again with `pilot forge add`.")
         })?;
-        let is_renewed = self.credentials.forge_login(&forge.name).is_some();
-        let fixed = (!is_renewed).then_some(&token);
+        let fixed = (!self.is_renewed(forge)).then_some(&token);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = open.get(&forge.name)
             && known.forge == *forge

@@ -16,6 +16,7 @@ use crate::intake::Intake;
 use crate::links::{Connections, Directory};
 use crate::live::Fanout;
 use crate::options::HubOptions;
+use crate::permits::Permits;
 use crate::publish::Publisher;
 use crate::sessions::{self, Sessions, SharedSessions};
 use crate::tls::{self, Certificate};
@@ -188,6 +189,12 @@ impl Hub {
             connections: Arc::clone(&connections),
             publisher: Arc::clone(&publisher),
             granter: Granter::new(Arc::clone(&credentials)),
+            permits: Permits {
+                forges: Arc::clone(&forges),
+                core: core.clone(),
+                works: works.clone(),
+                stop: ending.clone(),
+            },
             vaults: Arc::clone(&vaults),
             intake: Arc::clone(&intake),
             options,

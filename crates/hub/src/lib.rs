@@ -42,6 +42,7 @@ mod listen;
 mod live;
 mod logins;
 mod options;
+mod permits;
 mod preferences;
 mod profiles;
 mod publish;

@@ -36,7 +36,7 @@ use crate::event::{Cursor, Record};
 use crate::ids::{BlobId, OrderId, RunId, RunnerId, TaskId};
 use crate::inbox::Answer;
 use crate::permission::PermissionRule;
-use crate::project::ProviderGrant;
+use crate::project::{GitGrant, ProviderGrant};
 use crate::run::RunSpec;
 use crate::secret::{self, Secret};
 use crate::task::ChildSeen;
@@ -315,6 +315,15 @@ pub enum ToRunner {
         run: RunId,
         /// What.
         act: Act,
+    },
+    /// From now on git logs in to the run's repository with this: the login that
+    /// the run began with may have ended. Said whenever it is another one, and
+    /// before each permit to push; not repeated.
+    Grant {
+        /// Which run.
+        run: RunId,
+        /// In place of the one that it has.
+        git: GitGrant,
     },
     /// The journal is durable up to here.
     Acked {

@@ -5,6 +5,7 @@
 //! orders again, and the shim does each once.
 
 use crate::run_dir::RunDir;
+use pilot_proto::project::GitGrant;
 use pilot_proto::runner::Act;
 use pilot_proto::tunnel::TunnelWish;
 use pilot_proto::{Cursor, OrderId, Problem};
@@ -28,6 +29,11 @@ pub enum ToShim {
         order: OrderId,
         /// What.
         act: Act,
+    },
+    /// From now on git logs in with this.
+    Grant {
+        /// In place of the one before.
+        git: GitGrant,
     },
     /// The hub was heard; the lease is renewed from the time on at which the
     /// beat was sent that it answered.

@@ -45,6 +45,7 @@ pub struct NamedSecret {
 pub struct Redactor {
     /// None if there is nothing to look for.
     engine: Option<Arc<Engine>>,
+    secrets: Arc<[NamedSecret]>,
     too_short: Arc<[String]>,
 }
 
@@ -62,7 +63,19 @@ impl Redactor {
         Self::made(secrets, false)
     }
 
+    /// For this secret as well, and for all that this one finds; its counters
+    /// begin anew.
+    #[must_use]
+    pub fn knowing(&self, secret: &NamedSecret) -> Self {
+        if self.secrets.iter().any(|known| known.value == secret.value) {
+            return self.clone();
+        }
+        let secrets = self.secrets.iter().chain([secret]).cloned().collect();
+        Self::made(secrets, self.engine.as_ref().is_some_and(|engine| engine.has_rules()))
+    }
+
     fn made(secrets: Vec<NamedSecret>, rules: bool) -> Self {
+        let all = secrets.clone().into();
         let (long, short): (Vec<_>, Vec<_>) = secrets
             .into_iter()
             .partition(|secret| secret.value.expose().trim().len() >= Self::SHORTEST);
@@ -70,7 +83,7 @@ impl Redactor {
             short.into_iter().filter(|secret| !secret.value.is_empty()).map(|secret| secret.name);
         let too_short = too_short.collect();
         let engine = (rules || !long.is_empty()).then(|| Arc::new(Engine::new(&long, rules)));
-        Self { engine, too_short }
+        Self { engine, secrets: all, too_short }
     }
 
     /// Names of secrets that are too short to be redacted; the caller says so.

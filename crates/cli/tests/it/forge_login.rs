@@ -105,12 +105,17 @@ fn sent_to(page: &str) -> String {
 /// A hub that alice has logged in from, with a project there.
 fn logged_in(forge: &Forge) -> World {
     let world = World::with_hub();
-    let login = Login::begin(&world, forge, &["--no-browser"]);
-    open(&sent_to(login.page()));
-    login.end().ok();
-    add_site(&world, forge);
+    log_in(&world, forge);
     world.pilot(&["issue", "list", "site"]).ok();
     world
+}
+
+/// Alice logs in, and adds her project.
+pub(crate) fn log_in(world: &World, forge: &Forge) {
+    let login = Login::begin(world, forge, &["--no-browser"]);
+    open(&sent_to(login.page()));
+    login.end().ok();
+    add_site(world, forge);
 }
 
 fn home(world: &World) -> ForgeSeen {

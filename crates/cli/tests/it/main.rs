@@ -13,6 +13,7 @@ mod demo;
 mod films;
 mod forge;
 mod forge_login;
+mod forge_login_in_runs;
 mod forge_through;
 mod hands_on;
 mod held;

@@ -34,8 +34,30 @@ pub(crate) struct Upstream {
     client: Client,
     /// Where it is now: a server may say that it has moved.
     base: Mutex<Url>,
+    login: Mutex<Login>,
+}
+
+/// What goes along with every request.
+#[derive(Clone, Default)]
+struct Login {
     authorization: Option<HeaderValue>,
     password: Secret,
+}
+
+impl Login {
+    fn of(grant: &GitGrant) -> Result<Self, BrokerError> {
+        let password = grant.password.expose().trim();
+        if password.is_empty() {
+            return Ok(Self::default());
+        }
+        let login = STANDARD.encode(format!("{}:{password}", grant.username));
+        let authorization = secret_value(&format!("Basic {login}"));
+        let Some(authorization) = authorization else {
+            let why = "its login has characters that no login has".to_owned();
+            return Err(BrokerError::Address { why });
+        };
+        Ok(Self { authorization: Some(authorization), password: Secret::new(password) })
+    }
 }
 
 /// The repository did not answer. Holds no login.
@@ -63,20 +85,19 @@ impl Upstream {
             None => {}
         }
         let client = client.build().map_err(|error| bad(chain(&error)))?;
-        let password = grant.map(|grant| grant.password.expose().trim()).unwrap_or_default();
-        let authorization = match grant {
-            Some(grant) if !password.is_empty() => {
-                let login = STANDARD.encode(format!("{}:{password}", grant.username));
-                let value = secret_value(&format!("Basic {login}"));
-                Some(
-                    value
-                        .ok_or_else(|| bad("its login has characters that no login has".into()))?,
-                )
-            }
-            Some(_) | None => None,
-        };
-        let password = Secret::new(password);
-        Ok(Self { client, base: Mutex::new(url), authorization, password })
+        let login = grant.map(Login::of).transpose()?.unwrap_or_default();
+        Ok(Self { client, base: Mutex::new(url), login: Mutex::new(login) })
+    }
+
+    /// Logs in with this from now on.
+    pub(crate) fn renew(&self, grant: &GitGrant) -> Result<(), BrokerError> {
+        let login = Login::of(grant)?;
+        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
+        Ok(())
+    }
+
+    fn login(&self) -> Login {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// `GET …/info/refs`. Goes along when the repository has moved on the same
@@ -112,7 +133,8 @@ impl Upstream {
 
     /// A text of the server's without the login that it may repeat.
     pub(crate) fn without_login(&self, text: &str) -> String {
-        let password = self.password.expose();
+        let login = self.login();
+        let password = login.password.expose();
         if password.is_empty() { text.to_owned() } else { text.replace(password, "<redacted>") }
     }
 
@@ -136,8 +158,8 @@ impl Upstream {
                 passed.insert(name, value.clone());
             }
         }
-        if let Some(authorization) = &self.authorization {
-            passed.insert(header::AUTHORIZATION, authorization.clone());
+        if let Some(authorization) = self.login().authorization {
+            passed.insert(header::AUTHORIZATION, authorization);
         }
         *request.body_mut() = body;
         let sent = self.client.execute(request).await;

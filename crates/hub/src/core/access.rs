@@ -228,7 +228,7 @@ impl Core {
         }
     }
 
-    fn at_work(&self, project: &Project, but: Option<RunId>) -> BTreeSet<RunId> {
+    pub(crate) fn at_work(&self, project: &Project, but: Option<RunId>) -> BTreeSet<RunId> {
         (self.board.tasks.values())
             .filter(|slot| slot.machine.task().project == project.name)
             .filter_map(|slot| slot.machine.lease())

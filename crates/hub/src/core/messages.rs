@@ -1,6 +1,7 @@
 //! What the core is told: wishes, which are answered, and news, which are not.
 
 use super::intake::IntakeWish;
+use super::orders::Permit;
 use super::schedules::ScheduleWish;
 use crate::links::Outlet;
 use crate::publish::Sight;
@@ -275,6 +276,10 @@ pub(crate) enum News {
         /// In its words.
         reason: String,
     },
+    /// The login to this forge was renewed.
+    LoginRenewed(String),
+    /// The login that a run pushes with was looked at.
+    Freshened(Permit),
     /// Secrets of a run were read from their Vaults, or could not be.
     Fetched(Fetched),
     /// A forge said something about a task's pull request.

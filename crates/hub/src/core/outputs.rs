@@ -79,6 +79,9 @@ impl Core {
             Output::Answer(reply, answer) => reply.answer(answer),
             Output::Send(runner, message) => self.send(runner, message),
             Output::Assign { runner, run, secrets } => self.assign(runner, run, secrets),
+            Output::Grant(run) => self.grant_git(run),
+            Output::Permit(permit) => self.freshen(permit),
+            Output::Permitted(permit) => self.permit(permit),
             Output::Ack(runner, run, cursor) => {
                 if let Some(link) = self.links.get(&runner) {
                     link.outlet.ack(run, cursor);
@@ -97,7 +100,7 @@ impl Core {
     }
 
     /// A runner that is away is told when it comes back.
-    fn send(&mut self, runner: RunnerId, message: ToRunner) {
+    pub(crate) fn send(&self, runner: RunnerId, message: ToRunner) {
         if let Some(link) = self.links.get(&runner) {
             link.outlet.push(message);
         }
@@ -106,12 +109,10 @@ impl Core {
     fn assign(&mut self, runner: RunnerId, run: RunId, secrets: Vec<SealedGrant>) {
         let Some(journal) = self.board.runs.get(&run) else { return };
         let Some(slot) = self.board.tasks.get(&journal.task) else { return };
-        let (Some(spec), Some(project)) =
-            (self.spec(slot), self.board.projects.get(&slot.machine.task().project))
-        else {
+        let (Some(spec), Some(project)) = (self.spec(slot), self.project_of(journal.task)) else {
             return;
         };
-        let forge = project.forge.as_ref().and_then(|name| self.board.forges.get(name));
+        let forge = self.forge_of(journal.task);
         let signing_key = project.pull_requests.signing_key.as_deref();
         let providers = self.board.providers.values();
         let task = slot.machine.task();

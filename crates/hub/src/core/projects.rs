@@ -58,6 +58,7 @@ impl Core {
     pub(crate) fn put_forge(&mut self, turn: &mut Turn, forge: &Forge) -> Result<Granted, Problem> {
         turn.changes.push(Change::PutForge(forge.clone()));
         self.board.forges.insert(forge.name.clone(), forge.clone());
+        self.grant_again(turn, &forge.name);
         // A new token may be what late pull requests have waited for.
         self.next_review = turn.steady;
         Ok(Granted::Done)

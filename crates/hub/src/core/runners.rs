@@ -41,6 +41,8 @@ impl Core {
                     self.declined(turn, *runner, *run, reason);
                 }
             }
+            News::LoginRenewed(forge) => self.grant_again(turn, forge),
+            News::Freshened(permit) => turn.outputs.push(Output::Permitted(*permit)),
             News::Fetched(fetched) => self.fetched(turn, fetched),
             News::PullRequest { task, news } => self.pull_request(turn, *task, news).await?,
         }

@@ -2,6 +2,7 @@
 
 use super::children::ChildWish;
 use super::messages::{Granted, Reply};
+use super::orders::Permit;
 use crate::live::{Changed, Fresh};
 use crate::publish::{Publication, Watched};
 use crate::vaults::Fetch;
@@ -45,6 +46,12 @@ pub(crate) enum Output {
         /// The project's secrets, sealed to the runner.
         secrets: Vec<SealedGrant>,
     },
+    /// To a runner: how a run's git logs in now.
+    Grant(RunId),
+    /// To a runner: a permit to push, with a login that its forge takes.
+    Permit(Permit),
+    /// The same, when the login was looked at.
+    Permitted(Permit),
     /// To a runner: its journal is durable up to here.
     Ack(RunnerId, RunId, Cursor),
     /// To consoles.

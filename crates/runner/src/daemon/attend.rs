@@ -161,6 +161,11 @@ async fn talk(
 fn remember(said: &mut Vec<ToShim>, message: ToShim) {
     match &message {
         ToShim::Order { .. } | ToShim::Fenced => said.push(message),
+        ToShim::Grant { .. } => {
+            said.retain(|one| !matches!(one, ToShim::Grant { .. }));
+            // Before the order that it came with, whichever of them gets through.
+            said.insert(0, message);
+        }
         // Stale at once; said anew on every connection.
         ToShim::Contact { .. } | ToShim::Watched { .. } => {}
         // A person's, on a connection of its own.

@@ -4,6 +4,7 @@ use super::core::Daemon;
 use super::held::{HeldRun, Shim};
 use crate::shim_socket::ToShim;
 use pilot_proto::RunId;
+use pilot_proto::project::GitGrant;
 use pilot_proto::runner::{Known, ToRunner, Verdict};
 
 impl Daemon {
@@ -25,6 +26,7 @@ impl Daemon {
             ToRunner::BeatHeard { .. } => self.beat_heard(),
             ToRunner::Assign { spec } => self.assigned(spec),
             ToRunner::Order { order, run, act } => self.tell(run, ToShim::Order { order, act }),
+            ToRunner::Grant { run, git } => self.granted(run, git),
             ToRunner::Acked { run, cursor } => {
                 if let Some(held) = self.runs.get_mut(&run) {
                     held.acked(cursor);
@@ -48,6 +50,14 @@ impl Daemon {
                 tracing::debug!(?message, "a message that has no place here");
             }
         }
+    }
+
+    /// Passes a login on. Kept as well, for a shim that recovers the run.
+    fn granted(&mut self, run: RunId, git: GitGrant) {
+        if let Some(spec) = self.runs.get_mut(&run).and_then(|held| held.spec.as_mut()) {
+            spec.git = Some(git.clone());
+        }
+        self.tell(run, ToShim::Grant { git });
     }
 
     /// Renews the leases, from when the beat was sent.

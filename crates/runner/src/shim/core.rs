@@ -278,6 +278,7 @@ impl Shim {
     fn daemon_says(&mut self, message: ToShim) {
         match message {
             ToShim::Order { order, act } => self.tell(RunEvent::Order { order, act }),
+            ToShim::Grant { git } => self.granted(git),
             ToShim::Fenced => self.tell(RunEvent::Fenced),
             // The doorway's.
             ToShim::Watched { .. }

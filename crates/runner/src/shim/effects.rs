@@ -9,11 +9,13 @@ use super::rescue;
 use super::setup;
 use super::steps::{self, Report};
 use super::walls::SharedWalls;
+use super::workspace::login_of;
 use crate::ledger::Resource;
 use pilot_agents::Step as DriverStep;
 use pilot_egress::gate::{Denied, News};
 use pilot_egress::model;
 use pilot_lifecycle::{Ruling, RunEffect, RunEvent, Step};
+use pilot_proto::project::GitGrant;
 use pilot_proto::{Code, Event, OrderId, Problem};
 use pilot_sandbox::Exit;
 use tokio_util::sync::CancellationToken;
@@ -245,6 +247,13 @@ impl Shim {
         if let Some(words) = self.walls.as_ref().and_then(|walls| walls.allow(rule)) {
             self.journal(&words);
         }
+    }
+
+    /// Git logs in with this from now on, ours and what runs inside.
+    pub(super) fn granted(&mut self, git: GitGrant) {
+        self.log.learn(&login_of(&git));
+        self.walls.iter().for_each(|walls| walls.renew_login(&git));
+        self.workspace.renew_login(git);
     }
 
     /// What a gate has to say.

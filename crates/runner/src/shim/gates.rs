@@ -128,6 +128,7 @@ pub(super) struct Gates {
     pub(super) reviewers: Option<Gateway>,
     /// The one that is reached from inside at this moment.
     pub(super) reached: Reached,
+    pub(super) broker: Option<git::Broker>,
     /// The init's end of the way to the gate.
     pub(super) uplink: Option<OwnedFd>,
     /// Ports of the machine's loopback at which they listen, on the tiers that
@@ -178,6 +179,7 @@ pub(super) async fn open(
                 async move { broker.serve(stream).await }
             }));
         }
+        gates.broker.clone_from(&broker);
         let doors = Doors { model: any_model.then_some(to_model), git: broker.map(|_| to_git) };
         open_gate(workspace, voices, doors, &mut gates)?;
     } else if any_model {
@@ -272,7 +274,7 @@ fn broker(workspace: &Workspace, voices: &Voices) -> Result<Option<git::Broker>,
     let (news, number) = (voices.gate.clone(), AtomicU64::new(BROKERED));
     let settings = git::Settings {
         repo: workspace.spec.repo.clone(),
-        grant: workspace.spec.git.clone(),
+        grant: workspace.login(),
         branch: workspace.spec.branch.clone(),
         may_push: Arc::new(|| Err(WE_PUSH.to_owned())),
         decided: Arc::new(move |mut decision| {

@@ -59,6 +59,7 @@ impl Feed {
                 true
             }
             ToShim::Order { .. }
+            | ToShim::Grant { .. }
             | ToShim::Contact { .. }
             | ToShim::Fenced
             | ToShim::Guest { .. }

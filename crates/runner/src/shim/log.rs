@@ -6,7 +6,7 @@ use crate::clock::SteadyClock;
 use crate::journal::JournalWriter;
 use pilot_proto::event::Stream;
 use pilot_proto::{Cursor, Event, Timestamp};
-use pilot_secrets::Redactor;
+use pilot_secrets::{NamedSecret, Redactor};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Write};
@@ -79,6 +79,12 @@ impl<W: Durable> Log<W> {
             synced: clock.now(),
             talk: Arc::default(),
         }
+    }
+
+    /// This must not be seen either, from now on.
+    pub(super) fn learn(&mut self, secret: &NamedSecret) {
+        self.redactor = self.redactor.knowing(secret);
+        self.spoken.know(&self.redactor);
     }
 
     /// The conversation as far as it is journalled.
@@ -244,7 +250,6 @@ mod tests {
     use super::*;
     use crate::journal::reader::scan_bytes;
     use pilot_proto::{Record, Secret};
-    use pilot_secrets::NamedSecret;
     use std::sync::{Arc, Mutex, PoisonError};
 
     /// A disk with so much room, whose file can be looked at.

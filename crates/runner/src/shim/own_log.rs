@@ -4,17 +4,21 @@
 //! be seen becomes known as soon as the spec was read, and a shim says nothing
 //! of a run before.
 
-use pilot_secrets::Redactor;
+use pilot_secrets::{NamedSecret, Redactor};
 use std::io::{self, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Cheap to clone; clones share what they know.
 #[derive(Debug, Clone, Default)]
 pub struct OwnLog {
-    redactor: Arc<OnceLock<Redactor>>,
+    redactor: Arc<Mutex<Option<Redactor>>>,
 }
 
 impl OwnLog {
+    fn known(&self) -> MutexGuard<'_, Option<Redactor>> {
+        self.redactor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The same place, redacted. Each write is one line, or several whole ones.
     pub fn over<W: Write>(&self, place: W) -> OwnLogWriter<W> {
         OwnLogWriter { log: self.clone(), place }
@@ -22,9 +26,14 @@ impl OwnLog {
 
     /// Says what must not be seen from now on.
     pub(super) fn know(&self, redactor: &Redactor) {
-        if self.redactor.set(redactor.clone()).is_err() {
-            tracing::warn!("the log of a shim is of one run alone");
-        }
+        *self.known() = Some(redactor.clone());
+    }
+
+    /// This as well.
+    pub(super) fn learn(&self, secret: &NamedSecret) {
+        let mut known = self.known();
+        let learnt = known.as_ref().map(|redactor| redactor.knowing(secret));
+        *known = learnt.or_else(|| Some(Redactor::new(vec![secret.clone()])));
     }
 }
 
@@ -37,7 +46,8 @@ pub struct OwnLogWriter<W> {
 
 impl<W: Write> Write for OwnLogWriter<W> {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        match self.log.redactor.get() {
+        let known = self.log.known().clone();
+        match known {
             Some(redactor) => self.place.write_all(&redactor.redact_bytes(lines))?,
             None => self.place.write_all(lines)?,
         }
@@ -53,7 +63,6 @@ impl<W: Write> Write for OwnLogWriter<W> {
 mod tests {
     use super::*;
     use pilot_proto::Secret;
-    use pilot_secrets::NamedSecret;
 
     #[test]
     fn what_was_granted_is_kept_out_as_soon_as_it_is_known() {
@@ -63,5 +72,12 @@ mod tests {
         log.know(&Redactor::new(vec![NamedSecret { name: "TOKEN".to_owned(), value }]));
         log.over(&mut place).write_all(b"lost `s3cr3t-of-ours`\n").expect("it is memory");
         assert_eq!(String::from_utf8_lossy(&place), "beginning\nlost `[redacted:TOKEN]`\n");
+
+        place.clear();
+        let value = Secret::new("n3xt-t0ken-of-ours");
+        log.learn(&NamedSecret { name: "repository".to_owned(), value });
+        log.over(&mut place).write_all(b"s3cr3t-of-ours n3xt-t0ken-of-ours").expect("memory");
+        let both = "[redacted:TOKEN] [redacted:repository]";
+        assert_eq!(String::from_utf8_lossy(&place), both, "the first stays known");
     }
 }

@@ -44,7 +44,8 @@ async fn to_branch(
     expected: Option<&str>,
 ) -> Result<(String, String), Problem> {
     let tree = workspace.dir.tree();
-    let grant = workspace.spec.git.as_ref();
+    let login = workspace.login();
+    let grant = login.as_ref();
     let wanted = Push { tree: &tree, repo, branch, commit, expected, grant };
     let pushed = workspace.git.push(&wanted).await.map_err(|error| error.problem())?;
     let put = if pushed.rebased { "Put on top of somebody's commits and pushed" } else { "Pushed" };
@@ -59,7 +60,7 @@ async fn for_review(
     again: bool,
 ) -> Result<(String, String), Problem> {
     let base = base_branch(workspace)?;
-    let tree = workspace.dir.tree();
+    let (tree, login) = (workspace.dir.tree(), workspace.login());
     let wanted = ReviewPush {
         tree: &tree,
         repo: &workspace.spec.repo,
@@ -68,7 +69,7 @@ async fn for_review(
         title: &workspace.spec.title,
         commit,
         again,
-        grant: workspace.spec.git.as_ref(),
+        grant: login.as_ref(),
     };
     let pushed = workspace.git.push_for_review(&wanted).await.map_err(|error| error.problem())?;
     let text = format!("Pushed {} for review into `{base}`.", pushed.commit);
@@ -81,8 +82,8 @@ pub(super) async fn read_back(
     branch: String,
     commit: String,
 ) -> Report {
-    let (git, spec) = (&workspace.git, &workspace.spec);
-    let grant = spec.git.as_ref();
+    let (git, spec, login) = (&workspace.git, &workspace.spec, workspace.login());
+    let grant = login.as_ref();
     let is_head = async |repo: &str| {
         let head = git.remote_head(repo, &branch, grant).await?;
         Ok::<_, GitError>(head.as_deref() == Some(commit.as_str()))
@@ -108,7 +109,8 @@ pub(super) async fn bring_published(workspace: &Workspace) -> Result<bool, Probl
         (PushWay::Fork { repo }, _) => (repo, format!("refs/heads/{}", spec.branch)),
         (PushWay::Agit, Some(number)) => (spec.repo.clone(), format!("refs/pull/{number}/head")),
     };
-    let brought = workspace.mirrors.bring(&spec.repo, (&from, &what), spec.git.as_ref()).await;
+    let login = workspace.login();
+    let brought = workspace.mirrors.bring(&spec.repo, (&from, &what), login.as_ref()).await;
     brought.map(|()| true).map_err(|error| error.problem())
 }
 

@@ -54,6 +54,11 @@ impl Spoken {
         Self { redactor, open: BTreeMap::new() }
     }
 
+    /// For whatever begins from now on.
+    pub(super) fn know(&mut self, redactor: &Redactor) {
+        self.redactor = redactor.clone();
+    }
+
     /// What is to be journalled instead of `event`, in order; none: it, as it is.
     pub(super) fn pass(&mut self, event: &Event) -> Option<Vec<Event>> {
         Some(match event {

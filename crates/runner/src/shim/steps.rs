@@ -122,7 +122,7 @@ pub(super) async fn clone(
 
 async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Problem> {
     let spec = &workspace.spec;
-    let tree = workspace.dir.tree();
+    let (tree, login) = (workspace.dir.tree(), workspace.login());
     let resumed = spec.resume.is_some() && spec.pushed.is_some() && spec.at.is_none();
     // On no branch of the repository: it begins at the commit itself.
     let brought = resumed && pushing::bring_published(workspace).await?;
@@ -133,7 +133,7 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
         at: if brought { spec.pushed.as_deref() } else { spec.at.as_deref() },
         branch: &spec.branch,
         tree: &tree,
-        grant: spec.git.as_ref(),
+        grant: login.as_ref(),
     };
     let checked_out = match workspace.mirrors.checkout(&wanted).await {
         // Merged and deleted meanwhile.

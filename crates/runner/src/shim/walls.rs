@@ -17,9 +17,10 @@ use super::workspace::{SharedWorkspace, Workspace};
 use crate::clock::SteadyClock;
 use crate::inside as init;
 use pilot_egress::gate::Gate;
+use pilot_egress::git::Broker;
 use pilot_egress::inside;
 use pilot_egress::model::{self, Gateway};
-use pilot_proto::project::ProviderGrant;
+use pilot_proto::project::{GitGrant, ProviderGrant};
 use pilot_proto::walls::{WallsKind, WallsReport};
 use pilot_proto::{Code, Event, Problem};
 use pilot_sandbox::walls::{Plan, Survey, Walls, reachable};
@@ -49,6 +50,7 @@ pub(super) struct Standing {
     gateway: Option<Gateway>,
     reviewers: Option<Gateway>,
     reached: Reached,
+    broker: Option<Broker>,
     budget_micros: AtomicU64,
     /// What the agent is given instead of the provider's grant.
     provider: Option<ProviderGrant>,
@@ -103,6 +105,7 @@ pub(super) async fn raise(
         gateway: gates.gateway,
         reviewers: gates.reviewers,
         reached: gates.reached,
+        broker: gates.broker,
         reviewers_provider,
         budget_micros: AtomicU64::new(workspace.spec.limits.budget_micros.unwrap_or(u64::MAX)),
         provider,
@@ -332,6 +335,13 @@ impl Standing {
     pub(super) fn end_review(&self) {
         self.share_budget();
         self.reached.set(self.gateway.as_ref());
+    }
+
+    /// What runs inside fetches with this login from now on, without seeing it.
+    pub(super) fn renew_login(&self, grant: &GitGrant) {
+        if let Some(Err(error)) = self.broker.as_ref().map(|broker| broker.renew(grant)) {
+            tracing::warn!(%error, "the agent's git keeps the login that it had");
+        }
     }
 
     /// Lets a host be reached from now on. In words for the log if it cannot.

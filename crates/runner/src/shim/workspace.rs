@@ -2,12 +2,13 @@
 //! and the environments of what it starts.
 
 use super::secrets::Secrets;
-use super::{ShimOptions, artifacts, attachments};
+use super::{OwnLog, ShimOptions, artifacts, attachments};
 use crate::agents::Programs;
 use crate::blobs::Blobs;
 use crate::run_dir::RunDir;
 use pilot_egress::outside::UpstreamProxy;
 use pilot_git::{Author, Deadlines, Git, Mirrors, Surroundings};
+use pilot_proto::project::GitGrant;
 use pilot_proto::pull_request::{CommitIdentity, Commits};
 use pilot_proto::{RunSpec, Secret};
 use pilot_sandbox::Environment;
@@ -17,14 +18,15 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Cheap to clone.
 pub(super) type SharedWorkspace = Arc<Workspace>;
 
-/// What every step of a run needs to know. Never changes.
+/// What every step of a run needs to know. Of it only the login of git changes.
 pub(super) struct Workspace {
+    /// Without the login of git: see [`Workspace::login`].
     pub(super) spec: RunSpec,
     pub(super) dir: RunDir,
     pub(super) blobs: Blobs,
@@ -37,6 +39,9 @@ pub(super) struct Workspace {
     /// For what was granted alone.
     pub(super) exact: Redactor,
     pub(super) secrets: Secrets,
+    /// How git logs in to the repository now.
+    login: Mutex<Option<GitGrant>>,
+    own_log: OwnLog,
     /// The work must not leave this machine.
     withheld: AtomicBool,
     given: BTreeMap<OsString, OsString>,
@@ -65,7 +70,7 @@ const CERTIFICATES: &[&str] = &[
 const GIT_PASSED: &[&str] = &["SSH_AUTH_SOCK"];
 
 impl Workspace {
-    pub(super) fn new(dir: RunDir, spec: RunSpec, options: &ShimOptions) -> SharedWorkspace {
+    pub(super) fn new(dir: RunDir, mut spec: RunSpec, options: &ShimOptions) -> SharedWorkspace {
         let data = dir.data();
         let programs = Programs::new(&data, &options.environment);
         let passed = pilot_sandbox::environment::PASSED.iter().chain(GIT_PASSED);
@@ -90,6 +95,7 @@ impl Workspace {
         let exact = Redactor::exact(named.clone());
         let redactor = Redactor::new(named);
         options.log.know(&redactor);
+        let login = Mutex::new(spec.git.take());
         for name in redactor.too_short() {
             tracing::warn!(name, "a secret is too short to be kept out of the journal");
         }
@@ -109,8 +115,21 @@ impl Workspace {
             redactor,
             exact,
             secrets,
+            login,
+            own_log: options.log.clone(),
             withheld: AtomicBool::new(false),
         })
+    }
+
+    /// How git logs in to the repository at this moment.
+    pub(super) fn login(&self) -> Option<GitGrant> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it logs in with this.
+    pub(super) fn renew_login(&self, grant: GitGrant) {
+        self.own_log.learn(&login_of(&grant));
+        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(grant);
     }
 
     /// From now on the work stays here, whatever else is cleaned.
@@ -252,11 +271,16 @@ impl Workspace {
     }
 }
 
+/// What must not be seen of a login of git.
+pub(super) fn login_of(grant: &GitGrant) -> NamedSecret {
+    NamedSecret { name: "repository".to_owned(), value: grant.password.clone() }
+}
+
 /// Everything that must not be seen of a spec.
 fn secrets_of(spec: &RunSpec) -> Vec<NamedSecret> {
     let named =
         |name: &str, value: &Secret| NamedSecret { name: name.to_owned(), value: value.clone() };
-    let git = spec.git.iter().map(|grant| named("repository", &grant.password));
+    let git = spec.git.iter().map(login_of);
     let reviewer = spec.review.iter().filter_map(|reviewer| reviewer.provider.as_ref());
     let providers = spec.provider.iter().chain(&spec.fallbacks).chain(reviewer);
     let oauth = providers.clone().filter_map(|grant| grant.oauth.as_ref());

@@ -15,7 +15,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 /// Waits until the agent has done its first tool.
-async fn at_work(world: &World, run: RunId) {
+pub(crate) async fn at_work(world: &World, run: RunId) {
     world
         .hub
         .event(run, "a tool's end", |event| matches!(event, Event::ToolEnded { .. }).then_some(()))

@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt, future::ready};
 use pilot_link::{
     Deadlines, Frame, HubLive, Incoming, Sender, Socket, Standing, WireError, accept, new_nonce,
 };
+use pilot_proto::project::GitGrant;
 use pilot_proto::runner::{
     About, Act, BulkHead, Held, Join, JoinCode, Joined, Known, Load, MAX_FRAME, Role, ToHub,
     ToRunner, VERSION, Verdict,
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub(crate) revoked: bool,
     /// Pushes are permitted as soon as they are wanted.
     pub(crate) permits: bool,
+    /// What is granted anew before a permit.
+    pub(crate) grants: BTreeMap<RunId, GitGrant>,
     /// Finished runs are forgotten at once.
     pub(crate) forgets: bool,
     /// Journals are taken and not acknowledged.
@@ -505,6 +508,9 @@ impl State {
         match event {
             Event::OrderDone { order, .. } => self.orders.retain(|(other, _, _)| other != order),
             Event::PushWanted { fence, .. } if self.permits => {
+                if let Some(git) = self.grants.get(&run).cloned() {
+                    self.say(&ToRunner::Grant { run, git });
+                }
                 self.order(run, Act::PermitPush { fence: *fence });
             }
             Event::Finished(_) if self.forgets => {

@@ -7,6 +7,7 @@ mod desk;
 mod entry;
 mod failures;
 mod files;
+mod grants;
 mod hostile;
 mod hub;
 mod links;

@@ -67,6 +67,11 @@ impl Engine {
         }
     }
 
+    /// It looks for what only looks like a secret, too.
+    pub(super) fn has_rules(&self) -> bool {
+        self.rules.is_some()
+    }
+
     /// Bytes of the longest form.
     pub(super) fn longest(&self) -> usize {
         self.longest
