@@ -21,9 +21,18 @@ interface Stage {
   end(): Promise<void>;
 }
 
-const STAGES: { name: string; loses: string; open(place: Place): Promise<Stage> }[] = [
+interface StageKind {
+  name: string;
+  loses: string;
+  /** The host decodes the screen for the page. */
+  decodes: boolean;
+  open(place: Place): Promise<Stage>;
+}
+
+const STAGES: StageKind[] = [
   {
     name: "the window",
+    decodes: true,
     // Hub and runner are the window's own: they die with the page.
     loses: "the desktop's server",
     open: async (place) => {
@@ -34,6 +43,7 @@ const STAGES: { name: string; loses: string; open(place: Place): Promise<Stage> 
   },
   {
     name: "a browser",
+    decodes: false,
     loses: "hub and runner",
     open: async (place) => {
       const hub = await Hub.start(place);
@@ -63,7 +73,7 @@ function below(directory: string, name: string): string | undefined {
   );
 }
 
-describe.each(STAGES)("the screen in $name", ({ open, loses }) => {
+describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   const place = new Place();
   let stage: Stage;
   let browser: Browser;
@@ -153,6 +163,10 @@ describe.each(STAGES)("the screen in $name", ({ open, loses }) => {
       // At rest what was compressed is sent again without loss.
       return (await browser.driver.executeAsyncScript<number>(DIFFERENT, picture)) < 0.002;
     });
+    // And whoever was to decode it did.
+    const log = written("pilothouse.log");
+    expect(log.includes("a screen is decoded on its way")).toBe(decodes);
+    expect(log).not.toContain("cannot be decoded");
   });
 
   // Neither driver of a browser may read or fill the system's clipboard, so it

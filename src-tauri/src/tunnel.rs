@@ -3,6 +3,9 @@
 //! As with [`crate::live`], nothing is dropped or reordered, and a page that
 //! does not take what it was sent is sent no more. Each crossing into the page
 //! is raw bytes: a first byte that says what they are ([`BYTES`] and the like).
+//! What a screen says may be decoded on its way ([`screen`]).
+
+mod screen;
 
 use pilot_client::{ClientError, TunnelFrame, TunnelReceiver, TunnelSender};
 use pilot_proto::Problem;
@@ -19,6 +22,10 @@ const TEXT: u8 = 1;
 const OPENED: u8 = 2;
 /// It is over; a problem as JSON follows, or `null`.
 const CLOSED: u8 = 3;
+/// What came cannot be decoded; nothing follows.
+const BROKEN: u8 = 4;
+/// A frame of a screen.
+const FRAME: u8 = 5;
 
 /// Frames on their way to a page: at 64 KiB each, one MiB.
 const IN_FLIGHT: usize = 16;
@@ -85,6 +92,14 @@ impl Tunnels {
 #[derive(Debug)]
 pub(crate) struct Heard(mpsc::Receiver<FromPage>);
 
+/// What becomes of a tunnel's bytes on their way to the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    AsTheyAre,
+    /// They are a screen's, and the page is told pixels.
+    Decoded,
+}
+
 /// Where what comes out goes.
 pub(crate) type Page = Channel<InvokeResponseBody>;
 
@@ -100,11 +115,16 @@ pub(crate) async fn carry(
     (mut sender, mut receiver): (TunnelSender, TunnelReceiver),
     mut heard: Heard,
     page: Page,
+    bytes: Bytes,
 ) {
     if !cross(&page, OPENED, &[]) {
         return;
     }
-    let problem: Option<Problem> = match pump(&mut sender, &mut receiver, &mut heard, &page).await {
+    let ended = match bytes {
+        Bytes::AsTheyAre => pump(&mut sender, &mut receiver, &mut heard, &page).await,
+        Bytes::Decoded => screen::pump(&mut sender, &mut receiver, &mut heard, &page).await,
+    };
+    let problem: Option<Problem> = match ended {
         Ok(()) => None,
         Err(error) => Some(crate::commands::told(error)),
     };

@@ -27,8 +27,9 @@ fn allowed(room: &str) -> Vec<&'static str> {
         room if MIDDLE.contains(&room) => vec![],
         "hub" | "runner" => MIDDLE.to_vec(),
         "cli" => [MIDDLE, &["hub", "runner", "client"]].concat(),
-        // The keychain, and the scripted agent where it stands in for `pilot`.
-        "desktop" => vec!["hub", "runner", "client", "secrets", "agents"],
+        // The keychain, the scripted agent where it stands in for `pilot`, and
+        // what decodes a screen for the page.
+        "desktop" => vec!["hub", "runner", "client", "secrets", "agents", "screen"],
         other => panic!("the room `{other}` has no arrows yet: decide them here and in docs"),
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! `vnc-rs` decodes as a client with a connection, and says neither where an
 //! update ends nor how far it has come. So it is given one end of a pipe, whose
-//! other end is us: it hears what the server said, less its clipboard, and
+//! other end is us: it hears what the server said, less its clipboard (which is
+//! handed on as it came), and
 //! behind each update a clipboard of ours, whose coming out again says that
 //! everything before it was drawn. What `vnc-rs` says itself goes nowhere.
 //!
@@ -21,6 +22,7 @@ use crate::rfb::{PixelFormat, Rect, RfbError, SharedFormat, Size};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream};
+use vnc::{DesktopReason, DesktopStatus, DesktopUpdate};
 use vnc::{VncClient, VncConnector, VncEncoding, VncError, VncEvent};
 
 /// For a rectangle to be decoded: a machine with other things to do takes
@@ -51,7 +53,8 @@ pub enum DecodeError {
 /// What is to be drawn.
 #[derive(Debug)]
 pub enum Drawn {
-    /// Pixels of a rectangle: red, green, blue and 255, row after row.
+    /// Pixels of a rectangle: red, green, blue and one that says nothing, row
+    /// after row.
     Pixels(Rect, Vec<u8>),
     /// A rectangle is filled with what lies at this place.
     Copied(Rect, (u16, u16)),
@@ -60,8 +63,13 @@ pub enum Drawn {
     /// The pointer's shape: where it points within it, its size, its pixels
     /// with what shows through in the fourth byte. Empty: none is shown.
     Shape((u16, u16), (u16, u16), Vec<u8>),
+    /// What an extended desktop size says beside the size: reason, status and
+    /// the screens, as RFB has them.
+    Layout(u16, u16, Vec<u8>),
     /// Everything of an update was drawn.
     Updated,
+    /// What came of the clipboard; not to be drawn.
+    Clipboard(Vec<u8>),
 }
 
 impl Drawn {
@@ -71,7 +79,11 @@ impl Drawn {
             Self::Pixels(rect, pixels) => picture.lay(*rect, 0, pixels),
             Self::Copied(to, from) => picture.copy(*to, *from),
             Self::Sized(size) if *size != picture.size() => *picture = Picture::black(*size),
-            Self::Sized(_) | Self::Shape(..) | Self::Updated => {}
+            Self::Sized(_)
+            | Self::Shape(..)
+            | Self::Layout(..)
+            | Self::Updated
+            | Self::Clipboard(_) => {}
         }
     }
 }
@@ -106,6 +118,7 @@ impl std::fmt::Debug for Speech {
 #[derive(Default)]
 struct Feed {
     bytes: Vec<u8>,
+    clipboard: Vec<u8>,
     marks: usize,
     /// Behind the last mark.
     begun: usize,
@@ -113,9 +126,12 @@ struct Feed {
 
 impl Sink for Feed {
     fn bytes(&mut self, class: Class, bytes: &[u8]) {
-        if class == Class::Screen {
-            self.bytes.extend_from_slice(bytes);
-            self.begun += bytes.len();
+        match class {
+            Class::Screen => {
+                self.bytes.extend_from_slice(bytes);
+                self.begun += bytes.len();
+            }
+            Class::Clipboard => self.clipboard.extend_from_slice(bytes),
         }
     }
 
@@ -137,6 +153,16 @@ impl Decoder {
     /// [`crate::rfb::greeting::RED_FIRST`] says.
     pub fn new() -> Self {
         Self(State::Greeted(Vec::new()))
+    }
+
+    /// Before a server's first byte behind its greeting, which was this.
+    pub(crate) fn greeted(said: Vec<u8>) -> Self {
+        Self(State::Greeted(said))
+    }
+
+    /// More of the same clipboard is to come.
+    pub(crate) fn is_within_clipboard(&self) -> bool {
+        matches!(&self.0, State::Speaks(speech) if speech.server.is_within_clipboard())
     }
 
     /// Takes in what it said next, and tells what is to be drawn, in order.
@@ -197,6 +223,9 @@ impl Speech {
         if self.begun > LONGEST_UPDATE {
             return Err(DecodeError::Endless);
         }
+        if !self.feed.clipboard.is_empty() {
+            hear(Drawn::Clipboard(std::mem::take(&mut self.feed.clipboard)));
+        }
         let fed = std::mem::take(&mut self.feed.bytes);
         let (mut left, mut marks) = (&fed[..], std::mem::take(&mut self.feed.marks));
         while !left.is_empty() || marks > 0 {
@@ -205,6 +234,12 @@ impl Speech {
                 Some(VncEvent::Text(_)) => {
                     marks -= 1;
                     hear(Drawn::Updated);
+                }
+                Some(VncEvent::DesktopUpdate(update)) => {
+                    if let Some(layout) = &update.layout {
+                        hear(Drawn::Sized(Size::checked(layout.width, layout.height)?));
+                    }
+                    hear(laid_out(&update));
                 }
                 Some(event) => {
                     if let Some(drawn) = drawn(event)? {
@@ -240,11 +275,9 @@ fn drawn(event: VncEvent) -> Result<Option<Drawn>, DecodeError> {
             Some(Drawn::Pixels(rect, jpeg::pixels(rect, &file)?))
         }
         VncEvent::Copy(to, from) => Some(Drawn::Copied(ours(to), (from.x, from.y))),
-        VncEvent::SetResolution(screen) => sized(screen.width, screen.height)?,
-        VncEvent::DesktopUpdate(update) => match update.layout {
-            Some(layout) => sized(layout.width, layout.height)?,
-            None => None,
-        },
+        VncEvent::SetResolution(screen) => {
+            Some(Drawn::Sized(Size::checked(screen.width, screen.height)?))
+        }
         VncEvent::SetCursor(rect, pixels) => {
             Some(Drawn::Shape((rect.x, rect.y), (rect.width, rect.height), pixels))
         }
@@ -254,8 +287,31 @@ fn drawn(event: VncEvent) -> Result<Option<Drawn>, DecodeError> {
     })
 }
 
-fn sized(width: u16, height: u16) -> Result<Option<Drawn>, DecodeError> {
-    Ok(Some(Drawn::Sized(Size::checked(width, height)?)))
+fn laid_out(update: &DesktopUpdate) -> Drawn {
+    let reason = match update.reason {
+        DesktopReason::Server => 0,
+        DesktopReason::ThisClient => 1,
+        DesktopReason::OtherClient => 2,
+        DesktopReason::Unknown(reason) => reason,
+    };
+    let status = match update.status {
+        DesktopStatus::Success => 0,
+        DesktopStatus::Prohibited => 1,
+        DesktopStatus::OutOfResources => 2,
+        DesktopStatus::InvalidLayout => 3,
+        DesktopStatus::Forwarded => 4,
+        DesktopStatus::Unknown(status) => status,
+    };
+    let screens = update.layout.as_ref().map_or(&[][..], |layout| &layout.screens);
+    // It was one byte when it came.
+    let mut bytes = vec![u8::try_from(screens.len()).unwrap_or(u8::MAX), 0, 0, 0];
+    for screen in screens {
+        bytes.extend_from_slice(&screen.id.to_be_bytes());
+        let place = [screen.x, screen.y, screen.width, screen.height];
+        bytes.extend(place.into_iter().flat_map(u16::to_be_bytes));
+        bytes.extend_from_slice(&screen.flags.to_be_bytes());
+    }
+    Drawn::Layout(reason, status, bytes)
 }
 
 fn ours(rect: vnc::Rect) -> Rect {

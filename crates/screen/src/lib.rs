@@ -8,6 +8,8 @@
 //! recording <──── Camera ──RFB─┘
 //! ```
 //!
+//! In the window a viewer has [`viewing`] before it, which decodes for it.
+//!
 //! What decides is pure: [`rfb::viewer`] and [`rfb::server`] read the two
 //! directions of a connection, bytes in, bytes out, and know nothing of
 //! sockets. **Invariants:** nobody but the relay speaks to the desktop's
@@ -16,6 +18,7 @@
 //! it says it is. This room starts no process: whoever has walls does.
 #![deny(missing_docs)]
 
+mod damage;
 pub mod decoder;
 pub mod desktop;
 pub mod hands;
@@ -24,3 +27,4 @@ pub mod keys;
 pub mod picture;
 pub mod recording;
 pub mod rfb;
+pub mod viewing;

@@ -5,7 +5,7 @@ use crate::rfb::{Rect, Size};
 use std::io;
 
 /// Bytes of a pixel as they come: red, green, blue, and one that says nothing.
-const STRIDE: usize = 4;
+pub(crate) const STRIDE: usize = 4;
 
 /// Pixels of a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,12 +98,20 @@ impl Picture {
         let size = Size::checked(width, height).ok()?;
         let mut part = Self::black(size);
         let length = usize::from(width) * STRIDE;
-        for (line, row) in part.pixels.chunks_exact_mut(length).enumerate() {
-            let from = (usize::from(rect.y) + line) * usize::from(self.size.width) * STRIDE
-                + usize::from(rect.x) * STRIDE;
-            row.copy_from_slice(&self.pixels[from..from + length]);
+        let rows = self.rows(Rect { width, height, ..rect });
+        for (row, from) in part.pixels.chunks_exact_mut(length).zip(rows) {
+            row.copy_from_slice(from);
         }
         Some(part)
+    }
+
+    /// The rows of a part that lies within its edges.
+    pub(crate) fn rows(&self, rect: Rect) -> impl Iterator<Item = &[u8]> {
+        let length = usize::from(rect.width) * STRIDE;
+        (usize::from(rect.y)..usize::from(rect.y) + usize::from(rect.height)).map(move |y| {
+            let from = self.at(rect.x.into(), y);
+            &self.pixels[from..from + length]
+        })
     }
 
     /// The same, no larger than this in either axis, and in its own shape.

@@ -47,6 +47,13 @@ export interface TunnelEvents {
   closed(problem: Problem | null): void;
 }
 
+export interface ScreenEvents extends TunnelEvents {
+  /** What moved on the screen, as `crates/screen/src/viewing/frame.rs` says. */
+  frame(bytes: Uint8Array): void;
+  /** What came cannot be decoded, and nothing follows. */
+  broken(): void;
+}
+
 /** The way to one hub. */
 export interface Connection {
   /**
@@ -58,6 +65,11 @@ export interface Connection {
   live(events: FrameEvents): Frames;
   /** Opens a tunnel. Never throws: what fails is told by `closed`. */
   tunnel(query: TunnelQuery, events: TunnelEvents): Tunnel;
+  /**
+   * Opens a screen's tunnel, where the host decodes better than a page: what
+   * moves comes out as frames, and its bytes are RFB of all else.
+   */
+  screen?(query: TunnelQuery, events: ScreenEvents): Tunnel;
   /** The bytes at a raw path. */
   bytes(path: string): Promise<Uint8Array>;
   /** Saves the bytes at a raw path as a file of the person's. */

@@ -17,6 +17,7 @@ import type {
   Intent,
   Keychain,
   LocalHub,
+  ScreenEvents,
   Tunnel,
   TunnelEvents,
 } from "./host";
@@ -95,8 +96,25 @@ const BYTES = 0;
 const TEXT = 1;
 const OPENED = 2;
 const CLOSED = 3;
+const BROKEN = 4;
+const FRAME = 5;
 
 function tunnel(hub: string, query: TunnelQuery, events: TunnelEvents): Tunnel {
+  return through({ hub, query, decoded: false }, { ...events, frame: untold, broken: untold });
+}
+
+function screen(hub: string, query: TunnelQuery, events: ScreenEvents): Tunnel {
+  return through({ hub, query, decoded: true }, events);
+}
+
+interface Through extends Record<string, unknown> {
+  hub: string;
+  query: TunnelQuery;
+  /** On its way, by the program. */
+  decoded: boolean;
+}
+
+function through(wanted: Through, events: ScreenEvents): Tunnel {
   const tunnel = sockets++;
   let over = false;
   const close = (problem: Problem | null) => {
@@ -114,18 +132,23 @@ function tunnel(hub: string, query: TunnelQuery, events: TunnelEvents): Tunnel {
         return events.opened();
       case CLOSED:
         return close(JSON.parse(decoder.decode(body)) as Problem | null);
+      case BROKEN:
+        return events.broken();
       case BYTES:
         events.bytes(body);
         break;
       case TEXT:
         events.said(decoder.decode(body));
         break;
+      case FRAME:
+        events.frame(body);
+        break;
     }
     // Only now the next ones are sent: a page that lags is not flooded.
     ask("tunnel_taken", { tunnel }).catch(untold);
   });
   // One after the other: two calls at once may arrive in either order.
-  let said: Promise<unknown> = ask("tunnel_open", { hub, tunnel, query, page }).catch((thrown: unknown) =>
+  let said: Promise<unknown> = ask("tunnel_open", { ...wanted, tunnel, page }).catch((thrown: unknown) =>
     close(asProblem(thrown)),
   );
   const next = (command: string, request: Record<string, unknown>) => {
@@ -155,6 +178,7 @@ function connect(hub: string): Connection {
     },
     live: (events) => live(hub, events),
     tunnel: (query, events) => tunnel(hub, query, events),
+    screen: (query, events) => screen(hub, query, events),
     async bytes(path) {
       return new Uint8Array(await ask<ArrayBuffer>("hub_bytes", { hub, path }));
     },

@@ -46,7 +46,7 @@ export class Way {
   #turn = 0;
 
   constructor(
-    readonly connection: Connection,
+    readonly connection: Pick<Connection, "tunnel">,
     readonly query: TunnelQuery,
     readonly heard: Heard,
   ) {}

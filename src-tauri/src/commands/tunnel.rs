@@ -2,7 +2,7 @@
 
 use super::told;
 use crate::desktop::Desktop;
-use crate::tunnel::{self, Page};
+use crate::tunnel::{self, Bytes, Page};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pilot_client::TunnelFrame;
@@ -13,15 +13,18 @@ use tauri::State;
 
 type Parts<'a> = State<'a, Arc<Desktop>>;
 
-/// Opens a tunnel, under a number of the page's choice.
+/// Opens a tunnel, under a number of the page's choice. A screen's may be
+/// `decoded` on its way.
 #[tauri::command]
 pub(crate) async fn tunnel_open(
     desktop: Parts<'_>,
     hub: String,
     tunnel: u32,
     query: TunnelQuery,
+    decoded: bool,
     page: Page,
 ) -> Result<(), Problem> {
+    let bytes = if decoded { Bytes::Decoded } else { Bytes::AsTheyAre };
     // At once: what the page says next must find it.
     let heard = desktop.tunnels.open(tunnel);
     let opened = match desktop.client(&hub).await {
@@ -30,7 +33,7 @@ pub(crate) async fn tunnel_open(
     };
     match opened {
         Ok(ends) => {
-            desktop.tasks.spawn(tunnel::carry(ends, heard, page));
+            desktop.tasks.spawn(tunnel::carry(ends, heard, page, bytes));
             Ok(())
         }
         Err(problem) => {

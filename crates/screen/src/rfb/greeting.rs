@@ -133,9 +133,23 @@ pub fn as_server(message: &[u8]) -> Vec<u8> {
     [&VERSION[..], &[1, 1], &[0; 4], &init].concat()
 }
 
+/// All that is said to a server that wants no login, at once: nothing in its
+/// greeting has to be waited for.
+pub const AT_ONCE: &[u8; VERSION.len() + 2] = b"RFB 003.008\n\x01\x01";
+
 /// Reads what [`as_server`] wrote, and how many bytes that were; none: it is
 /// not whole yet.
 pub fn read_as_server(said: &[u8]) -> Result<Option<(ServerInit, usize)>, RfbError> {
+    let read = read_greeting(said)?;
+    if read.as_ref().is_some_and(|(init, _)| init.message[4..20] != RED_FIRST) {
+        return Err(RfbError::Format);
+    }
+    Ok(read)
+}
+
+/// Reads what a server without a login says to [`AT_ONCE`], whatever its own
+/// pixels, and how many bytes that were; none: it is not whole yet.
+pub(crate) fn read_greeting(said: &[u8]) -> Result<Option<(ServerInit, usize)>, RfbError> {
     const BEFORE: usize = VERSION.len() + 6;
     const FIXED: usize = BEFORE + 24;
     let begin = [&VERSION[..], &[1, 1], &[0; 4]].concat();
@@ -150,23 +164,24 @@ pub fn read_as_server(said: &[u8]) -> Result<Option<(ServerInit, usize)>, RfbErr
     if name > LONGEST_TEXT {
         return Err(RfbError::Size { what: "a text", value: name.into() });
     }
-    if said[BEFORE + 4..BEFORE + 4 + PixelFormat::LENGTH] != RED_FIRST {
-        return Err(RfbError::Format);
-    }
+    let format = said[BEFORE + 4..BEFORE + 4 + PixelFormat::LENGTH].try_into();
+    let format = PixelFormat::read(&format.map_err(|_| RfbError::Format)?)?;
     let size = Size::checked(u16_at(said, BEFORE), u16_at(said, BEFORE + 2))?;
     let end = FIXED + usize::try_from(name).unwrap_or(usize::MAX);
     Ok(said.get(BEFORE..end).map(|message| {
-        let init = ServerInit { size, format: PixelFormat::TRUE, message: message.to_vec() };
+        let init = ServerInit { size, format, message: message.to_vec() };
         (init, end)
     }))
 }
 
+/// Says which pixels we want.
+pub(crate) fn pixel_format() -> Vec<u8> {
+    [&[0; 4][..], &RED_FIRST].concat()
+}
+
 /// Says which pixels we want, and in which encodings.
 pub fn preferences(encodings: &[i32]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 0, 0];
-    bytes.extend_from_slice(&RED_FIRST);
-    bytes.extend(set_encodings(encodings));
-    bytes
+    [pixel_format(), set_encodings(encodings)].concat()
 }
 
 /// `SetEncodings` (RFC 6143, 7.5.2).

@@ -81,6 +81,11 @@ impl ServerStream {
         self.held.len()
     }
 
+    /// It is in the middle of a clipboard.
+    pub(crate) fn is_within_clipboard(&self) -> bool {
+        self.body.left > 0 && self.body.class == Class::Clipboard
+    }
+
     /// Takes in what came.
     pub fn push(&mut self, mut input: &[u8], sink: &mut impl Sink) -> Result<(), RfbError> {
         loop {

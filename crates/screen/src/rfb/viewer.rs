@@ -6,6 +6,7 @@
 //! puts nothing into the clipboard; an encoding that [`super::server`] cannot
 //! read is never asked for; a clipboard is never held, however long it is.
 
+use super::greeting::RED_FIRST;
 use super::{PixelFormat, RfbError, SharedFormat, Size, VERSION, encoding, i32_at, u16_at, u32_at};
 use crate::keymap;
 use std::collections::BTreeSet;
@@ -31,6 +32,9 @@ pub struct Heard {
     pub touched: bool,
     /// Where the pointer is now, and its buttons.
     pub pointer: Option<Pointer>,
+    /// An update was asked for, with a decoder on the way; `Some(false)`: of
+    /// everything.
+    pub asked: Option<bool>,
 }
 
 /// A pointer, as RFB has it.
@@ -73,6 +77,8 @@ pub struct ViewerStream {
     format: Arc<SharedFormat>,
     /// The keyboard there is [`crate::keymap`]'s.
     our_keyboard: bool,
+    /// What the server says is decoded on the way.
+    decoded: bool,
     /// Updates were asked for: from now on the format's lengths stay.
     updates: bool,
     held: Vec<u8>,
@@ -90,6 +96,7 @@ impl ViewerStream {
             server_init,
             format,
             our_keyboard: false,
+            decoded: false,
             updates: false,
             held: Vec::new(),
             body: (0, false),
@@ -102,6 +109,12 @@ impl ViewerStream {
     /// that are on it.
     pub fn on_our_keyboard(self) -> Self {
         Self { our_keyboard: true, ..self }
+    }
+
+    /// A decoder is on the way, which asks the server for what it can read;
+    /// what the viewer asks for is told, and goes no further.
+    pub(crate) fn before_a_decoder(self) -> Self {
+        Self { decoded: true, ..self }
     }
 
     /// What is said before the viewer says anything.
@@ -231,14 +244,23 @@ impl ViewerStream {
 
     fn said(&mut self, held: &[u8], rights: Rights, heard: &mut Heard) -> Result<(), RfbError> {
         let goes_on = match held[0] {
-            0 => self.set_format(held)?,
+            // The decoder's, and no other.
+            0 if self.decoded && held[4..] != RED_FIRST => return Err(RfbError::Format),
+            0 => self.set_format(held)? && !self.decoded,
             2 => {
-                heard.forward.extend_from_slice(&set_encodings(held, rights));
+                let passes = |encoding| {
+                    passes(encoding, rights) && !(self.decoded && beyond_a_decoder(encoding))
+                };
+                heard.forward.extend_from_slice(&set_encodings(held, passes));
                 false
             }
             3 => {
                 self.updates = true;
-                true
+                if self.decoded {
+                    let changes = held[1] != 0;
+                    heard.asked = Some(heard.asked.unwrap_or(true) && changes);
+                }
+                !self.decoded
             }
             4 => rights.drives && self.key(u32_at(held, 4), held[1] != 0, heard),
             255 => rights.drives && self.key(u32_at(held, 4), u16_at(held, 2) != 0, heard),
@@ -246,11 +268,11 @@ impl ViewerStream {
             6 => self.clipboard(held, rights, heard),
             150 => {
                 self.updates |= held[1] != 0;
-                true
+                !self.decoded
             }
             251 => rights.drives && Size::checked(u16_at(held, 2), u16_at(held, 4)).is_ok(),
             // Fences.
-            _ => true,
+            _ => !self.decoded,
         };
         if goes_on {
             heard.forward.extend_from_slice(held);
@@ -312,14 +334,25 @@ impl ViewerStream {
 }
 
 /// The encodings that a viewer names, without those that may not pass.
-fn set_encodings(held: &[u8], rights: Rights) -> Vec<u8> {
+fn set_encodings(held: &[u8], passes: impl Fn(i32) -> bool) -> Vec<u8> {
     let named = held[4..].chunks_exact(4).map(|bytes| i32_at(bytes, 0));
-    let kept: Vec<i32> = named.filter(|encoding| passes(*encoding, rights)).collect();
+    let kept: Vec<i32> = named.filter(|encoding| passes(*encoding)).collect();
     let count = u16::try_from(kept.len()).unwrap_or(MOST_ENCODINGS);
     let mut bytes = vec![2, 0];
     bytes.extend_from_slice(&count.to_be_bytes());
     bytes.extend(kept.into_iter().flat_map(i32::to_be_bytes));
     bytes
+}
+
+/// What is about the connection itself, which ends at a decoder.
+fn beyond_a_decoder(named: i32) -> bool {
+    matches!(
+        named,
+        encoding::DESKTOP_NAME
+            | encoding::QEMU_KEYS
+            | encoding::FENCE
+            | encoding::CONTINUOUS_UPDATES
+    )
 }
 
 fn passes(named: i32, rights: Rights) -> bool {

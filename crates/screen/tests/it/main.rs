@@ -6,3 +6,4 @@ mod desktop;
 mod film;
 mod recording;
 mod relay;
+mod viewing;

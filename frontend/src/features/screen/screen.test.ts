@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Client } from "$/api/client";
 import { fault } from "$/api/errors";
 import type { FromScreen, TunnelQuery } from "$/api/generated/proto";
-import type { TunnelEvents } from "$/host/host";
+import type { ScreenEvents, TunnelEvents } from "$/host/host";
 import type { Channel } from "$/parts/screen/channel";
+import { paint } from "$/parts/screen/frame";
 import { BACKSPACE, keysymOf, keysymsOf, press, SPECIALS } from "./keys";
 import { FRESH, settle, type Link } from "./quality";
 import { Seat } from "./seat.svelte";
@@ -72,6 +73,55 @@ beforeEach(() => {
 afterEach(() => {
   seat.leave();
   vi.useRealTimers();
+});
+
+it("where the host decodes it does, until it cannot: then noVNC does", () => {
+  seat.leave();
+  const [plain, decoded]: [TunnelQuery[], ScreenEvents[]] = [[], []];
+  const nothing = { send: () => undefined, say: () => undefined, close: () => undefined };
+  const tunnel = (query: TunnelQuery) => (plain.push(query), nothing);
+  const screen = (_: TunnelQuery, events: ScreenEvents) => (decoded.push(events), nothing);
+  const client = { connection: { tunnel, screen } } as unknown as Client;
+  const picture = { begin: (channel: Channel) => void shown.push(channel), end: () => void (ended += 1) };
+  seat = new Seat(client, "task", false, picture, () => clock);
+  seat.open();
+  const state = { type: "state", width: 1, height: 1, yours: false, may_drive: true, viewers: 1 };
+  decoded[0]?.said(JSON.stringify(state));
+  expect([plain.length, decoded.length, shown[0]?.decoded]).toEqual([0, 1, true]);
+  decoded[0]?.broken();
+  expect(seat.standing).toMatchObject({ is: "lost", problem: null });
+  vi.advanceTimersByTime(1000);
+  expect([plain.length, decoded.length]).toEqual([1, 1]);
+});
+
+it("a frame is copied and laid onto the canvas in its order, and a torn one is refused", () => {
+  const done: unknown[] = [];
+  class Pixels {
+    constructor(
+      readonly data: Uint8ClampedArray,
+      readonly width: number,
+      readonly height: number,
+    ) {}
+  }
+  vi.stubGlobal("ImageData", Pixels);
+  const canvas = {
+    canvas: "itself",
+    drawImage: (...what: unknown[]) => void done.push(what),
+    putImageData: ({ data, width, height }: Pixels, ...at: number[]) =>
+      void done.push([[...data], width, height, ...at]),
+  } as unknown as CanvasRenderingContext2D;
+  const copy = [0, 10, 0, 20, 0, 3, 0, 4, 1, 0, 0, 2];
+  const pixels = [1, 2, 3, 255, 4, 5, 6, 255];
+  const frame = new Uint8Array([9, 0, 1, 0, 1, ...copy, 0, 7, 0, 8, 0, 2, 0, 1, ...pixels]);
+  paint(frame.subarray(1), canvas);
+  expect(done).toEqual([
+    ["itself", 256, 2, 3, 4, 10, 20, 3, 4],
+    [pixels, 2, 1, 7, 8],
+  ]);
+  for (let end = 1; end < frame.length; end += 1) {
+    expect(() => paint(frame.slice(1, end), canvas), `${end} bytes`).toThrow();
+  }
+  vi.unstubAllGlobals();
 });
 
 it("a screen's tunnel carries bytes both ways as soon as it has said how it stands", () => {

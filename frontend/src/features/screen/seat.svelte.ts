@@ -2,8 +2,9 @@
 // there. The picture itself is somebody else's: see viewer.ts.
 
 import type { Client } from "$/api/client";
-import type { FromScreen, ScreenDriver, TaskId, ToScreen } from "$/api/generated/proto";
+import type { FromScreen, ScreenDriver, TaskId, ToScreen, TunnelQuery } from "$/api/generated/proto";
 import { Doing } from "$/state/doing.svelte";
+import type { Tunnel, TunnelEvents } from "$/host/host";
 import { Way, type End, type Standing } from "$/state/way.svelte";
 import { Channel } from "$/parts/screen/channel";
 import { FRESH, settle, type Link } from "./quality";
@@ -34,6 +35,10 @@ export class Seat {
   readonly doing = new Doing<"take_over" | "hand_back" | "attach" | "detach">();
   readonly #way: Way;
   #channel: Channel | null = null;
+  /** The host may decode: it has not failed at it here. */
+  #decodes = true;
+  /** It does, on the present way. */
+  #decoded = false;
   #asked = new Map<number, number>();
   #number = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -46,7 +51,7 @@ export class Seat {
     readonly now: () => number = () => performance.now(),
   ) {
     this.#way = new Way(
-      client.connection,
+      { tunnel: (query, events) => this.#dial(query, events) },
       { task, screen: true, view },
       {
         opened: () => undefined,
@@ -74,8 +79,13 @@ export class Seat {
     this.#lost();
   }
 
-  /** What came was no picture. */
+  /** What came was no picture. Where the host decoded it, noVNC tries next. */
   unreadable(): void {
+    if (this.#decoded) {
+      this.#decodes = false;
+      this.#way.lose(null);
+      return;
+    }
     this.#way.lose({
       code: "internal",
       message: "The picture of the screen cannot be read.",
@@ -110,6 +120,20 @@ export class Seat {
     );
   }
 
+  #dial(query: TunnelQuery, events: TunnelEvents): Tunnel {
+    const { connection } = this.client;
+    // With fingers the picture is moved below its place, which noVNC does with
+    // pixels of its own.
+    const fingers = matchMedia("(pointer: coarse)").matches;
+    this.#decoded = this.#decodes && !fingers && connection.screen !== undefined;
+    if (!this.#decoded || !connection.screen) return connection.tunnel(query, events);
+    return connection.screen(query, {
+      ...events,
+      frame: (bytes) => this.#channel?.show(bytes),
+      broken: () => this.unreadable(),
+    });
+  }
+
   #said(word: FromScreen): End | null {
     switch (word.type) {
       case "state":
@@ -134,7 +158,7 @@ export class Seat {
     this.attached = word.attached ?? null;
     this.size = { width: word.width, height: word.height };
     if (this.#channel) return;
-    this.#channel = new Channel((bytes) => this.#way.send(bytes));
+    this.#channel = new Channel((bytes) => this.#way.send(bytes), this.#decoded);
     this.picture.begin(this.#channel);
     this.#ping();
   }

@@ -1,7 +1,7 @@
 // noVNC as our page wants it: told who drives, how to fit and how good.
 
 import type { Channel } from "$/parts/screen/channel";
-import { Rfb } from "$/parts/screen/rfb";
+import { rfb, type Rfb } from "$/parts/screen/rfb";
 import { BACKSPACE, keysymsOf, press, type Stroke } from "./keys";
 import type { Level } from "./quality";
 import type { Fit } from "./settings.svelte";
@@ -25,7 +25,7 @@ export class Viewer {
   #over = false;
 
   constructor(place: HTMLElement, channel: Channel, events: ViewerEvents) {
-    this.#rfb = new Rfb(place, channel, { shared: true });
+    this.#rfb = rfb(place, channel);
     this.#rfb.background = "transparent";
     this.#rfb.viewOnly = true;
     // Keys go through a text field; see typing.ts.

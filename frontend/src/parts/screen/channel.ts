@@ -10,10 +10,15 @@ export class Channel {
   onmessage: ((message: { data: ArrayBuffer }) => void) | null = null;
   onclose: ((event: { code?: number; reason?: string }) => void) | null = null;
   onerror: (() => void) | null = null;
+  onframe: ((bytes: Uint8Array) => void) | null = null;
   /** What was taken could not be read, and nothing more is. */
   onbroken: (() => void) | null = null;
 
-  constructor(readonly out: (bytes: Uint8Array) => void) {}
+  constructor(
+    readonly out: (bytes: Uint8Array) => void,
+    /** What moves was decoded on its way, and comes as frames. */
+    readonly decoded = false,
+  ) {}
 
   /** noVNC writes into the same buffer again at once. */
   send(data: ArrayBuffer | Uint8Array): void {
@@ -22,9 +27,18 @@ export class Channel {
 
   /** From the tunnel. */
   take(bytes: Uint8Array): void {
+    this.#read(() => this.onmessage?.({ data: bytes.slice().buffer }));
+  }
+
+  /** From whoever decodes. */
+  show(frame: Uint8Array): void {
+    this.#read(() => this.onframe?.(frame));
+  }
+
+  #read(read: () => void): void {
     if (this.readyState !== "open") return;
     try {
-      this.onmessage?.({ data: bytes.slice().buffer });
+      read();
     } catch {
       this.close();
       this.onbroken?.();

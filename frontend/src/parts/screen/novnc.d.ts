@@ -19,5 +19,7 @@ declare module "@novnc/novnc" {
     clipboardPasteFrom(text: string): void;
     /** Not of the API: what every size that a server names goes through. */
     protected _resize(width: number, height: number): void;
+    /** Not of the API: shows what was drawn on a canvas that is not seen. */
+    protected _display: { flip(): void };
   }
 }
