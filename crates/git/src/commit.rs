@@ -112,8 +112,27 @@ impl Overlay {
         author: &Author,
         message: &str,
     ) -> Result<String, GitError> {
+        let Author { name, email, signing_key } = author;
+        let who = [
+            ("GIT_AUTHOR_NAME", name.as_str()),
+            ("GIT_AUTHOR_EMAIL", email),
+            ("GIT_COMMITTER_NAME", name),
+            ("GIT_COMMITTER_EMAIL", email),
+        ];
+        self.commit_as(contents, parent, &who, signing_key.as_ref(), message).await
+    }
+
+    /// The same; `who` are git's own variables.
+    pub(crate) async fn commit_as(
+        &self,
+        contents: &str,
+        parent: &str,
+        who: &[(&str, &str)],
+        key: Option<&Secret>,
+        message: &str,
+    ) -> Result<String, GitError> {
         // It goes away with its owner, right after the signature.
-        let key = author.signing_key.as_ref().map(key_file).transpose();
+        let key = key.map(key_file).transpose();
         let key = key.map_err(GitError::file("writing the signing key", self.path()))?;
         let mut command = self.command("committing");
         if let Some(key) = &key {
@@ -124,15 +143,10 @@ impl Overlay {
         } else {
             command = command.arg("commit-tree");
         }
-        command
-            .env("GIT_AUTHOR_NAME", &author.name)
-            .env("GIT_AUTHOR_EMAIL", &author.email)
-            .env("GIT_COMMITTER_NAME", &author.name)
-            .env("GIT_COMMITTER_EMAIL", &author.email)
-            .args(["-F", "-", "-p", parent, contents])
-            .input(message)
-            .word()
-            .await
+        for (name, value) in who {
+            command = command.env(name, value);
+        }
+        command.args(["-F", "-", "-p", parent, contents]).input(message).word().await
     }
 }
 

@@ -10,9 +10,11 @@
 
 use crate::command::{Done, Git};
 use crate::error::GitError;
+use crate::on_top::OnTop;
 use crate::overlay::Overlay;
 use crate::remote::Remote;
 use git2::{Oid, Repository};
+use pilot_proto::Secret;
 use pilot_proto::project::GitGrant;
 use std::path::Path;
 
@@ -31,6 +33,9 @@ pub struct Push<'a> {
     pub expected: Option<&'a str>,
     /// Login for the repository.
     pub grant: Option<&'a GitGrant>,
+    /// What signed commits are signed with again, should they be put on top of
+    /// somebody's.
+    pub signing_key: Option<&'a Secret>,
 }
 
 /// The branch is in the remote, read back.
@@ -42,10 +47,6 @@ pub struct Pushed {
     /// Somebody had pushed on top of our last push; our commits were put on theirs.
     pub rebased: bool,
 }
-
-/// More of our own commits than this are not rebased: a change of that length
-/// is a person's to merge.
-const REBASED: usize = 500;
 
 impl Git {
     /// Pushes a commit to a branch. The remote takes it only if the branch is
@@ -123,8 +124,8 @@ impl Publication<'_> {
 
     /// The branch has moved on from our last push.
     async fn put_on_top(&self, ours: &str, theirs: &str) -> Result<Pushed, GitError> {
-        self.fetch(ours).await?;
-        let rebased = match self.rebase(ours, theirs)? {
+        self.overlay.fetch_branch(self.remote, self.wanted.branch, ours).await?;
+        let rebased = match self.rebase(ours, theirs).await? {
             Rebase::Done(commit) => commit,
             Rebase::Impossible(why) => return Err(self.moved(&why)),
         };
@@ -132,7 +133,7 @@ impl Publication<'_> {
             return Err(self.rejected(&done));
         }
         let pushed = self.confirm(&rebased, true).await?;
-        self.follow(&rebased).await?;
+        self.overlay.follow(self.wanted.commit, &rebased).await?;
         Ok(pushed)
     }
 
@@ -145,53 +146,25 @@ impl Publication<'_> {
         }
     }
 
-    /// Fetches the branch into the tree's objects. The overlay has no refs, so
-    /// we name what we have, lest the whole history comes again.
-    async fn fetch(&self, ours: &str) -> Result<(), GitError> {
-        let named = self
-            .overlay
-            .command("naming what we have")
-            .args(["update-ref", "refs/pilothouse/ours", ours])
-            .done()
-            .await?;
-        if !named.status.success() {
-            tracing::debug!("the tree does not have what was pushed last");
+    /// Our commits since `ours` on top of `theirs`.
+    async fn rebase(&self, ours: &str, theirs: &str) -> Result<Rebase, GitError> {
+        let Push { commit, signing_key, .. } = *self.wanted;
+        let builds = builds_on(&self.overlay.repository()?, ours, theirs, commit)
+            .map_err(GitError::objects("looking what the branch contains"))?;
+        if let Err(why) = builds {
+            return Ok(Rebase::Impossible(why));
         }
-        let from = format!("+refs/heads/{}:refs/pilothouse/theirs", self.wanted.branch);
-        self.overlay
-            .command("fetching the branch")
-            .args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"])
-            .args(["--no-auto-maintenance", "--", self.remote.url(), &from])
-            .remote(self.remote)
-            .run()
-            .await
-            .map(drop)
-    }
-
-    fn rebase(&self, ours: &str, theirs: &str) -> Result<Rebase, GitError> {
-        let repository = self.overlay.repository()?;
-        rebase(&repository, ours, theirs, self.wanted.commit)
-            .map_err(GitError::objects("putting our commits on top of the branch"))
-    }
-
-    /// Moves the tree from the commit it is on to the one that was pushed, so
-    /// that a next turn goes on from there. Only if it is clean and on the
-    /// commit that was pushed: an agent's work is never overwritten.
-    async fn follow(&self, commit: &str) -> Result<(), GitError> {
-        let was = self.wanted.commit;
-        let contents = self.overlay.write_tree().await?;
-        let clean = contents == self.overlay.contents_of(was).await?;
-        if !clean || self.overlay.head()?.as_deref() != Some(was) {
-            tracing::warn!("the workspace was not moved to the rebased branch: it is not clean");
-            return Ok(());
-        }
-        self.overlay
-            .command("moving the tree")
-            .args(["read-tree", "-m", "-u", was, commit])
-            .run()
-            .await?;
-        self.overlay.set_head(commit)?;
-        self.overlay.give_index()
+        let has = "the branch has new commits, and our";
+        Ok(match self.overlay.put_on_top(ours, commit, theirs, signing_key).await? {
+            OnTop::Done(commit) => Rebase::Done(commit),
+            OnTop::Conflict(id) => {
+                Rebase::Impossible(format!("{has} `{}` conflicts with them", short(&id)))
+            }
+            OnTop::Signed(id) => {
+                Rebase::Impossible(format!("{has} `{}` would lose its signature", short(&id)))
+            }
+            OnTop::TooMany => Rebase::Impossible("there are too many commits to rebase".into()),
+        })
     }
 
     fn moved(&self, why: &str) -> GitError {
@@ -239,71 +212,32 @@ enum Rebase {
     Impossible(String),
 }
 
-/// Our commits since `ours` on top of `theirs`, in memory.
-fn rebase(
+/// Whether theirs contains what we pushed, and ours builds on it; why not.
+fn builds_on(
     repository: &Repository,
     ours: &str,
     theirs: &str,
     tip: &str,
-) -> Result<Rebase, git2::Error> {
+) -> Result<Result<(), String>, git2::Error> {
     let (ours, theirs, tip): (Oid, Oid, Oid) = (ours.parse()?, theirs.parse()?, tip.parse()?);
     // A base that the tree does not know (a fresh clone after a retry) has no
     // descendants here.
     let descends =
         |from: Oid| from == ours || repository.graph_descendant_of(from, ours).unwrap_or(false);
     if !descends(theirs) {
-        return Ok(Rebase::Impossible(format!(
+        return Ok(Err(format!(
             "the branch was replaced: it is at `{}` and does not contain what we pushed",
             short(&theirs.to_string())
         )));
     }
     if !descends(tip) {
-        return Ok(Rebase::Impossible(format!(
+        return Ok(Err(format!(
             "the branch has new commits (it is at `{}`), and ours does not build on what was \
              pushed before",
             short(&theirs.to_string())
         )));
     }
-    let mut walk = repository.revwalk()?;
-    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
-    walk.push(tip)?;
-    walk.hide(ours)?;
-    let commits = walk.collect::<Result<Vec<_>, _>>()?;
-    if commits.len() > REBASED {
-        return Ok(Rebase::Impossible("there are too many commits to rebase".into()));
-    }
-    let mut top = theirs;
-    for id in commits {
-        match pick(repository, id, top)? {
-            Some(picked) => top = picked,
-            None => {
-                return Ok(Rebase::Impossible(format!(
-                    "the branch has new commits, and our `{}` conflicts with them",
-                    short(&id.to_string())
-                )));
-            }
-        }
-    }
-    Ok(Rebase::Done(top.to_string()))
-}
-
-/// One commit on top of another; none if it conflicts, or is a merge.
-fn pick(repository: &Repository, id: Oid, top: Oid) -> Result<Option<Oid>, git2::Error> {
-    let (commit, top) = (repository.find_commit(id)?, repository.find_commit(top)?);
-    if commit.parent_count() != 1 {
-        return Ok(None);
-    }
-    let mut merged = repository.cherrypick_commit(&commit, &top, 0, None)?;
-    if merged.has_conflicts() {
-        return Ok(None);
-    }
-    let contents = repository.find_tree(merged.write_tree_to(repository)?)?;
-    if contents.id() == top.tree_id() {
-        return Ok(Some(top.id()));
-    }
-    let message = String::from_utf8_lossy(commit.message_bytes());
-    let (author, committer) = (commit.author(), commit.committer());
-    repository.commit(None, &author, &committer, &message, &contents, &[&top]).map(Some)
+    Ok(Ok(()))
 }
 
 fn short(id: &str) -> &str {

@@ -65,7 +65,10 @@ pub(crate) fn run_spec(
         review: task.review.clone().map(|pass| Box::new(Reviewer { pass, provider: None })),
         children: project.children,
         remote_control: None,
-        outgoing: Some(Box::new(outgoing(&project.pull_requests, task))),
+        outgoing: Some(Box::new(Outgoing {
+            rebase: machine.rebases(),
+            ..outgoing(&project.pull_requests, task)
+        })),
     })
 }
 
@@ -77,6 +80,7 @@ fn outgoing(policy: &PullRequestPolicy, task: &Task) -> Outgoing {
         commits: policy.commits,
         push: policy.push.clone(),
         pull_request: task.pull_request.as_ref().map(|one| one.number),
+        rebase: false,
         signing_key: None,
     }
 }

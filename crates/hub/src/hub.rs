@@ -199,7 +199,7 @@ impl Hub {
             intake: Arc::clone(&intake),
             options,
         };
-        let engine = Core::open(reach, wishes_in, news_in, ending.clone()).await;
+        let engine = Box::pin(Core::open(reach, wishes_in, news_in, ending.clone())).await;
         let engine = engine.map_err(HubError::Store)?;
         // The last thing that can fail: from here on there are tasks. Whoever
         // reads the address and is faster than we are waits in the backlog.

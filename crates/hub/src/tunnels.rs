@@ -47,8 +47,6 @@ const IDLE: Duration = Duration::from_secs(3600);
 const MOST_BYTES: u64 = 64 * 1024 * 1024 * 1024;
 /// Tunnels of one hub: each holds two connections and some hundred kilobytes.
 const MOST: usize = 512;
-/// The oldest version of a runner that dials for the hub.
-const WAYS_SINCE: u32 = 6;
 /// How often a quiet console is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// For a frame to be taken by whoever is to take it.
@@ -75,15 +73,8 @@ pub(crate) struct Tunnels {
     /// Those not dialled yet, by the ticket's hash.
     waiting: Mutex<HashMap<[u8; 32], Waiting>>,
     /// The way to each runner, and the number of its connection.
-    outlets: Mutex<HashMap<RunnerId, Standing>>,
+    outlets: Mutex<HashMap<RunnerId, (u64, Arc<Outlet>)>>,
     open: Arc<std::sync::atomic::AtomicUsize>,
-}
-
-/// A runner's primary connection.
-struct Standing {
-    number: u64,
-    version: u32,
-    outlet: Arc<Outlet>,
 }
 
 /// A ticket that waits, and takes itself back when nobody waits any more.
@@ -110,21 +101,15 @@ impl Tunnels {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outlets(&self) -> MutexGuard<'_, HashMap<RunnerId, Standing>> {
+    fn outlets(&self) -> MutexGuard<'_, HashMap<RunnerId, (u64, Arc<Outlet>)>> {
         self.outlets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A runner is connected: this is the way to it. What it was told on a
     /// connection that was lost, it is told again.
-    pub(crate) fn attach(
-        &self,
-        runner: RunnerId,
-        (number, version): (u64, u32),
-        outlet: &Arc<Outlet>,
-    ) {
-        let standing = Standing { number, version, outlet: Arc::clone(outlet) };
-        let before = self.outlets().insert(runner, standing);
-        if before.is_none_or(|before| before.number != number) {
+    pub(crate) fn attach(&self, runner: RunnerId, link: u64, outlet: &Arc<Outlet>) {
+        let before = self.outlets().insert(runner, (link, Arc::clone(outlet)));
+        if before.is_none_or(|(number, _)| number != link) {
             for waiting in self.waiting().values().filter(|waiting| waiting.runner == runner) {
                 outlet.push(waiting.word.clone());
             }
@@ -134,7 +119,7 @@ impl Tunnels {
     /// That connection is over.
     pub(crate) fn detach(&self, runner: RunnerId, link: u64) {
         let mut outlets = self.outlets();
-        if outlets.get(&runner).is_some_and(|standing| standing.number == link) {
+        if outlets.get(&runner).is_some_and(|(number, _)| *number == link) {
             outlets.remove(&runner);
         }
     }
@@ -166,13 +151,6 @@ impl Tunnels {
 
     /// Has the runner dial an address for us.
     pub(crate) async fn way(&self, runner: RunnerId, address: String) -> Result<Dialled, Problem> {
-        let version = self.outlets().get(&runner).map(|standing| standing.version);
-        if version.is_some_and(|version| version < WAYS_SINCE) {
-            let message = "The runner is of a version that dials nothing for the hub.";
-            return Err(
-                Problem::new(Code::Precondition, message).hint("Bring it to this hub's version.")
-            );
-        }
         let ticket = self.ask(runner, |ticket| ToRunner::OpenWay { ticket, address })?;
         ticket.dialled().await.map_err(|refused| refused.problem)
     }
@@ -183,7 +161,7 @@ impl Tunnels {
         runner: RunnerId,
         word: impl FnOnce(Secret) -> ToRunner,
     ) -> Result<Ticket<'_>, Problem> {
-        let outlet = self.outlets().get(&runner).map(|standing| Arc::clone(&standing.outlet));
+        let outlet = self.outlets().get(&runner).map(|(_, outlet)| Arc::clone(outlet));
         let ticket = new_nonce().map_err(|error| {
             Problem::new(Code::Internal, format!("No ticket can be made: {error}."))
         })?;

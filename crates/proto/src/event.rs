@@ -415,6 +415,15 @@ pub enum Event {
         /// What was run and said: for the pull request.
         summary: String,
     },
+    /// The branch was put on top of its base, which had moved; it is pushed next.
+    Rebased {
+        /// Name of the base branch.
+        base: String,
+        /// Its commit.
+        onto: String,
+        /// The branch's commit.
+        commit: String,
+    },
     /// The branch is in the remote, read back.
     Pushed {
         /// Branch in the remote.

@@ -76,6 +76,9 @@ pub fn lines(event: &Event) -> Vec<LogLine<'_>> {
         Event::Reviewed { findings, .. } => {
             findings.iter().flat_map(|finding| pilot(&found(finding))).collect()
         }
+        Event::Rebased { base, onto, .. } => {
+            pilot(&format!("* put on top of `{base}`, which is at {onto} now"))
+        }
         Event::Network(decision) if !decision.allowed => {
             let NetworkDecision { host, port, because, .. } = decision;
             pilot(&format!("! network: {host}:{port} was refused: {because}"))

@@ -171,6 +171,10 @@ pub struct Outgoing {
     pub push: PushWay,
     /// Number of the pull request that shows what an earlier run pushed.
     pub pull_request: Option<u64>,
+    /// The run only puts what was pushed on top of the base branch, if that is
+    /// clean, and pushes it; no agent is started.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rebase: bool,
     /// What they are signed with. Travels to the runner inside the assignment
     /// and is never written to its disk but for the time of a signature.
     pub signing_key: Option<SigningKey>,

@@ -47,9 +47,9 @@ use serde_json::Value;
 
 /// The version this build speaks.
 pub const VERSION: u32 = 6;
-/// The oldest version this build still understands: older runners push as no
-/// project says, and leave unsigned what is to be signed, without a word.
-pub const OLDEST: u32 = 5;
+/// The oldest version this build still understands: an older runner begins a turn
+/// of its agent where a branch is only to be put on top of its base.
+pub const OLDEST: u32 = 6;
 
 /// Path of the WebSocket on the hub.
 pub const LINK_PATH: &str = "/runner/link";
@@ -363,7 +363,6 @@ pub enum ToRunner {
     },
     /// Dial this address from where you are, then a connection for the tunnel,
     /// and hand on what comes: a forge is out of the hub's reach. Not repeated.
-    /// Since version 6.
     OpenWay {
         /// Good once, and for seconds.
         #[serde(with = "secret::in_clear")]

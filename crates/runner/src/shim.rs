@@ -35,6 +35,7 @@ mod own_log;
 mod preflight;
 mod pump;
 mod pushing;
+mod rebasing;
 mod renewals;
 mod rescue;
 mod reviewing;

@@ -194,6 +194,11 @@ impl BareRepo {
         self.output(&["merge-tree", "--write-tree", ours, theirs], &[]).status.success()
     }
 
+    /// Whether a commit has another one among its ancestors, or is it.
+    pub fn contains(&self, commit: &str, other: &str) -> bool {
+        self.output(&["merge-base", "--is-ancestor", other, commit], &[]).status.success()
+    }
+
     fn run(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
         let output = self.output(args, input);
         assert!(output.status.success(), "git {args:?} failed: {}", text(&output.stderr));

@@ -25,6 +25,7 @@ mod profiles;
 mod publishing;
 mod pull_requests;
 mod pull_requests_told;
+mod rebased;
 mod schedules;
 mod screen;
 mod sight;

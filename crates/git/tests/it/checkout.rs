@@ -342,6 +342,7 @@ async fn what_is_in_the_repository_is_not_run() {
             commit: &commit,
             expected: None,
             grant: None,
+            signing_key: None,
         })
         .await
         .expect("the push works");

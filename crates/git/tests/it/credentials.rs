@@ -40,8 +40,15 @@ async fn a_login_in_the_url_works_and_stays_out_of_the_tree() {
     let (tree, done) = place.tree(&url, "tree").await;
     write(&tree, "new", "new");
     let tip = commit(&tree, "new");
-    let push =
-        Push { tree: &tree, repo: &url, branch: "w", commit: &tip, expected: None, grant: None };
+    let push = Push {
+        tree: &tree,
+        repo: &url,
+        branch: "w",
+        commit: &tip,
+        expected: None,
+        grant: None,
+        signing_key: None,
+    };
     place.git.push(&push).await.expect("the push works");
     assert_eq!(
         place.git.remote_head(&url, "w", None).await.expect("it can be asked"),
@@ -108,6 +115,7 @@ async fn a_token_is_in_no_command_line_and_no_file() {
                 commit: &tip,
                 expected: None,
                 grant: Some(&granted),
+                signing_key: None,
             };
             place.git.push(&push).await.expect("the push works");
         }

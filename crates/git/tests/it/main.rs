@@ -7,6 +7,7 @@ mod credentials;
 mod outgoing;
 mod place;
 mod push;
+mod rebase;
 mod rescue;
 mod scan;
 mod view;

@@ -47,6 +47,7 @@ impl Published {
             commit,
             expected,
             grant: Some(&grant),
+            signing_key: None,
         };
         self.place.git.push(&push).await
     }

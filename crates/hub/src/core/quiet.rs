@@ -176,6 +176,7 @@ fn is_quiet(news: &JournalNews) -> bool {
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
         | Event::Reported { .. }
+        | Event::Rebased { .. }
         | Event::ChildWanted { .. }
         | Event::ChildDecided { .. }
         | Event::Activity { .. }

@@ -132,7 +132,6 @@ async fn listen(
     connected: Connected,
     own: &Own,
 ) -> Closed {
-    let version = connected.version;
     parts.core.tell(News::Connected(Box::new(connected))).await;
     loop {
         let incoming = match live.recv().await {
@@ -148,7 +147,7 @@ async fn listen(
                 own.hear(&message);
                 if matches!(message, ToHub::Beat { .. }) {
                     // Not before: until its first beat it waits for its welcome.
-                    parts.tunnels.attach(runner, (link, version), outlet);
+                    parts.tunnels.attach(runner, link, outlet);
                 }
                 news_of(runner, link, message)
             }

@@ -196,6 +196,7 @@ fn moment(event: &Event) -> Option<(MomentKind, String)> {
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
         | Event::Reported { .. }
+        | Event::Rebased { .. }
         | Event::ChildDecided { .. }
         | Event::Activity { .. }
         | Event::Retrying { .. }

@@ -185,6 +185,7 @@ impl RunMachine {
             | Event::Reviewed { .. }
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
+            | Event::Rebased { .. }
             | Event::Pushed { .. }
             | Event::Rescued { .. }
             | Event::Cleaned { .. }

@@ -13,6 +13,8 @@ use std::time::Duration;
 const WORKSPACE: Duration = Duration::from_secs(300);
 /// A cold clone of a very large repository over a thin line.
 const CLONE: Duration = Duration::from_secs(2 * 3600);
+/// Fetching what is new in the base, and picking a few hundred commits.
+const REBASE: Duration = Duration::from_secs(1800);
 /// Hashing and committing a tree with a build directory in it.
 const COLLECT: Duration = Duration::from_secs(1800);
 /// A large push over a thin line.
@@ -61,6 +63,7 @@ impl RunMachine {
                 Doing::Step { step, .. } => match step {
                     Step::Workspace
                     | Step::Clone
+                    | Step::Rebase
                     | Step::Setup
                     | Step::Agent
                     | Step::Review
@@ -92,6 +95,7 @@ impl RunMachine {
             Step::Kill => KILL,
             Step::Workspace => WORKSPACE,
             Step::Clone => CLONE,
+            Step::Rebase => REBASE,
             Step::Setup => return self.setup_until,
             Step::Agent => STOP_AGENT,
             Step::Review => REVIEW,
@@ -200,6 +204,7 @@ pub(super) fn overdue(step: Step) -> Problem {
         Step::Kill => (Code::Internal, "Killing what the run had left behind"),
         Step::Workspace => (Code::WorkspaceFailed, "Making the workspace"),
         Step::Clone => (Code::RepositoryUnreachable, "Cloning the repository"),
+        Step::Rebase => (Code::WorkspaceFailed, "Putting the branch on top of its base"),
         Step::Setup => (Code::SetupFailed, "Setting up"),
         Step::Agent => (Code::AgentFailed, "Starting the agent"),
         Step::Review => (Code::AgentFailed, "Reviewing the work"),

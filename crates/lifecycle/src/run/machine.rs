@@ -58,6 +58,8 @@ pub struct RunMachine {
     /// Orders heard, so that each is carried out at most once.
     pub(super) orders: BTreeSet<OrderId>,
     pub(super) past: Option<Past>,
+    /// What the branch was put on top of its base as.
+    pub(super) rebased: Option<String>,
     /// The commit whose push was begun.
     pub(super) pushing: Option<String>,
     pub(super) setup_until: Timestamp,
@@ -86,6 +88,7 @@ impl RunMachine {
             takeover: Takeover::default(),
             orders: BTreeSet::new(),
             past: None,
+            rebased: None,
             pushing: None,
             setup_until: now,
             reviews: 0,
@@ -168,6 +171,7 @@ impl RunMachine {
             | RunEvent::ScreenTouched { .. } => {}
             RunEvent::WorkspaceMade => self.workspace_made(now),
             RunEvent::Cloned => self.cloned(now),
+            RunEvent::Rebased { commit } => self.rebased(now, commit),
             RunEvent::SetupDone { step } => self.setup_done(now, step),
             RunEvent::Failed { step, problem } => self.step_failed(now, step, problem),
             RunEvent::AgentSaid(event) => self.agent_said(now, event),
@@ -212,7 +216,9 @@ impl RunMachine {
             // These may take long; the rest end soon and look at `ending` then.
             // A push is aborted too: whoever ends it has lost the right to it.
             Doing::Step {
-                step: Step::Clone | Step::Setup | Step::Push, aborted: false, ..
+                step: Step::Clone | Step::Rebase | Step::Setup | Step::Push,
+                aborted: false,
+                ..
             } => {
                 self.abort(now);
             }

@@ -73,6 +73,7 @@ impl Past {
             | Event::ReviewStarted { .. }
             | Event::Reviewed { .. }
             | Event::Snapshot(_)
+            | Event::Rebased { .. }
             | Event::Artifact { .. }
             | Event::Walls(_)
             | Event::Network(_)

@@ -76,8 +76,23 @@ impl RunMachine {
             return;
         }
         self.tree = true;
+        if self.ending.is_none() && self.spec.outgoing.as_ref().is_some_and(|one| one.rebase) {
+            return self.begin(now, Step::Rebase, RunEffect::Rebase);
+        }
         self.setup_until = now.after(Duration::from_secs(self.spec.limits.setup_secs));
         self.set_up(now, 0);
+    }
+
+    /// Whether it was clean or not, nobody else works in this run.
+    pub(super) fn rebased(&mut self, now: Timestamp, commit: Option<String>) {
+        if !self.is_doing(Step::Rebase) {
+            return;
+        }
+        if commit.is_none() {
+            self.ending.get_or_insert(Outcome::NoChange);
+        }
+        self.rebased = commit;
+        self.collect(now);
     }
 
     pub(super) fn setup_done(&mut self, now: Timestamp, step: usize) {
@@ -102,14 +117,16 @@ impl RunMachine {
         self.drop_follow_ups();
         self.screen(now, TakeoverEvent::RunOver);
         self.enter(Phase::Collecting);
-        self.begin(now, Step::Collect, RunEffect::Collect { commit: self.ending.is_none() });
+        let commit = self.ending.is_none() && self.rebased.is_none();
+        self.begin(now, Step::Collect, RunEffect::Collect { commit });
     }
 
     pub(super) fn collected(&mut self, now: Timestamp, commit: Option<String>) {
         if !self.is_doing(Step::Collect) {
             return;
         }
-        if self.ending.is_none() {
+        let rebased = self.rebased.take();
+        if self.ending.is_none() && rebased.is_none() {
             self.ending = judge(Evidence {
                 end: self.agent.last_end,
                 problem: self.agent.last_problem.clone(),
@@ -117,7 +134,7 @@ impl RunMachine {
                 changed: commit.is_some(),
             });
         }
-        match (&self.ending, commit) {
+        match (&self.ending, rebased.or(commit)) {
             (None, Some(commit)) => self.want_push(commit),
             (Some(_), _) | (None, None) => self.clean(now),
         }
@@ -235,12 +252,14 @@ impl RunMachine {
             return;
         }
         let message = problem.message.clone();
-        if matches!(step, Step::Workspace | Step::Clone | Step::Setup | Step::Collect | Step::Push)
-        {
+        if matches!(
+            step,
+            Step::Workspace | Step::Clone | Step::Rebase | Step::Setup | Step::Collect | Step::Push
+        ) {
             self.ending.get_or_insert(Outcome::Failed { problem });
         }
         match step {
-            Step::Workspace | Step::Clone | Step::Collect => self.clean(now),
+            Step::Workspace | Step::Clone | Step::Rebase | Step::Collect => self.clean(now),
             Step::Setup => self.collect(now),
             // What an aborted push came to, only the remote knows.
             Step::Push if aborted => self.ask_remote(now),

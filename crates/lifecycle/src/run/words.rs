@@ -16,6 +16,8 @@ pub enum Step {
     Workspace,
     /// [`RunEffect::Clone`].
     Clone,
+    /// [`RunEffect::Rebase`].
+    Rebase,
     /// [`RunEffect::Setup`].
     Setup,
     /// [`RunEffect::StartAgent`].
@@ -43,6 +45,11 @@ pub enum RunEvent {
     WorkspaceMade,
     /// The tree is checked out.
     Cloned,
+    /// The branch is on top of its base.
+    Rebased {
+        /// Its commit; none: that was not clean, or there was nothing to do.
+        commit: Option<String>,
+    },
     /// A setup step succeeded.
     SetupDone {
         /// Which, from 0.
@@ -234,6 +241,8 @@ pub enum RunEffect {
     MakeWorkspace,
     /// Bring the mirror up to date and check out → `Cloned`.
     Clone,
+    /// Put the branch on top of its base → `Rebased`.
+    Rebase,
     /// Run a setup step → `SetupDone`.
     Setup {
         /// Which, from 0.

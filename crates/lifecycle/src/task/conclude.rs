@@ -54,6 +54,10 @@ impl TaskMachine {
             summary: String::new(),
         });
         commit.clone_into(&mut push.commit);
+        if self.memory.rebase.is_some() {
+            // Nobody said anything; what was said of the same work still holds.
+            self.memory.said.clone_into(&mut push.summary);
+        }
         if self.memory.forge {
             self.become_state(now, TaskState::Publishing, "");
             self.open_pull_request();
@@ -85,7 +89,10 @@ impl TaskMachine {
             }
             Some(pull_request) if self.memory.in_review => {
                 let state = TaskState::InReview { pull_request };
-                self.become_state(now, state, "the last run changed nothing");
+                let conflicts = "its branch conflicts with the base, which has moved";
+                let reason =
+                    if self.rebases() { conflicts } else { "the last run changed nothing" };
+                self.become_state(now, state, reason);
             }
             Some(_) | None => self.become_state(now, TaskState::NoChange, ""),
         }

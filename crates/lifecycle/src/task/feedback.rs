@@ -1,6 +1,9 @@
 //! What is said about a pull request: whether the agent is told, by whose
 //! word, and how often that may happen by itself.
 //!
+//! A conflict with the base is nobody's turn at first: the branch is put on top
+//! of the base, and only if that is not clean it is like anything that is said.
+//!
 //! **Invariant:** each thing that is said is heard once, whatever is seen again
 //! after a restart; and no more turns than the policy lets begin by themselves
 //! without a person in between.
@@ -30,6 +33,9 @@ pub(super) struct FeedbackMemory {
     pub(super) answering: Vec<String>,
     /// What is asked about it.
     pub(super) items: Vec<InboxItem>,
+    /// The conflict for which the branch was put on top of its base, or could
+    /// not be.
+    pub(super) tried: Option<String>,
     /// The commit whose held runs were asked about.
     pub(super) asked_ci: Option<String>,
 }
@@ -91,7 +97,10 @@ impl TaskMachine {
         let memory = &self.memory.feedback;
         let fresh: Vec<_> =
             said.into_iter().filter(|one| !memory.heard.contains(&one.id)).collect();
-        match decide(policy, memory.turns, &fresh) {
+        if policy.mode != FeedbackMode::Off && self.rebase_instead(now, &fresh) {
+            return;
+        }
+        match decide(policy, self.memory.feedback.turns, &fresh) {
             Becomes::Nothing => {}
             Becomes::Turn => {
                 self.hear(&fresh);
@@ -103,6 +112,18 @@ impl TaskMachine {
                 self.ask_about(now, id, fresh, because);
             }
         }
+    }
+
+    /// Tries once for each conflict whether the branch can be put on top of the
+    /// base without anybody. What else is said is seen again after that.
+    fn rebase_instead(&mut self, now: Timestamp, fresh: &[FollowUp]) -> bool {
+        let tried = &self.memory.feedback.tried;
+        let conflict = fresh.iter().find(|one| one.kind == FollowUpKind::Conflict);
+        let Some(conflict) = conflict.filter(|one| tried.as_ref() != Some(&one.id)) else {
+            return false;
+        };
+        self.memory.feedback.tried = Some(conflict.id.clone());
+        self.start_rebase(now, format!("{SAID}\n\n{}", conflict.text))
     }
 
     fn hear(&mut self, fresh: &[FollowUp]) {

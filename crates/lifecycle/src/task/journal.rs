@@ -93,6 +93,7 @@ impl TaskMachine {
             | Event::Snapshot(_)
             | Event::OrderDone { .. }
             | Event::PushWanted { .. }
+            | Event::Rebased { .. }
             | Event::Artifact { .. }
             | Event::Cleaned { .. }
             | Event::Walls(_)
@@ -179,6 +180,7 @@ impl TaskMachine {
             | Event::Checkpoint(_)
             | Event::OrderDone { .. }
             | Event::Pushed { .. }
+            | Event::Rebased { .. }
             | Event::Artifact { .. }
             | Event::Rescued { .. }
             | Event::Cleaned { .. }

@@ -57,6 +57,9 @@ pub struct Memory {
     pub(super) children: BTreeMap<TaskId, ChildSeen>,
     /// Its agent's last words on its work.
     pub(super) said: String,
+    /// The next or present run only puts the branch on top of its base. A runner
+    /// that cannot tells its agent this.
+    pub(super) rebase: Option<String>,
     /// What was said about its pull request.
     pub(super) feedback: FeedbackMemory,
 }
@@ -133,6 +136,9 @@ impl TaskMachine {
 
     /// What the next (or present) run's agent is told: `RunSpec::prompt`.
     pub fn prompt(&self) -> String {
+        if let Some(text) = &self.memory.rebase {
+            return text.clone();
+        }
         let base = self.memory.prompt.as_ref().unwrap_or(&self.task.prompt);
         let included =
             if self.is_at_work() { self.memory.included } else { self.memory.unsaid.len() };
@@ -144,6 +150,12 @@ impl TaskMachine {
             .collect();
         let resumed = self.memory.resume.is_some();
         if parts.is_empty() && resumed { GO_ON.to_owned() } else { parts.join("\n\n") }
+    }
+
+    /// The next (or present) run puts the branch on top of its base, and does
+    /// nothing else: `Outgoing::rebase`.
+    pub fn rebases(&self) -> bool {
+        self.memory.rebase.is_some()
     }
 
     /// What waits for the next run, oldest first.

@@ -18,6 +18,9 @@ pub(super) enum From {
     Turn(Box<RetryAt>),
 }
 
+/// Why a task in review has a run that nobody asked for.
+const REBASES: &str = "its branch is put on top of the base, which has moved";
+
 impl TaskMachine {
     pub(super) fn stop(&mut self, now: Timestamp) {
         match self.task.state {
@@ -289,7 +292,7 @@ impl TaskMachine {
 
     pub(super) fn start_over(&mut self, now: Timestamp, from: From, text: Option<String>) {
         self.memory.unsaid.extend(text);
-        self.memory.at = None;
+        (self.memory.at, self.memory.rebase) = (None, None);
         let resume = match from {
             From::Base => None,
             From::LastRun => self.where_it_was(),
@@ -314,6 +317,23 @@ impl TaskMachine {
         self.memory.resume = self.beginning(session, kept.bundle);
         self.memory.at = Some(kept.base);
         self.enqueue(now, "");
+    }
+
+    /// A run that puts what was pushed on top of the base, and says `instead` to
+    /// an agent where the runner cannot. False if there is other work as well.
+    pub(super) fn start_rebase(&mut self, now: Timestamp, instead: String) -> bool {
+        let was = self.where_it_was();
+        let has_more = was.as_ref().is_some_and(|resume| resume.bundle.is_some());
+        if has_more || self.task.pushed.is_none() {
+            return false;
+        }
+        self.start_over(now, From::LastRun, None);
+        // It begins at what was pushed, session or not.
+        let wanted = self.task.prompt.clone();
+        self.memory.resume.get_or_insert(Resume { session: None, bundle: None, wanted });
+        self.memory.rebase = Some(instead);
+        self.because(REBASES);
+        true
     }
 
     /// The last session, and the last run's unpublished work.

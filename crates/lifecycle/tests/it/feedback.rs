@@ -190,3 +190,65 @@ fn nothing_is_heard_of_a_task_that_a_person_stopped() {
     assert_eq!(desk.tell(came(FeedbackMode::Automatic, 3, 1, &["a"])), []);
     assert_eq!(desk.hear(&Event::Finished(pushed())).len(), 1);
 }
+
+fn conflict(id: &str) -> TaskEvent<'static> {
+    let one = FollowUp { kind: FollowUpKind::Conflict, ..said(id) };
+    let policy = FeedbackPolicy { mode: FeedbackMode::Automatic, turns: 3, from: Vec::new() };
+    let item = InboxId(Uuid::from_u128(1));
+    TaskEvent::FeedbackCame { item, policy, said: vec![said("a"), one] }
+}
+
+#[test]
+fn a_conflict_is_first_tried_without_an_agent_and_what_else_is_said_waits() {
+    let mut desk = Desk::in_review();
+    assert_eq!(desk.tell(conflict("conflict-1")), [TaskEffect::Enqueue]);
+    assert!(desk.machine.rebases());
+    let prompt = desk.machine.prompt();
+    assert!(prompt.contains("conflict-1") && !prompt.contains("says a"), "{prompt}");
+    assert!(desk.machine.resume().is_some(), "it begins at what was pushed");
+    desk.lease();
+    assert_eq!(answers(&desk.push()), Vec::<String>::new(), "nobody said it");
+    desk.tell(TaskEvent::PullRequestOpen { pull_request: pull_request() });
+    assert_eq!(desk.tell(came(FeedbackMode::Automatic, 3, 2, &["a"])), [TaskEffect::Enqueue]);
+    assert!(!desk.machine.rebases(), "this is a turn");
+    assert!(desk.machine.prompt().contains("alice says a"));
+}
+
+#[test]
+fn a_conflict_that_cannot_be_put_right_without_an_agent_is_a_turn_or_a_question() {
+    for mode in [FeedbackMode::Automatic, FeedbackMode::Ask] {
+        let mut desk = Desk::in_review();
+        desk.tell(conflict("conflict-1"));
+        desk.lease();
+        desk.finish(Outcome::NoChange);
+        assert!(matches!(desk.state(), TaskState::InReview { .. }), "{:?}", desk.state());
+        let TaskEvent::FeedbackCame { item, said, .. } = conflict("conflict-1") else { return };
+        let policy = FeedbackPolicy { mode, turns: 3, from: Vec::new() };
+        let effects = desk.tell(TaskEvent::FeedbackCame { item, policy, said });
+        match mode {
+            FeedbackMode::Ask => assert!(matches!(&effects[..], [TaskEffect::InboxPut(_)])),
+            FeedbackMode::Automatic | FeedbackMode::Off => {
+                assert_eq!(effects, [TaskEffect::Enqueue]);
+                assert!(!desk.machine.rebases());
+            }
+        }
+        // Another move of the base is another conflict.
+        if mode == FeedbackMode::Ask {
+            assert_eq!(desk.tell(conflict("conflict-2")), [TaskEffect::Enqueue]);
+            assert!(desk.machine.rebases());
+        }
+    }
+}
+
+#[test]
+fn what_a_person_says_meanwhile_begins_the_next_run() {
+    let mut desk = Desk::in_review();
+    desk.tell(conflict("conflict-1"));
+    desk.say("and hurry");
+    desk.lease();
+    assert!(!desk.machine.prompt().contains("hurry"), "there is no agent to hear it");
+    desk.push();
+    let effects = desk.tell(TaskEvent::PullRequestOpen { pull_request: pull_request() });
+    assert_eq!(effects, [TaskEffect::Enqueue]);
+    assert!(desk.machine.prompt().contains("and hurry"));
+}

@@ -4,6 +4,7 @@ use pilot_lifecycle::{Past, Ruling, RunEffect, RunEvent, RunMachine, Step};
 use pilot_proto::event::{Activity, Event, TurnEnd};
 use pilot_proto::inbox::{Answer, Ask, Decider, Question};
 use pilot_proto::permission::{PermissionDecision, PermissionPolicy, PermissionRule};
+use pilot_proto::pull_request::Outgoing;
 use pilot_proto::run::{Checkpoint, Outcome, Phase, Reviewer, RunSpec, Usage};
 use pilot_proto::runner::Act;
 use pilot_proto::task::{Limits, Mode, NewChild, OnTimeout, ReviewPass};
@@ -1277,4 +1278,30 @@ fn a_screen_is_nobodys_when_the_work_is_over_and_the_silent_are_waited_for() {
     assert!(over.contains(&RunEffect::Drives { who: None }), "{over:?}");
     stage.order(Act::TakeOver { who: "ann".into() });
     assert_eq!(stage.done(), Some(Code::Precondition), "there is no screen any more");
+}
+
+#[test]
+fn a_run_that_only_rebases_starts_no_agent_and_pushes_what_came_of_it() {
+    let outgoing = Outgoing { rebase: true, ..Outgoing::default() };
+    let spec = RunSpec { outgoing: Some(Box::new(outgoing)), ..spec() };
+    let cloned = || {
+        let mut stage = Stage::begin(&spec);
+        stage.tell(RunEvent::WorkspaceMade);
+        assert_eq!(stage.tell(RunEvent::Cloned), [RunEffect::Rebase]);
+        stage
+    };
+    let mut stage = cloned();
+    let done = RunEvent::Rebased { commit: Some("new".into()) };
+    assert_eq!(stage.tell(done), [RunEffect::Collect { commit: false }]);
+    assert_eq!(stage.tell(RunEvent::Collected { commit: None }), []);
+    let (branch, expected) = ("pilot/8".into(), Some("old".into()));
+    let push = RunEffect::Push { branch, commit: "new".into(), expected };
+    assert_eq!(stage.order(Act::PermitPush { fence: 3 }), [push], "with a permit, as ever");
+
+    let mut stage = cloned();
+    stage.tell(RunEvent::Rebased { commit: None });
+    stage.tell(RunEvent::Collected { commit: None });
+    stage.tell(RunEvent::Rescued { bundle: None });
+    stage.tell(RunEvent::Wiped { left: Vec::new() });
+    assert_eq!(stage.machine.outcome(), Some(Outcome::NoChange), "somebody else sees to it");
 }

@@ -270,6 +270,7 @@ fn blobs_of(json: &[u8]) -> Vec<BlobId> {
         | Event::Decided { .. }
         | Event::Withdrawn { .. }
         | Event::Reported { .. }
+        | Event::Rebased { .. }
         | Event::ChildWanted { .. }
         | Event::ChildDecided { .. }
         | Event::Activity { .. }

@@ -5,6 +5,7 @@ use super::checkpoint;
 use super::core::{Done, Shim};
 use super::gates::Said;
 use super::pushing;
+use super::rebasing;
 use super::rescue;
 use super::setup;
 use super::steps::{self, Report};
@@ -31,6 +32,11 @@ impl Shim {
                 let text = format!("Cloning `{}`.", shown(&workspace.spec.repo));
                 self.journal(&steps::word(text));
                 self.step(Step::Clone, steps::clone(workspace, self.voices.clone(), self.clock));
+            }
+            RunEffect::Rebase => {
+                // What it shows would be the base's changes, too.
+                drop(self.diff.end());
+                self.step(Step::Rebase, rebasing::rebase(workspace));
             }
             RunEffect::Setup { step } => self.set_up(step),
             // There is only one step at a time.

@@ -9,7 +9,7 @@ use pilot_proto::pull_request::PushWay;
 use pilot_proto::{Code, Problem};
 
 impl Workspace {
-    fn way(&self) -> PushWay {
+    pub(super) fn way(&self) -> PushWay {
         self.spec.outgoing.as_deref().map(|one| one.push.clone()).unwrap_or_default()
     }
 }
@@ -46,7 +46,8 @@ async fn to_branch(
     let tree = workspace.dir.tree();
     let login = workspace.login();
     let grant = login.as_ref();
-    let wanted = Push { tree: &tree, repo, branch, commit, expected, grant };
+    let signing_key = workspace.signing_key();
+    let wanted = Push { tree: &tree, repo, branch, commit, expected, grant, signing_key };
     let pushed = workspace.git.push(&wanted).await.map_err(|error| error.problem())?;
     let put = if pushed.rebased { "Put on top of somebody's commits and pushed" } else { "Pushed" };
     let text = format!("{put} `{branch}` at {}.", pushed.commit);

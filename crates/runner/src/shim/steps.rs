@@ -156,9 +156,7 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
         None => checked_out.base_commit,
     };
     pushing::note_base_branch(workspace, &checked_out.base_branch)?;
-    let base_file = workspace.base_file();
-    std::fs::write(&base_file, &base)
-        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
+    note_base(workspace, &base)?;
     // What is new in this run is measured against where it began; what a
     // reviewer sees is the task's whole change.
     let base = if brought || (resumed && checked_out.base_branch == spec.branch) {
@@ -168,17 +166,27 @@ async fn check_out(workspace: &Workspace) -> Result<(Looker, Vec<Event>), Proble
     } else {
         base
     };
-    std::fs::write(workspace.fork_file(), &base)
+    Ok((looker(workspace, base).await?, words))
+}
+
+/// Notes which commit what is new in this run is measured against.
+pub(super) fn note_base(workspace: &Workspace, base: &str) -> Result<(), Problem> {
+    std::fs::write(workspace.base_file(), base)
+        .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))
+}
+
+/// Whoever shows the tree's changes, measured against this commit of the base.
+pub(super) async fn looker(workspace: &Workspace, fork: String) -> Result<Looker, Problem> {
+    std::fs::write(workspace.fork_file(), &fork)
         .map_err(|error| disk(Code::WorkspaceFailed, "The base cannot be noted", &error))?;
     let (blobs, redactor) = (workspace.blobs.clone(), workspace.redactor.clone());
     let keeper = Keeper::new(blobs.clone(), redactor.clone());
     let artifacts = Artifacts::new(workspace.dir.artifacts(), blobs, redactor);
-    let git = workspace.git.clone();
-    let looker = off_thread(move || Ok(Looker::new(&git, &tree, &base, keeper, artifacts)))
+    let (git, tree) = (workspace.git.clone(), workspace.dir.tree());
+    off_thread(move || Ok(Looker::new(&git, &tree, &fork, keeper, artifacts)))
         .await
         .map_err(|error| disk(Code::WorkspaceFailed, "The tree cannot be looked at", &error))?
-        .map_err(|error| error.problem())?;
-    Ok((looker, words))
+        .map_err(|error| error.problem())
 }
 
 async fn restore(workspace: &Workspace) -> Result<Option<pilot_git::Restored>, Problem> {
@@ -245,7 +253,7 @@ pub(super) async fn collect(
 }
 
 /// The commit, if it holds nothing that must not be published.
-async fn may_leave(
+pub(super) async fn may_leave(
     workspace: &Workspace,
     commit: String,
     journal: &mut Vec<Event>,

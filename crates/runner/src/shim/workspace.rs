@@ -217,10 +217,15 @@ impl Workspace {
     }
 
     /// What our commits are signed with.
+    pub(super) fn signing_key(&self) -> Option<&Secret> {
+        let outgoing = self.spec.outgoing.as_deref();
+        outgoing.and_then(|one| one.signing_key.as_ref()).map(|one| &one.key)
+    }
+
+    /// Whom our commits are by.
     pub(super) fn author(&self) -> Author {
         let outgoing = self.spec.outgoing.as_deref();
-        let signing_key = outgoing.and_then(|one| one.signing_key.as_ref());
-        let signing_key = signing_key.map(|one| one.key.clone());
+        let signing_key = self.signing_key().cloned();
         match outgoing.and_then(|one| one.identity.clone()) {
             Some(CommitIdentity { name, email }) => Author { name, email, signing_key },
             None => Author {

@@ -39,6 +39,11 @@ impl ForgeDouble {
         self.core.world().row(repository).archived = true;
     }
 
+    /// A GitLab takes only what is on top of its base from now on.
+    pub fn fast_forward_only(&self, repository: &str) {
+        self.core.world().row(repository).fast_forward_only = true;
+    }
+
     /// `main` is protected, and the CI of strangers waits each time.
     pub fn protect(&self, repository: &str) {
         self.core.world().row(repository).protected = true;

@@ -183,6 +183,8 @@ pub(super) struct Repo {
     /// Its CI runs what pull requests show.
     pub(super) ci: bool,
     pub(super) protected: bool,
+    /// A GitLab that merges nothing that is not on top of its base.
+    pub(super) fast_forward_only: bool,
     /// GitLab numbers issues and merge requests apart.
     pub(super) apart: bool,
     /// By commit, oldest first.

@@ -107,6 +107,7 @@ impl World {
             archived: false,
             ci: false,
             protected: false,
+            fast_forward_only: false,
             apart: self.apart,
             statuses: BTreeMap::new(),
         };

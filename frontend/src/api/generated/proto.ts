@@ -2120,7 +2120,19 @@ commit: string,
 /**
  * What was run and said: for the pull request.
  */
-summary: string, } | { "type": "pushed",
+summary: string, } | { "type": "rebased",
+/**
+ * Name of the base branch.
+ */
+base: string,
+/**
+ * Its commit.
+ */
+onto: string,
+/**
+ * The branch's commit.
+ */
+commit: string, } | { "type": "pushed",
 /**
  * Branch in the remote.
  */

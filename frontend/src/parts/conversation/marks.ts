@@ -86,6 +86,10 @@ export function markOf(event: JournalEvent): Pick<Mark, "text" | "detail" | "ton
     case "order_done":
       if (!event.problem) return null;
       return { text: "Not carried out", detail: event.problem.message, tone: "wait" };
+    case "rebased": {
+      const text = `Put on top of ${event.base}, which had moved: no agent was needed`;
+      return { text, detail: `${event.onto.slice(0, 10)} → ${event.commit.slice(0, 10)}`, tone: "ok" };
+    }
     case "pushed":
       return { text: `Pushed to ${event.branch}`, detail: event.commit.slice(0, 10), tone: "ok" };
     case "rescued":

@@ -185,6 +185,7 @@ impl World {
             // Nobody inside wishes for anything here.
             RunEffect::ChildDecided { .. } | RunEffect::ChildIs(_) => {}
             RunEffect::Clone
+            | RunEffect::Rebase
             | RunEffect::Setup { .. }
             | RunEffect::Checkpoint { .. }
             | RunEffect::Review { .. }
@@ -258,6 +259,8 @@ impl World {
                 self.workspace(machine, run).tree = true;
                 RunEvent::Cloned
             }
+            RunEffect::Rebase if fails => failed(Step::Rebase, Code::WorkspaceFailed),
+            RunEffect::Rebase => RunEvent::Rebased { commit: None },
             RunEffect::Setup { .. } if fails => failed(Step::Setup, Code::SetupFailed),
             RunEffect::Setup { step } => RunEvent::SetupDone { step },
             RunEffect::Checkpoint { turn } => RunEvent::Checkpointed {

@@ -64,9 +64,16 @@ impl Visit<'_> {
             shapes.head_of(&pull.head, item.number)
         };
         let head = if stale { pull.before.as_ref().or(kept) } else { kept };
-        let merges = match (shapes.branch(&pull.base), head) {
-            (Some(base), Some(head)) => item.closed || bare.merges(base, head),
-            _ => true,
+        let (merges, on_top) = match (shapes.branch(&pull.base), head) {
+            (Some(base), Some(head)) if !item.closed => {
+                (bare.merges(base, head), bare.contains(head, base))
+            }
+            _ => (true, true),
+        };
+        let status = match (merges, on_top) {
+            (false, _) => "conflict",
+            (true, false) if repo.fast_forward_only => "need_rebase",
+            (true, _) => "mergeable",
         };
         let mut shown = self.gitlab_item(&repo, item);
         if pull.merged.is_some() {
@@ -81,7 +88,7 @@ impl Visit<'_> {
             "sha": head,
             "merge_commit_sha": pull.merged.as_ref().map(|(_, commit)| commit),
             "has_conflicts": !merges,
-            "detailed_merge_status": if merges { "mergeable" } else { "conflict" },
+            "detailed_merge_status": status,
             "merge_status": if merges { "can_be_merged" } else { "cannot_be_merged" },
             "reviewers": people(&pull.reviewers),
         });
