@@ -124,7 +124,7 @@ impl Viewing {
         }
     }
 
-    /// What is to be shown and was not, if anything is: [`frame`], behind a
+    /// What is to be shown and was not, if anything is: a frame, behind a
     /// byte of the caller's.
     pub fn frame(&mut self, first: u8) -> Option<Vec<u8>> {
         match &mut self.0 {
