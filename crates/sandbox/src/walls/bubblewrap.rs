@@ -3,7 +3,7 @@
 
 use super::Plan;
 use super::files::Made;
-use super::view::{DEVICES, Mask, PROGRAMS};
+use super::view::{DEVICES, Mask, PROGRAMS, is_link_of_system};
 use crate::inside::LOW_PORTS;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -81,7 +81,7 @@ pub(super) fn arguments(plan: &Plan, masks: &[Mask], made: &Made) -> Vec<OsStrin
     arguments.empty("/tmp", "1777", tmp);
     arguments.flag(&["--dir", "/var"]);
     arguments.empty("/var/tmp", "1777", tmp);
-    for path in &plan.readable {
+    for path in plan.readable.iter().filter(|path| !is_link_of_system(path)) {
         arguments.same("--ro-bind-try", path);
     }
     for path in &plan.writable {

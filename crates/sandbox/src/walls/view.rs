@@ -186,6 +186,12 @@ pub fn reachable(path: &OsStr) -> Vec<PathBuf> {
     found
 }
 
+/// A link among the system's programs, Debian's `/usr/lib/ssl/cert.pem` for one:
+/// it is seen with them, and nothing can be bound where a link stands.
+pub(super) fn is_link_of_system(path: &Path) -> bool {
+    is_system(path) && path.is_symlink()
+}
+
 fn is_system(path: &Path) -> bool {
     PROGRAMS.iter().any(|system| path.starts_with(system))
 }

@@ -212,6 +212,15 @@ assert os.WIFSTOPPED(os.waitpid(p, 0)[1]); assert c.ptrace(7, p, 0, 0) == 0; os.
     walls.lower().await;
 }
 
+/// As `SSL_CERT_FILE` names one where Debian keeps its certificates.
+fn absolute_link_of_the_system() -> std::path::PathBuf {
+    let programs = std::fs::read_dir("/usr/bin").expect("it can be looked at");
+    let mut links = programs.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    links
+        .find(|path| std::fs::read_link(path).is_ok_and(|target| target.is_absolute()))
+        .expect("every Debian has alternatives")
+}
+
 #[tokio::test]
 async fn the_plan_decides_what_else_is_seen() {
     let world = World::new();
@@ -221,6 +230,7 @@ async fn the_plan_decides_what_else_is_seen() {
         .raise_with(WallsKind::Bubblewrap, |plan| {
             plan.readable.push(more.path().to_owned());
             plan.readable.push("/no/such/directory".into());
+            plan.readable.push(absolute_link_of_the_system());
             plan.files.insert("/etc/resolv.conf".into(), b"nameserver 127.0.0.9\n".to_vec());
             plan.files.insert("/etc/made-up".into(), b"made up\n".to_vec());
         })
