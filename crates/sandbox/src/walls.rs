@@ -240,6 +240,9 @@ impl Walls {
         let ceilings = report::ceilings(&plan.wish.limits, &report, survey, namespaces);
         let start = init::Start { run: plan.run, program, args, tier, ceilings, gates: plan.gates };
         let mut tasks = JoinSet::new();
+        // Before anything can be started inside: what was there does not count.
+        let looked_at = plan.writable.clone();
+        let before = disk_mb.map(|_| tokio::task::spawn_blocking(move || disk::usage(&looked_at)));
         let started = init::start(start, &mut tasks).await;
         let (init, child, facts) = match started {
             Ok(started) => started,
@@ -255,8 +258,9 @@ impl Walls {
         }
         report::add_facts(&mut report, facts, &plan.wish.limits);
         let (init, full) = (Arc::new(init), Arc::new(OnceLock::new()));
-        if let Some(disk_mb) = disk_mb {
-            tasks.spawn(watch_disk(plan.writable, disk_mb, Arc::clone(&init), Arc::clone(&full)));
+        if let (Some(disk_mb), Some(before)) = (disk_mb, before) {
+            let most = before.await.unwrap_or(0).saturating_add(disk_mb.saturating_mul(1 << 20));
+            tasks.spawn(watch_disk(plan.writable, most, Arc::clone(&init), Arc::clone(&full)));
         }
         let place =
             Place::Inside(Box::new(Raised { init, child: Mutex::new(child), group, namespaces }));
@@ -364,14 +368,10 @@ async fn without_container(survey: &Survey) -> String {
 
 async fn watch_disk(
     directories: Vec<PathBuf>,
-    disk_mb: u64,
+    most: u64,
     init: Arc<Init>,
     full: Arc<OnceLock<u64>>,
 ) {
-    const MIB: u64 = 1024 * 1024;
-    let looked_at = directories.clone();
-    let before = tokio::task::spawn_blocking(move || disk::usage(&looked_at)).await.unwrap_or(0);
-    let most = before.saturating_add(disk_mb.saturating_mul(MIB));
     let used = disk::overrun(directories, most).await;
     // First, so that whoever sees a command end can tell why.
     full.get_or_init(|| used);
