@@ -226,17 +226,11 @@ async fn make(
 /// A recording that the task names; its name.
 async fn recording(parts: &Parts, of: &FilmOf) -> Result<String, Problem> {
     let task = parts.task_or_problem(of.task).await?;
-    match name_of(parts, &task, &of.blob).await? {
-        None => {
-            let message = format!("The task `{}` names no file `{}`.", task.id, of.blob);
-            Err(Problem::new(Code::NotFound, message))
-        }
-        Some(name) if name.ends_with(&format!(".{RECORDING_EXTENSION}")) => Ok(name),
-        Some(name) => {
-            let message = format!("`{name}` is no recording of a screen.");
-            Err(Problem::new(Code::Invalid, message))
-        }
+    let name = name_of(parts, &task, &of.blob).await?;
+    if name.ends_with(&format!(".{RECORDING_EXTENSION}")) {
+        return Ok(name);
     }
+    Err(Problem::new(Code::Invalid, format!("`{name}` is no recording of a screen.")))
 }
 
 impl Answers<FilmMake> for Parts {

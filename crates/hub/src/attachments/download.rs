@@ -56,10 +56,7 @@ async fn answer(
     who.require(Role::Viewer)?;
     let OneBlob { task, blob, inline } = crate::request::from_query(path, query)?;
     let task = parts.task_or_problem(task).await?;
-    let Some(name) = name_of(parts, &task, &blob).await? else {
-        let message = format!("The task `{}` names no file `{blob}`.", task.id);
-        return Err(Problem::new(Code::NotFound, message));
-    };
+    let name = name_of(parts, &task, &blob).await?;
     let begin = begin(parts, &blob).await?;
     let shown = media::picture(&begin).filter(|_| inline.as_deref() == Some("1"));
     let mut response = Response::new(Body::from_stream(pieces(parts, blob)));
@@ -76,12 +73,16 @@ async fn answer(
     Ok(response)
 }
 
-/// Under which name the task names the blob, if it does.
-pub(crate) async fn name_of(
-    parts: &Parts,
-    task: &Task,
-    blob: &BlobId,
-) -> Result<Option<String>, Problem> {
+/// Under which name the task names the blob; a refusal if it does not.
+pub(crate) async fn name_of(parts: &Parts, task: &Task, blob: &BlobId) -> Result<String, Problem> {
+    let found = find_name(parts, task, blob).await?;
+    found.ok_or_else(|| {
+        let message = format!("The task `{}` names no file `{blob}`.", task.id);
+        Problem::new(Code::NotFound, message)
+    })
+}
+
+async fn find_name(parts: &Parts, task: &Task, blob: &BlobId) -> Result<Option<String>, Problem> {
     if let Some(given) = task.attachments.iter().find(|given| given.blob == *blob) {
         return Ok(Some(given.name.clone()));
     }
