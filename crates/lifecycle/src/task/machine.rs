@@ -57,8 +57,8 @@ pub struct Memory {
     pub(super) children: BTreeMap<TaskId, ChildSeen>,
     /// Its agent's last words on its work.
     pub(super) said: String,
-    /// The next or present run only puts the branch on top of its base. A runner
-    /// that cannot tells its agent this.
+    /// The next or present run only puts the branch on top of its base, for this
+    /// reason; no agent is told it.
     pub(super) rebase: Option<String>,
     /// What was said about its pull request.
     pub(super) feedback: FeedbackMemory,

@@ -319,9 +319,9 @@ impl TaskMachine {
         self.enqueue(now, "");
     }
 
-    /// A run that puts what was pushed on top of the base, and says `instead` to
-    /// an agent where the runner cannot. False if there is other work as well.
-    pub(super) fn start_rebase(&mut self, now: Timestamp, instead: String) -> bool {
+    /// A run that puts what was pushed on top of the base, which does nothing else
+    /// and says why. False if there is other work as well.
+    pub(super) fn start_rebase(&mut self, now: Timestamp, why: String) -> bool {
         let was = self.where_it_was();
         let has_more = was.as_ref().is_some_and(|resume| resume.bundle.is_some());
         if has_more || self.task.pushed.is_none() {
@@ -331,7 +331,7 @@ impl TaskMachine {
         // It begins at what was pushed, session or not.
         let wanted = self.task.prompt.clone();
         self.memory.resume.get_or_insert(Resume { session: None, bundle: None, wanted });
-        self.memory.rebase = Some(instead);
+        self.memory.rebase = Some(why);
         self.because(REBASES);
         true
     }
