@@ -10,9 +10,11 @@ use pilot_screen::rfb::greeting::greet;
 use pilot_screen::rfb::server::{Class, ServerStream, Sink};
 use pilot_screen::rfb::viewer::Pointer;
 use pilot_screen::rfb::{PixelFormat, Rect, SharedFormat, Size};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
@@ -20,6 +22,9 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of the next display: tests run side by side, each on one of its own.
+static NEXT: AtomicU16 = AtomicU16::new(58_001);
 
 /// A desktop of a test's own.
 pub(crate) struct Desktop {
@@ -35,16 +40,18 @@ pub(crate) fn command(program: &str) -> Command {
 }
 
 impl Desktop {
-    pub(crate) async fn start(number: u16, size: Size) -> Self {
+    pub(crate) async fn start(size: Size) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = tempfile::tempdir().expect("a directory");
         let authority = directory.path().join("authority");
         std::fs::write(&authority, desktop::authority(number, [5; COOKIE])).expect("writable");
         std::fs::create_dir_all("/tmp/.X11-unix").expect("writable");
+        let said = directory.path().join("said");
         let server = command(desktop::SERVER)
             .args(desktop::arguments(number, "rfb.sock", &authority, size))
             .current_dir(directory.path())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(File::create(&said).expect("writable"))
             .spawn()
             .expect("Xvnc is of the package tigervnc-standalone-server");
         let desktop = Self { directory, number, server, programs: Vec::new() };
@@ -53,7 +60,9 @@ impl Desktop {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, stands).await.expect("the server stands");
+        let stood = timeout(PATIENCE, stands).await;
+        let said = || std::fs::read_to_string(&said).unwrap_or_default();
+        assert!(stood.is_ok(), "the server does not stand:\n{}", said());
         desktop
     }
 
@@ -99,6 +108,10 @@ impl Drop for Desktop {
             child.kill().ok();
             child.wait().ok();
         }
+        // What a killed server leaves behind: another process may have its number
+        // by the time a server of this display looks.
+        std::fs::remove_file(format!("/tmp/.X{}-lock", self.number)).ok();
+        std::fs::remove_file(format!("/tmp/.X11-unix/X{}", self.number)).ok();
     }
 }
 
@@ -134,7 +147,7 @@ pub(crate) fn bright(picture: &Picture) -> usize {
 
 #[tokio::test]
 async fn a_picture_is_what_x_has_and_keys_and_clicks_arrive() {
-    let mut desktop = Desktop::start(58_001, SIZE).await;
+    let mut desktop = Desktop::start(SIZE).await;
     let mut hands = desktop.hands().await;
     let typed = desktop.directory.path().join("typed.txt");
     let script = format!("cat > {}", typed.display());
@@ -192,7 +205,7 @@ impl Sink for Played {
 
 #[tokio::test]
 async fn a_film_is_a_whole_rfb_stream_with_what_was_done_in_it() {
-    let mut desktop = Desktop::start(58_002, SIZE).await;
+    let mut desktop = Desktop::start(SIZE).await;
     let (notes, mut heard) = broadcast::channel(9);
     let (stop, mut stopped) = oneshot::channel();
     let mut file = Vec::new();

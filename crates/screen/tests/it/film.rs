@@ -121,7 +121,7 @@ async fn a_ring_is_where_the_pointer_was_and_nothing_is_cut_into() {
 
 #[tokio::test]
 async fn a_film_of_a_real_screen_ends_with_what_was_there() {
-    let mut desktop = Desktop::start(58_021, SIZE).await;
+    let mut desktop = Desktop::start(SIZE).await;
     let (_notes, mut heard) = broadcast::channel(9);
     let (stop, mut stopped) = oneshot::channel();
     let mut file = Vec::new();

@@ -1,6 +1,6 @@
 //! What decodes for a viewer, before a real Xvnc and before one that lies.
 
-use crate::decoder::{farthest, init, update};
+use crate::decoder::{farthest, init, lies, update};
 use crate::desktop::{Desktop, PATIENCE, SIZE, bright, bytes, until};
 use pilot_screen::decoder::{Decoder, Drawn};
 use pilot_screen::picture::Picture;
@@ -15,6 +15,8 @@ use tokio::time::timeout;
 /// A viewer that asks when it has heard, and a canvas.
 struct Viewer {
     viewing: Viewing,
+    /// The server's greeting is over, which may take several reads.
+    greeted: bool,
     ears: Decoder,
     picture: Picture,
     sizes: Vec<Size>,
@@ -28,6 +30,7 @@ impl Viewer {
     fn new() -> Self {
         Self {
             viewing: Viewing::new(),
+            greeted: false,
             ears: Decoder::new(),
             picture: Picture::black(SIZE),
             sizes: Vec::new(),
@@ -41,6 +44,7 @@ impl Viewer {
     /// The server said this; gives what it is told.
     async fn hears(&mut self, said: &[u8]) -> Vec<u8> {
         let said = self.viewing.hear_server(said).await.expect("it can be decoded");
+        self.greeted |= !said.to_viewer.is_empty();
         let told = [said.to_server, self.hears_ours(&said.to_viewer).await].concat();
         self.looks();
         told
@@ -131,7 +135,7 @@ const NAMED: &[i32] = &[
 
 #[tokio::test]
 async fn a_viewer_that_decodes_nothing_sees_what_x_has_also_after_a_resize() {
-    let mut desktop = Desktop::start(58_021, SIZE).await;
+    let mut desktop = Desktop::start(SIZE).await;
     let mut hands = desktop.hands().await;
     desktop.run("xterm", &["-bg", "white", "-geometry", "60x10+40+50", "-e", "seq 999; cat"]);
     let mut stream = UnixStream::connect(desktop.socket()).await.expect("it listens");
@@ -143,11 +147,12 @@ async fn a_viewer_that_decodes_nothing_sees_what_x_has_also_after_a_resize() {
     let mut buffer = vec![0; 7001];
     let same = async {
         loop {
-            let read = stream.read(&mut buffer).await.expect("it speaks");
+            // A greeting comes in as many pieces as it likes.
+            let most = if viewer.greeted { 7001 } else { 5 };
+            let read = stream.read(&mut buffer[..most]).await.expect("it speaks");
             let mut said = viewer.hears(&buffer[..read]).await;
-            if !begun && viewer.sizes.is_empty() {
+            if viewer.greeted && !std::mem::replace(&mut begun, true) {
                 said.extend(viewer.begins(NAMED).await);
-                begun = !viewer.sizes.is_empty();
             }
             if !said.is_empty() {
                 stream.write_all(&said).await.expect("it is heard");
@@ -239,16 +244,8 @@ async fn clipboards_go_through_in_whole_and_nothing_comes_between() {
 #[tokio::test]
 async fn a_server_that_lies_ends_its_viewing() {
     let size = Size { width: 64, height: 32 };
-    let greeting = as_server(&init(size));
-    let large = Size { width: 65, height: 32 };
-    let rows = [
-        ("another version", b"RFB 003.003\n".to_vec()),
-        ("a huge screen", as_server(&init(Size { width: 60_000, height: 60_000 }))),
-        ("beyond the screen", [&greeting[..], &update(large, 0, &[])].concat()),
-        ("no photograph", [&greeting[..], &update(size, 7, &[0x90, 3, 1, 2, 3])].concat()),
-        ("a login", [&b"RFB 003.008\n"[..], &[1, 2]].concat()),
-    ];
-    for (what, said) in rows {
+    let login = ("a login", [&b"RFB 003.008\n"[..], &[1, 2]].concat());
+    for (what, said) in lies(size).into_iter().chain([login]) {
         let refused = Viewing::new().hear_server(&said).await;
         assert!(refused.is_err(), "{what} is believed");
     }
