@@ -2,14 +2,13 @@
 // programs in it. What is seen is what is there; keys, clipboard and size are
 // the driver's alone, and it comes back when what it is made of dies.
 //
-// A hub that the command line starts knows one person, so a second driver is
-// refused in crates/cli/tests/it/screen.rs.
+// What two people may do before one screen is in shared.e2e.ts.
 
-import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
+import { readFileSync } from "node:fs";
 import { Key } from "selenium-webdriver";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Browser } from "./browser";
+import { below, CANVAS, NOTES, picture, pressInto, written } from "./desktop";
 import { violations } from "./flows";
 import { Place, until } from "./programs";
 import { Hub, pilot, Window } from "./worlds";
@@ -54,24 +53,15 @@ const STAGES: StageKind[] = [
   },
 ];
 
-const CANVAS = "[aria-label='Screen of the run'] canvas";
 const COPIED = "Grüße, Київ ✓";
 const PASTED = "Ελλάδα – „über“ 5 €";
 
 /** Actions of the project: each is a line in the run's terminal. */
 const ACTIONS = {
-  /** A program with a window, which keeps what is typed into it and says when it was closed. */
-  Notes: "(xterm -bg white -geometry 60x10+300+200 -e sh -c 'cat > typed.txt'; touch closed.txt) &",
+  Notes: NOTES,
   "Copy inside": `printf '${COPIED}' | xclip -selection clipboard`,
   "Paste inside": "xclip -selection clipboard -o > pasting.txt; mv pasting.txt pasted.txt",
 };
-
-/** The file of a name below a directory, wherever it is. */
-function below(directory: string, name: string): string | undefined {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" }).find(
-    (found) => path.basename(found) === name,
-  );
-}
 
 describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   const place = new Place();
@@ -95,36 +85,6 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
     await place.end();
   });
 
-  /** Where the picture of the desktop is, as it lies on the page. */
-  async function pressInto(x: number, y: number): Promise<void> {
-    const canvas = await browser.driver.findElement({ css: CANVAS });
-    const box = await canvas.getRect();
-    const size = await browser.driver.executeScript<number[]>(
-      "const [canvas] = arguments; return [canvas.width, canvas.height]",
-      canvas,
-    );
-    const [width = 1, height = 1] = size;
-    await browser.driver
-      .actions()
-      .move({
-        x: Math.round(box.x + (x * box.width) / width),
-        y: Math.round(box.y + (y * box.height) / height),
-      })
-      .click()
-      .perform();
-  }
-
-  /** What a program inside has written into a file of the workspace. */
-  function written(name: string): string {
-    const file = below(place.directory, name);
-    return file ? readFileSync(place.path(file), "utf8") : "";
-  }
-
-  async function picture(): Promise<void> {
-    const shown = `return (document.querySelector("${CANVAS}")?.width ?? 0) > 0`;
-    await until("a picture is there", () => browser.driver.executeScript<boolean>(shown));
-  }
-
   /** How large the desktop is, as the command line is told. */
   function size(): [number, number] {
     const told = JSON.parse(pilot(place, ["task", "screen", task, "--json"])) as {
@@ -136,7 +96,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   it("an action of the project opens a program in it", async () => {
     await browser.go(`/tasks/${task}/hands-on`);
     await browser.sees(/You type/);
-    await picture();
+    await picture(browser);
     await browser.click("button", "Notes");
     await until("the program runs", async () => below(place.directory, "typed.txt"));
   });
@@ -144,15 +104,17 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   it("what is typed arrives while one drives, and not before", async () => {
     await browser.go(`/tasks/${task}/screen`);
     await browser.sees(/Nobody drives|The agent drives/);
-    await picture();
-    await pressInto(400, 260);
+    await picture(browser);
+    await pressInto(browser, 400, 260);
     await browser.press("too early");
     await browser.click("button", "Take over");
     await browser.sees(/You drive\./);
-    await pressInto(400, 260);
+    await pressInto(browser, 400, 260);
     await browser.press("from afar\n");
-    await until("what was typed is in the file", async () => written("typed.txt").includes("from afar"));
-    expect(written("typed.txt")).toBe("from afar\n");
+    await until("what was typed is in the file", async () =>
+      written(place, "typed.txt").includes("from afar"),
+    );
+    expect(written(place, "typed.txt")).toBe("from afar\n");
   });
 
   it("the picture is what the desktop shows", async () => {
@@ -164,7 +126,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
       return (await browser.driver.executeAsyncScript<number>(DIFFERENT, picture)) < 0.002;
     });
     // And whoever was to decode it did.
-    const log = written("pilothouse.log");
+    const log = written(place, "pilothouse.log");
     expect(log.includes("a screen is decoded on its way")).toBe(decodes);
     expect(log).not.toContain("cannot be decoded");
   });
@@ -174,7 +136,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   it("the clipboard goes both ways, whatever the letters", async () => {
     await browser.go(`/tasks/${task}/hands-on`);
     await browser.sees(/You type/);
-    await picture();
+    await picture(browser);
     await browser.click("button", "Copy inside");
     await until("what was copied inside is here", async () => {
       await browser.click("button", "Clipboard of the screen");
@@ -187,14 +149,14 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
     await browser.click("button", "Put it there");
     await until("what was put there is inside", async () => {
       await browser.click("button", "Paste inside");
-      return written("pasted.txt") === PASTED;
+      return written(place, "pasted.txt") === PASTED;
     });
   });
 
   it("the desktop is made as large as the page's room for it", async () => {
     await browser.go(`/tasks/${task}/screen`);
     await browser.sees(/You drive\./);
-    await picture();
+    await picture(browser);
     await browser.click("button", "Size");
     await browser.click("menuitemradio", "Resize the desktop");
     const room = await browser.driver.executeScript<[number, number]>(
@@ -206,7 +168,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   });
 
   it("keys that a browser keeps for itself are pressed from the menu", async () => {
-    await pressInto(400, 260);
+    await pressInto(browser, 400, 260);
     await browser.click("button", "Special keys");
     await browser.click("menuitem", "Alt+F4");
     await until("the window manager closes the window", async () => below(place.directory, "closed.txt"));
@@ -224,12 +186,12 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
     await browser.sees(/You drive\./);
     await browser.go(`/tasks/${task}/hands-on`);
     await browser.sees(/You type/);
-    await picture();
+    await picture(browser);
     await browser.click("button", "Notes");
-    await until("the program runs again", async () => written("typed.txt") === "");
-    await pressInto(400, 260);
+    await until("the program runs again", async () => written(place, "typed.txt") === "");
+    await pressInto(browser, 400, 260);
     await browser.press("and again\n");
-    await until("what was typed is in the file", async () => written("typed.txt") === "and again\n");
+    await until("what was typed is in the file", async () => written(place, "typed.txt") === "and again\n");
   });
 
   it("it is handed back with a note, and axe finds nothing serious", async () => {

@@ -2,6 +2,7 @@
 // with both inside; and the outside world with a forge and a model.
 
 import { spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { Browser } from "./browser";
@@ -43,11 +44,22 @@ export function environment(place: Place): NodeJS.ProcessEnv {
   };
 }
 
+interface As {
+  input?: string;
+  /** Beside what every process of the place has. */
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Runs the command line at the hub of a place; gives what it printed. */
-export function pilot(place: Place, args: string[], input = ""): string {
-  const done = spawnSync(program("pilot"), args, { env: environment(place), input, encoding: "utf8" });
+export function pilot(place: Place, args: string[], { input = "", env = {} }: As = {}): string {
+  const all = { ...environment(place), ...env };
+  const done = spawnSync(program("pilot"), args, { env: all, input, encoding: "utf8" });
   if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
   return done.stdout;
+}
+
+function hasARunner(place: Place): boolean {
+  return pilot(place, ["runner", "list", "--json"]).includes('"online":true');
 }
 
 /** A hub of its own on a free port, with a runner that is online. */
@@ -72,7 +84,7 @@ export class Hub {
   }
 
   #hasARunner(): boolean {
-    return this.pilot(["runner", "list", "--json"]).includes('"online":true');
+    return hasARunner(this.place);
   }
 
   /** Hub and runner are killed, and start again where they were. */
@@ -90,7 +102,7 @@ export class Hub {
 
   /** Runs the command line as a person would; gives what it printed. */
   pilot(args: string[], input = ""): string {
-    return pilot(this.place, args, input);
+    return pilot(this.place, args, { input });
   }
 
   /** A link that signs a browser in, once. */
@@ -99,17 +111,67 @@ export class Hub {
   }
 }
 
+/** A hub that some people share, with a runner that is online. */
+export class House {
+  private constructor(
+    readonly place: Place,
+    readonly url: string,
+    readonly tokens: Record<string, string>,
+  ) {}
+
+  /** `people`: their names, and the role of each. */
+  static async start(place: Place, people: Record<string, string>): Promise<House> {
+    const child = place.start(
+      program("examples/house"),
+      [place.path("data/hub"), ...Object.entries(people).flat()],
+      "hub",
+    );
+    const said = JSON.parse(await firstLine(child, "the hub")) as {
+      url: string;
+      tokens: Record<string, string>;
+    };
+    const code = pilot(place, ["runner", "join-code"]).trim();
+    place.start(program("pilot"), ["runner", "--join", code], "runner", { env: environment(place) });
+    await until("the runner is online", async () => hasARunner(place));
+    return new House(place, said.url, said.tokens);
+  }
+
+  /** Runs the command line as the hub's owner. */
+  pilot(args: string[]): string {
+    return pilot(this.place, args);
+  }
+
+  token(name: string): string {
+    return this.tokens[name] ?? "";
+  }
+
+  /** A browser that somebody has signed in with. */
+  async browserOf(name: string): Promise<Browser> {
+    const env = { PILOTHOUSE_HUB: this.url, PILOTHOUSE_TOKEN: this.token(name) };
+    const browser = await Browser.chromium({ width: 1440, height: 900 });
+    await browser.driver.get(pilot(this.place, ["hub", "open"], { env }).trim());
+    return browser;
+  }
+}
+
 /** The desktop window with its own hub and runner, driven through WebKitWebDriver. */
 export class Window {
   private constructor(
     readonly browser: Browser,
     readonly server: ChildProcess,
+    private place: Place,
   ) {}
 
   static async open(place: Place): Promise<Window> {
     const port = await freePort();
+    const found = environment(place);
+    // The person's browser: it keeps what it was to open.
+    mkdirSync(place.path("bin"));
+    const keeps = `#!/bin/sh\necho "$1" >> '${place.path("opened")}'\n`;
+    writeFileSync(place.path("bin/xdg-open"), keeps, { mode: 0o755 });
     const env = {
-      ...environment(place),
+      ...found,
+      PATH: `${place.path("bin")}:${found["PATH"]}`,
       TAURI_WEBVIEW_AUTOMATION: "true",
       PILOTHOUSE_RENDERING: "accelerated",
     };
@@ -117,7 +179,13 @@ export class Window {
     const url = `http://127.0.0.1:${port}`;
     await until("WebKitWebDriver answers", async () => (await fetch(`${url}/status`)).ok);
     const browser = await Browser.window(url, program("pilothouse"));
-    return new Window(browser, server);
+    return new Window(browser, server, place);
+  }
+
+  /** The pages that were opened in the person's browser. */
+  opened(): string[] {
+    const file = this.place.path("opened");
+    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
   }
 
   async end(): Promise<void> {

@@ -10,6 +10,7 @@
 
 mod hub;
 mod hubs;
+mod ports;
 mod tunnel;
 mod window;
 
@@ -33,6 +34,9 @@ pub(crate) fn all() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         tunnel::tunnel_say,
         tunnel::tunnel_taken,
         tunnel::tunnel_close,
+        ports::port_open,
+        ports::port_close,
+        ports::ports,
         hubs::hubs,
         hubs::hub_probe,
         hubs::hub_add,

@@ -9,6 +9,7 @@ use crate::keys::Keys;
 use crate::live::Sockets;
 use crate::local_hub::LocalHub;
 use crate::notices::{Counts, Seen, Wishes};
+use crate::ports::Ports;
 use crate::rendering::Rendering;
 use crate::settings::{Settings, SettingsFile};
 use crate::tray::Tray;
@@ -39,6 +40,8 @@ pub(crate) struct Desktop {
     pub(crate) sockets: Sockets,
     /// Tunnels of the pages.
     pub(crate) tunnels: Tunnels,
+    /// Ports of runs, for a browser beside the window.
+    pub(crate) ports: Ports,
     /// Everything that is under way on somebody's behalf.
     pub(crate) tasks: TaskTracker,
     attendant: Attendant,
@@ -74,6 +77,7 @@ impl Desktop {
             local: LocalHub::new(folder.clone(), settings.now().workers),
             sockets: Sockets::default(),
             tunnels: Tunnels::default(),
+            ports: Ports::default(),
             tasks: TaskTracker::new(),
             attendant,
             voice: Voice::default(),
@@ -184,6 +188,7 @@ impl Desktop {
     /// Hears it no more.
     pub(crate) async fn forget(&self, hub: &str) {
         lock(&self.clients).remove(hub);
+        self.ports.close_all_of(hub);
         self.attendant.order(Order::Forget(hub.to_owned())).await;
     }
 

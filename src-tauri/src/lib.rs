@@ -28,6 +28,7 @@ mod local_hub;
 mod log_file;
 mod notices;
 mod notifications;
+mod ports;
 mod rendering;
 mod scheme;
 mod settings;

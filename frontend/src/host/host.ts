@@ -136,6 +136,14 @@ export interface DesktopSettings {
   graphics: "auto" | "safe" | "accelerated";
 }
 
+/** A port of a run that is open on this machine's loopback. */
+export interface OpenPort {
+  /** Inside. */
+  port: number;
+  /** What a browser here opens. */
+  url: string;
+}
+
 /** What only the desktop window can do. */
 export interface Desktop {
   hubs(): Promise<HubEntry[]>;
@@ -153,6 +161,11 @@ export interface Desktop {
   repinHub(id: string, fingerprint: string): Promise<void>;
   /** Tells how it is now, and whenever that changes. */
   onLocalHub(listener: (hub: LocalHub) => void): () => void;
+  /** Opens it, until it is shut or the program ends; gives the one that is open already. */
+  openPort(hub: string, task: string, port: number): Promise<OpenPort>;
+  shutPort(hub: string, task: string, port: number): Promise<void>;
+  /** Those of a task. */
+  ports(hub: string, task: string): Promise<OpenPort[]>;
   keychain(): Promise<Keychain>;
   /** Makes or opens the sealed file that stands in for a keychain. */
   unlockSealed(passphrase: string): Promise<void>;

@@ -17,6 +17,7 @@ import type {
   Intent,
   Keychain,
   LocalHub,
+  OpenPort,
   ScreenEvents,
   Tunnel,
   TunnelEvents,
@@ -232,6 +233,9 @@ const desktop: Desktop = {
     listen();
     return () => hubListeners.delete(listener);
   },
+  openPort: (hub, task, port) => ask<OpenPort>("port_open", { hub, task, port }),
+  shutPort: (hub, task, port) => ask("port_close", { hub, task, port }),
+  ports: (hub, task) => ask<OpenPort[]>("ports", { hub, task }),
   keychain: () => ask<Keychain>("keychain"),
   unlockSealed: (passphrase) => ask("sealed_unlock", { passphrase }),
   retryKeychain: () => ask("local_hub_retry"),

@@ -5,23 +5,18 @@ use crate::args::{Globals, TaskForward, TaskTerminal};
 use crate::commands::Done;
 use crate::output;
 use anyhow::Context;
-use pilot_client::{Client, TunnelFrame, TunnelReceiver, TunnelSender};
-use pilot_proto::tunnel::{FromTerminal, MAX_TUNNEL_FRAME, ToTerminal, TunnelQuery};
-use pilot_proto::{Code, Problem, TaskId};
+use pilot_client::{Client, Forward, TunnelFrame, TunnelReceiver, TunnelSender};
+use pilot_proto::tunnel::{FromTerminal, ToTerminal, TunnelQuery};
+use pilot_proto::{Code, Problem};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{self, Read, Write};
-use std::net::Ipv4Addr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 /// Ctrl-], as in telnet: no shell and no editor wants it.
 const LEAVE: u8 = 0x1d;
 /// How often the window's size is looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// Connections through one `forward`: a page with everything on it.
-const MOST: usize = 64;
 
 /// The person's own terminal, raw as long as this lives.
 struct Raw(Termios);
@@ -130,77 +125,22 @@ pub(super) async fn forward(
     words: TaskForward,
 ) -> anyhow::Result<Done> {
     let task = find(hub, &words.task).await?;
-    let listener = listen(&words).await?;
-    let address = listener.local_addr()?;
+    let forward = Forward::listen(hub.clone(), task, words.port, words.local).await;
+    let forward = forward.map_err(|error| {
+        let port = words.local.unwrap_or(words.port);
+        let message = format!("port {port} of this machine cannot be listened on: {error}");
+        Problem::new(Code::Precondition, message).hint("choose another `--local`")
+    })?;
+    let address = forward.address();
     output::show(globals, &serde_json::json!({ "task": task, "local": address }), || {
         format!("http://{address} is port {} of the run; Ctrl-C ends it", words.port)
     })?;
-    let mut visits = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if visits.len() < MOST => {
-                let (stream, _) = accepted?;
-                let hub = hub.clone();
-                visits.spawn(async move { carry(&hub, task, words.port, stream).await });
-            }
-            Some(ended) = visits.join_next() => {
-                if let Ok(Err(error)) = ended {
-                    output::note(&format!("a connection broke: {error:#}"));
-                }
-            }
-            stopped = tokio::signal::ctrl_c() => {
-                stopped?;
-                return Ok(Done::Well);
-            }
-        }
-    }
-}
-
-/// On loopback only: what is behind it has no login of its own.
-async fn listen(words: &TaskForward) -> anyhow::Result<TcpListener> {
-    let wanted = words.local.unwrap_or(words.port);
-    match (TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await, words.local) {
-        (Ok(listener), _) => Ok(listener),
-        (Err(_), None) => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
-        (Err(error), Some(port)) => {
-            let message = format!("port {port} of this machine cannot be listened on: {error}");
-            Err(Problem::new(Code::Precondition, message).hint("choose another `--local`").into())
-        }
-    }
-}
-
-async fn carry(hub: &Client, task: TaskId, port: u16, stream: TcpStream) -> anyhow::Result<()> {
-    stream.set_nodelay(true)?;
-    let query = TunnelQuery { task, port: Some(port), screen: None, view: None };
-    let (mut sender, mut receiver) = hub.tunnel(&query).await?;
-    let (mut reader, mut writer) = stream.into_split();
-    let there = async {
-        let mut buffer = vec![0; MAX_TUNNEL_FRAME];
-        loop {
-            let read = reader.read(&mut buffer).await?;
-            // The end of one direction is an empty frame.
-            sender.send(TunnelFrame::Bytes(buffer[..read].to_vec().into())).await?;
-            if read == 0 {
-                return Ok::<(), anyhow::Error>(());
-            }
-        }
-    };
-    let back = async {
-        while let Some(frame) = receiver.next().await? {
-            match frame {
-                TunnelFrame::Bytes(bytes) if bytes.is_empty() => writer.shutdown().await?,
-                TunnelFrame::Bytes(bytes) => writer.write_all(&bytes).await?,
-                TunnelFrame::Text(text) => {
-                    if let Ok(FromTerminal::Ended { why, .. }) = serde_json::from_str(&text) {
-                        anyhow::bail!("{why}");
-                    }
-                }
-            }
-        }
-        Ok::<(), anyhow::Error>(())
-    };
+    let broke = |error| output::note(&format!("a connection broke: {error}"));
     tokio::select! {
-        ended = back => ended,
-        ended = async { there.await?; std::future::pending().await } => ended,
+        error = forward.serve(broke) => Err(error).context("no connection can be taken any more"),
+        stopped = tokio::signal::ctrl_c() => {
+            stopped?;
+            Ok(Done::Well)
+        }
     }
 }
