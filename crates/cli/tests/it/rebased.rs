@@ -99,10 +99,9 @@ fn a_base_that_moved_into_a_conflict_is_a_turn_as_ever() {
         _ => None,
     });
     assert!(prompt.is_some_and(|prompt| prompt.contains("conflicts with its base")));
-    // That turn may have been pushed by now; it began at what the first run pushed.
-    let base = events.iter().find_map(|event| match event {
-        Event::Checkpoint(checkpoint) => Some(checkpoint.base.clone()),
-        _ => None,
-    });
-    assert_eq!(base, task.pushed, "nothing was pushed meanwhile");
+    // That turn may have been pushed by now, on top of what the first run pushed;
+    // a branch that was rebased would not have that.
+    let pushed = task.pushed.expect("it is in review");
+    let bare = forge.gitea.bare(SITE);
+    assert_eq!(bare.git(&["merge-base", &pushed, &task.branch]), pushed, "nothing was rebased");
 }
