@@ -1,12 +1,13 @@
 //! The room `screen`: three peers that nobody vouches for.
 
-use pilot_screen::decoder::{Decoder, Drawn};
+use pilot_screen::decoder::{DecodeError, Decoder, Drawn};
 use pilot_screen::picture::Picture;
 use pilot_screen::recording::{Block, ReadError, Reader, Writer};
-use pilot_screen::rfb::greeting::{RED_FIRST, ServerInit, as_server, greet};
+use pilot_screen::rfb::greeting::{AT_ONCE, RED_FIRST, ServerInit, as_server, greet};
 use pilot_screen::rfb::server::{Class, ServerStream, Sink};
-use pilot_screen::rfb::viewer::{Heard, Rights, ViewerStream};
+use pilot_screen::rfb::viewer::{Heard, Rights, ViewerStream, update_request};
 use pilot_screen::rfb::{PixelFormat, Rect, RfbError, SharedFormat, Size};
+use pilot_screen::viewing::Viewing;
 use std::sync::Arc;
 
 const SCREEN: Size = Size { width: 64, height: 48 };
@@ -129,6 +130,180 @@ fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Picture> {
         }
         Some(shown)
     })
+}
+
+/// A server behind its greeting, decoded on the way to a page. The first byte
+/// says how what it says is cut; of what follows the second, so many bytes are
+/// what the viewer said before. Whoever asks as a page does, and follows the
+/// frames, sees what the server drew.
+pub fn viewing(input: &[u8]) {
+    let [seed, asked, said @ ..] = input else { return };
+    let (asked, said) = said.split_at(said.len().min(usize::from(*asked)));
+    super::runtime().block_on(async {
+        let (mut drawn, mut page) = (Drawer::new(), Page::new());
+        let greeting = as_server(&server_init());
+        drawn.hears(&greeting).await.expect("a sound greeting");
+        page.hears(&greeting).await.expect("a sound greeting");
+        page.says(AT_ONCE).await.expect("a page's own words");
+        page.asks(false).await.expect("a page's own words");
+        if page.says(asked).await.is_err() {
+            return;
+        }
+        for piece in cut(said, *seed) {
+            let plain = drawn.hears(piece).await;
+            if drawn.too_large {
+                return;
+            }
+            // Each hears of an error when its own decoder comes to it.
+            if plain.is_err() || page.hears(piece).await.is_err() || page.is_lost {
+                assert!(!page.is_lost || !asked.is_empty(), "a page's own words are understood");
+                return;
+            }
+        }
+        // Whoever said half a message before does not ask any more; and half an
+        // update is drawn as far as it came, but not shown.
+        if asked.is_empty() && !drawn.blank && ends_with_an_update(said) {
+            assert_eq!(page.picture.size(), drawn.picture.size());
+            let colours = |picture: &Picture| -> Vec<u8> {
+                picture.pixels().chunks_exact(4).flat_map(|pixel| &pixel[..3]).copied().collect()
+            };
+            assert!(colours(&page.picture) == colours(&drawn.picture), "the page shows it");
+        }
+    });
+}
+
+/// Nothing follows the last update.
+fn ends_with_an_update(said: &[u8]) -> bool {
+    #[derive(Default)]
+    struct Last {
+        whole: bool,
+    }
+    impl Sink for Last {
+        fn bytes(&mut self, _: Class, _: &[u8]) {
+            self.whole = false;
+        }
+
+        fn updated(&mut self) {
+            self.whole = true;
+        }
+    }
+    let format = Arc::new(SharedFormat::new(PixelFormat::TRUE));
+    let mut last = Last::default();
+    let heard = ServerStream::new(SCREEN, format).push(said, &mut last);
+    heard.is_ok() && last.whole
+}
+
+/// Decodes, and draws.
+struct Drawer {
+    decoder: Decoder,
+    picture: Picture,
+    /// No pixel of this size has come.
+    blank: bool,
+    too_large: bool,
+    updates: usize,
+}
+
+impl Drawer {
+    fn new() -> Self {
+        let (decoder, picture) = (Decoder::new(), Picture::black(SCREEN));
+        Self { decoder, picture, blank: true, too_large: false, updates: 0 }
+    }
+
+    async fn hears(&mut self, said: &[u8]) -> Result<(), DecodeError> {
+        let Self { decoder, picture, blank, too_large, updates } = self;
+        let mut hear = |drawn: Drawn| {
+            match &drawn {
+                Drawn::Updated => *updates += 1,
+                Drawn::Pixels(..) => *blank = false,
+                Drawn::Sized(size) if size.pixels() > MOST_PIXELS => return *too_large = true,
+                Drawn::Sized(size) => *blank |= *size != picture.size(),
+                Drawn::Copied(..) | Drawn::Layout(..) | Drawn::Shape(..) | Drawn::Clipboard(_) => {}
+            }
+            drawn.on(picture);
+        };
+        decoder.push(said, &mut hear).await
+    }
+}
+
+/// Asks as a page does, and follows the frames.
+struct Page {
+    viewing: Viewing,
+    /// Of what is said in a server's name.
+    ears: Drawer,
+    picture: Picture,
+    /// What it asks is not understood.
+    is_lost: bool,
+}
+
+impl Page {
+    fn new() -> Self {
+        let picture = Picture::black(SCREEN);
+        Self { viewing: Viewing::new(), ears: Drawer::new(), picture, is_lost: false }
+    }
+
+    async fn hears(&mut self, said: &[u8]) -> Result<(), DecodeError> {
+        let said = self.viewing.hear_server(said).await?;
+        self.is_told(&said.to_viewer).await;
+        self.looks();
+        Ok(())
+    }
+
+    async fn says(&mut self, bytes: &[u8]) -> Result<(), RfbError> {
+        let said = self.viewing.hear_viewer(bytes)?;
+        self.is_told(&said.to_viewer).await;
+        Ok(())
+    }
+
+    async fn asks(&mut self, changes: bool) -> Result<(), RfbError> {
+        self.says(&update_request(changes, self.picture.size())).await
+    }
+
+    /// Of sizes and shapes; each is asked for anew.
+    async fn is_told(&mut self, said: &[u8]) {
+        let mut said = said.to_vec();
+        while !said.is_empty() {
+            let before = self.ears.updates;
+            self.ears.hears(&said).await.expect("what a page is told is sound");
+            assert!(self.ears.blank, "no pixel goes that way");
+            let size = self.ears.picture.size();
+            if size != self.picture.size() {
+                self.picture = Picture::black(size);
+            }
+            said.clear();
+            for _ in before..self.ears.updates {
+                match self.viewing.hear_viewer(&update_request(true, size)) {
+                    Ok(heard) => said.extend(heard.to_viewer),
+                    Err(_) => self.is_lost = true,
+                }
+            }
+        }
+    }
+
+    fn looks(&mut self) {
+        let Some(frame) = self.viewing.frame(0) else { return };
+        let mut left = &frame[1..];
+        let mut take = |length: usize| {
+            let (taken, rest) = left.split_at(length);
+            left = rest;
+            taken
+        };
+        let number = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        let place = |bytes: &[u8]| {
+            let [x, y, width, height] = [0, 2, 4, 6].map(|at| number(bytes, at));
+            Rect { x, y, width, height }
+        };
+        let counts = take(4);
+        for _ in 0..number(counts, 0) {
+            let copied = take(12);
+            self.picture.copy(place(copied), (number(copied, 8), number(copied, 10)));
+        }
+        for _ in 0..number(counts, 2) {
+            let rect = place(take(8));
+            let length = usize::from(rect.width) * usize::from(rect.height) * 4;
+            self.picture.lay(rect, 0, take(length));
+        }
+        assert!(left.is_empty(), "nothing is left of a frame");
+    }
 }
 
 /// The message in which a server says how large its screen is.

@@ -45,6 +45,11 @@ fn every_server_that_was_worth_keeping_is_decoded() {
 }
 
 #[test]
+fn every_server_that_was_worth_keeping_is_shown_to_a_page() {
+    holds("viewing", screen::viewing);
+}
+
+#[test]
 fn every_viewer_that_was_worth_keeping_is_heard() {
     holds("viewer", screen::viewer);
 }
