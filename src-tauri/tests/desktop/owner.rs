@@ -24,7 +24,10 @@ impl Owner {
         let url = std::fs::read_to_string(hub.join("address")).expect("the hub says where it is");
         let endpoint =
             Endpoint { url: url.trim().to_owned(), token: Secret::new(token), fingerprint: None };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // A worker of its own: it sees that the hub closed a connection, while the
+        // test waits for something else.
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Self { client: Client::new(&endpoint).expect("a hub"), runtime: runtime.expect("one") }
     }
 

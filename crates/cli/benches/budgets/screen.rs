@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const PICTURES: usize = 30;
 const KEYS: usize = 150;
 /// Longer than a drawn letter needs, so that each key is measured by itself.
 const BETWEEN: Duration = Duration::from_millis(40);
+/// A key that shows nothing for so long was lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Tunnel {
     stream: DuplexStream,
@@ -78,6 +81,14 @@ impl Sink for Updates {
     }
 }
 
+/// Once an update is over, for the next: it may have ended in the same read that
+/// it began in.
+async fn ask_again(stream: &mut (impl AsyncWrite + Unpin), seen: &mut Updates, size: Size) {
+    if std::mem::take(&mut seen.ended) > 0 {
+        stream.write_all(&update_request(true, size)).await.expect("it is taken");
+    }
+}
+
 /// Milliseconds from a key to the first pixel that changes, sorted.
 async fn keys<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Vec<f64> {
     let size = greet(&mut stream).await.expect("it greets").size;
@@ -89,11 +100,10 @@ async fn keys<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Vec<f64> {
     let mut seen = Updates::default();
     while times.len() < KEYS {
         // What is under way, until nothing changes any more.
-        while let Ok(read) = tokio::time::timeout(BETWEEN, stream.read(&mut buffer)).await {
+        loop {
+            ask_again(&mut stream, &mut seen, size).await;
+            let Ok(read) = timeout(BETWEEN, stream.read(&mut buffer)).await else { break };
             server.push(&buffer[..read.expect("it stays")], &mut seen).expect("sound");
-            if std::mem::take(&mut seen.ended) > 0 {
-                stream.write_all(&update_request(true, size)).await.expect("it is taken");
-            }
         }
         let letter = 0x61 + u32::try_from(times.len() % 26).expect("a letter");
         let pressed = [key_event(letter, true), key_event(letter, false)].concat();
@@ -101,8 +111,9 @@ async fn keys<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Vec<f64> {
         seen.pixels = 0;
         stream.write_all(&pressed).await.expect("it is taken");
         while seen.pixels == 0 {
-            let read = stream.read(&mut buffer).await.expect("it stays");
-            server.push(&buffer[..read], &mut seen).expect("sound");
+            ask_again(&mut stream, &mut seen, size).await;
+            let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("a key shows");
+            server.push(&buffer[..read.expect("it stays")], &mut seen).expect("sound");
         }
         times.push(milliseconds(begun.elapsed()));
     }
