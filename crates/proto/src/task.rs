@@ -385,6 +385,9 @@ pub struct Task {
     /// The task whose agent filed it.
     #[serde(default)]
     pub parent: Option<TaskId>,
+    /// Name that the schedule had which filed it.
+    #[serde(default)]
+    pub schedule: Option<String>,
     /// A second agent looks at the work before it is published.
     #[serde(default)]
     pub review: Option<ReviewPass>,
@@ -464,6 +467,7 @@ mod tests {
                 profile: Some("p".into()),
                 provider: Some("anthropic".into()),
                 parent: Some(TaskId(id)),
+                schedule: None,
                 review: Some(ReviewPass { agent: "codex".into(), model: None, rounds: 2 }),
                 remote_control: true,
                 remote_link: Some("https://claude.ai/code/session_1".into()),

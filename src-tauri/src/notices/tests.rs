@@ -91,6 +91,7 @@ fn task(number: u128, state: TaskState, since: i64) -> Task {
         profile: None,
         provider: None,
         parent: None,
+        schedule: None,
         review: None,
         remote_control: false,
         remote_link: None,

@@ -33,7 +33,7 @@ fn a_schedule_files_its_task_at_the_minute_and_a_killed_hub_files_it_once() {
     let task = world.until("its minute has come", || tasks(&world).pop());
     world.kill_hub();
     world.start_hub();
-    assert_eq!(task.title, "By the clock");
+    assert_eq!((task.title.as_str(), task.schedule.as_deref()), ("By the clock", Some("often")));
     world.until("it is done", || tasks(&world).pop().filter(|task| task.state.is_end()));
 
     let seen = schedules(&world).pop().expect("a schedule");
@@ -48,6 +48,8 @@ fn a_schedule_files_its_task_at_the_minute_and_a_killed_hub_files_it_once() {
     world.pilot(&["project", "schedule", "demo", "pause", "often"]).ok();
     let task: Task = world.json(&["project", "schedule", "demo", "run", "often"]);
     assert_eq!(task.title, "By the clock");
+    let shown = world.pilot(&["task", "show", &task.id.to_string()]).ok();
+    assert!(shown.contains("the schedule `often`"), "{shown}");
     world.pilot(&["project", "schedule", "demo", "remove", "often"]).ok();
     assert!(schedules(&world).is_empty());
 }

@@ -134,6 +134,7 @@ impl Core {
             profile: filled.profile,
             provider: filled.provider,
             parent: None,
+            schedule: None,
             review,
             remote_control: filled.remote_control,
             remote_link: None,

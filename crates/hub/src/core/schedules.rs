@@ -141,7 +141,7 @@ impl Core {
                 Verdict::File { due, missed } => {
                     let new =
                         NewTask { id: Some(task_of(id, due)), ..scheduled_task(&kept.schedule) };
-                    (due, missed, self.file_scheduled(turn, &new).await?)
+                    (due, missed, self.file_scheduled(turn, &kept.schedule, &new).await?)
                 }
             };
         let (project, name) = (&kept.schedule.project, &kept.schedule.name);
@@ -154,13 +154,14 @@ impl Core {
     async fn file_scheduled(
         &mut self,
         turn: &mut Turn,
+        schedule: &Schedule,
         new: &NewTask,
     ) -> Result<TurnOutcome, StoreError> {
         Ok(match self.known_or_new(turn.now, new).await? {
             Ok((task, is_new)) => {
                 let id = task.id;
                 if is_new {
-                    self.begin(turn, task);
+                    self.begin(turn, Task { schedule: Some(schedule.name.clone()), ..task });
                 }
                 TurnOutcome::Filed { task: id }
             }
@@ -239,7 +240,7 @@ impl Core {
             Err(problem) => return Ok(Err(problem)),
         };
         let new = scheduled_task(&kept.schedule);
-        let outcome = self.file_scheduled(turn, &new).await?;
+        let outcome = self.file_scheduled(turn, &kept.schedule, &new).await?;
         let task = match &outcome {
             TurnOutcome::Filed { task } => *task,
             TurnOutcome::Failed { problem } => return Ok(Err(problem.clone())),

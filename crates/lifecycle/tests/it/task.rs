@@ -69,6 +69,7 @@ pub(crate) fn filed() -> Task {
         profile: None,
         provider: None,
         parent: None,
+        schedule: None,
         review: None,
         remote_control: false,
         remote_link: None,

@@ -155,6 +155,7 @@ pub(crate) fn task(number: u128) -> Task {
         profile: None,
         provider: None,
         parent: None,
+        schedule: None,
         review: None,
         remote_control: false,
         remote_link: None,

@@ -4806,6 +4806,10 @@ provider: string | null,
  */
 parent: TaskId | null,
 /**
+ * Name that the schedule had which filed it.
+ */
+schedule: string | null,
+/**
  * A second agent looks at the work before it is published.
  */
 review: ReviewPass | null,
@@ -5018,6 +5022,10 @@ provider: string | null,
  * The task whose agent filed it.
  */
 parent: TaskId | null,
+/**
+ * Name that the schedule had which filed it.
+ */
+schedule: string | null,
 /**
  * A second agent looks at the work before it is published.
  */

@@ -107,6 +107,9 @@ fn lines(detail: &TaskDetail) -> Vec<(String, String)> {
     if let Some(parent) = task.parent {
         add("filed by", format!("an agent, for {parent}"));
     }
+    if let Some(schedule) = &task.schedule {
+        add("filed by", format!("the schedule `{schedule}`"));
+    }
     for child in &detail.children {
         let depth = depth(detail, child);
         let (indent, state) = ("  ".repeat(depth), child.state.replace('_', " "));

@@ -64,6 +64,7 @@ impl World {
             profile: None,
             provider: None,
             parent: None,
+            schedule: None,
             review: self.dice.chance(400).then(|| ReviewPass {
                 agent: "another".into(),
                 model: None,
