@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 /// More than anybody looks at.
@@ -29,7 +29,7 @@ pub(crate) struct OpenPort {
 #[derive(Debug)]
 struct Entry {
     address: SocketAddr,
-    stop: CancellationToken,
+    work: JoinHandle<()>,
 }
 
 /// All of them.
@@ -54,28 +54,22 @@ impl Ports {
             let message = format!("No port of this machine can be listened on: {error}.");
             Problem::new(Code::Precondition, message)
         })?;
-        let (address, stop) = (forward.address(), CancellationToken::new());
-        {
-            let mut open = self.lock();
-            // Somebody may have been quicker meanwhile; theirs stays.
-            if let Some(entry) = open.get(&key) {
-                return Ok(shown(port, entry.address));
-            }
-            if open.len() >= MOST {
-                let message = format!("{MOST} ports of runs are open.");
-                return Err(
-                    Problem::new(Code::Precondition, message).hint("Stop one of them first.")
-                );
-            }
-            open.insert(key, Entry { address, stop: stop.clone() });
+        let address = forward.address();
+        let mut open = self.lock();
+        // Somebody may have been quicker meanwhile; theirs stays.
+        if let Some(entry) = open.get(&key) {
+            return Ok(shown(port, entry.address));
         }
-        tasks.spawn(async move {
+        if open.len() >= MOST {
+            let message = format!("{MOST} ports of runs are open.");
+            return Err(Problem::new(Code::Precondition, message).hint("Shut one of them first."));
+        }
+        let work = tasks.spawn(async move {
             let broke = |error: ForwardError| tracing::info!(port, %error, "a connection broke");
-            tokio::select! {
-                error = forward.serve(broke) => tracing::warn!(port, %error, "a port is shut"),
-                () = stop.cancelled() => {}
-            }
+            let error = forward.serve(broke).await;
+            tracing::warn!(port, %error, "no connection to a run's port can be taken any more");
         });
+        open.insert(key, Entry { address, work });
         Ok(shown(port, address))
     }
 
@@ -89,7 +83,7 @@ impl Ports {
     /// Hangs up on whoever uses it.
     pub(crate) fn close(&self, key: &Key) {
         if let Some(entry) = self.lock().remove(key) {
-            entry.stop.cancel();
+            entry.work.abort();
         }
     }
 
@@ -97,14 +91,17 @@ impl Ports {
     pub(crate) fn close_all_of(&self, hub: &str) {
         self.lock().retain(|(of, _, _), entry| {
             if of == hub {
-                entry.stop.cancel();
+                entry.work.abort();
             }
             of != hub
         });
     }
 
+    /// Those that are listened on.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Entry>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, entry| !entry.work.is_finished());
+        open
     }
 }
 
