@@ -115,6 +115,18 @@ export async function connect(client: Client, world: Outside): Promise<void> {
     forge: "home",
     secrets: [{ name: "NPM_TOKEN", delivery: { how: "environment", variable: "NPM_TOKEN" } }],
   });
+  await client.call("schedule_set", {
+    name: "site",
+    schedule: "nightly",
+    cron: "0 3 * * 1-5",
+    zone: "Europe/Berlin",
+    title: "Bring the packages up to date",
+    prompt: "Update every package within its major version and run the tests.",
+    how: { agent: null, model: null, mode: null, profile: null, base: null, hold: true },
+    overlap: "skip_open",
+    missed: "once",
+    stop: { failures: 3, tasks: null, budget_micros: null, until: null },
+  });
   // One whose walls and gate a person has switched off: it says so everywhere.
   await client.call("project_add", {
     ...SITE,
