@@ -20,11 +20,13 @@ mod feedback;
 mod held;
 mod journal;
 mod machine;
+mod memory;
 mod reassign;
 mod screen;
 mod wishes;
 mod words;
 
-pub use machine::{Memory, TaskMachine};
+pub use machine::TaskMachine;
+pub use memory::Memory;
 pub use reassign::{Assignment, RetryAt};
 pub use words::{TaskEffect, TaskEvent};

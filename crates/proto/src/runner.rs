@@ -28,11 +28,13 @@
 //! | 5 | 2026-11-21 | how work is pushed and signed (`outgoing`); screens, orders `take_over`, `hand_back` |
 
 mod about;
+mod bulk;
 
 pub use about::{Abilities, About, AgentFound, AgentOrigin, LiveCheck, Load, ToolCheck};
+pub use bulk::{Batch, BulkHead};
 
 use crate::code::Problem;
-use crate::event::{Cursor, Record};
+use crate::event::Cursor;
 use crate::ids::{BlobId, OrderId, RunId, RunnerId, TaskId};
 use crate::inbox::Answer;
 use crate::permission::PermissionRule;
@@ -492,37 +494,4 @@ pub enum Act {
     /// An act this build does not know yet; it is journalled as not done.
     #[serde(untagged)]
     Unknown(Value),
-}
-
-/// The first line of a binary frame; the bytes follow after its `\n`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "bulk", rename_all = "snake_case")]
-pub enum BulkHead {
-    /// Whole records of a journal, one JSON line each, in order, from `first` on.
-    Journal {
-        /// Whose.
-        run: RunId,
-        /// Position of the first record.
-        first: Cursor,
-    },
-    /// Bytes of a tunnel, whose connection this is.
-    Tunnel,
-    /// A piece of a blob, zstd-compressed as a whole before it was cut.
-    Blob {
-        /// Which.
-        blob: BlobId,
-        /// Offset of the piece in the compressed bytes.
-        offset: u64,
-        /// Compressed size of the whole.
-        total: u64,
-    },
-}
-
-/// A journal batch, decoded.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// Whose.
-    pub run: RunId,
-    /// The records.
-    pub records: Vec<Record>,
 }

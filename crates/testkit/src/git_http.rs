@@ -8,12 +8,17 @@
 //! [`GitHttp`] is a whole server. A forge double that wants the same under its
 //! own listener and rules takes a [`Backend`] and calls [`Backend::serve`].
 
+mod login;
+
+pub use login::Login;
+
 use crate::repo::QUIET;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use login::login;
 use std::io::{Seek, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,20 +28,6 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
-
-/// What a client showed to be let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
-    /// `Authorization: Basic`.
-    Basic {
-        /// User name.
-        user: String,
-        /// Password or token.
-        password: String,
-    },
-    /// `Authorization: token …` or `Authorization: Bearer …`.
-    Token(String),
-}
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -349,41 +340,6 @@ fn split(path: &str) -> Option<(String, String)> {
     // Forges answer with and without the `.git`; ours are named with it.
     let repo = if repo.ends_with(".git") { repo.to_owned() } else { format!("{repo}.git") };
     Some((repo, rest.trim_start_matches('/').to_owned()))
-}
-
-fn login(headers: &HeaderMap) -> Option<Login> {
-    let value = text_header(headers, "authorization")?;
-    let (scheme, rest) = value.split_once(' ')?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "basic" => {
-            let (user, password) = decode_base64(rest.trim())?.split_once(':').map(owned)?;
-            Some(Login::Basic { user, password })
-        }
-        "token" | "bearer" => Some(Login::Token(rest.trim().to_owned())),
-        _ => None,
-    }
-}
-
-fn owned((left, right): (&str, &str)) -> (String, String) {
-    (left.to_owned(), right.to_owned())
-}
-
-/// Standard base64 with padding: all that Basic authentication uses.
-fn decode_base64(text: &str) -> Option<String> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bits = 0u32;
-    let mut held = 0u32;
-    let mut bytes = Vec::new();
-    for letter in text.bytes().take_while(|byte| *byte != b'=') {
-        let value = ALPHABET.iter().position(|known| *known == letter)?;
-        bits = (bits << 6) | u32::try_from(value).ok()?;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from((bits >> held) & 0xff).ok()?);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {

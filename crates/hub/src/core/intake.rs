@@ -2,10 +2,13 @@
 //! commit as what it was heard by, and a ticket goes in the commit that files
 //! its task. So a crash loses no issue and files none twice.
 
+mod wish;
+
+pub(crate) use wish::IntakeWish;
+
 use super::Core;
 use super::filing::{dressed, new_task};
-use super::handle::CoreHandle;
-use super::messages::{Granted, IssueNews, Want};
+use super::messages::{Granted, IssueNews};
 use super::turn::{Output, Turn};
 use super::wishes::Played;
 use crate::clock;
@@ -52,73 +55,6 @@ impl IntakeBoard {
             notes: notes.map(|note| ((note.project.clone(), note.number), note)).collect(),
             tickets: tickets.map(|ticket| (ticket.key.clone(), ticket)).collect(),
         })
-    }
-}
-
-/// What is wished of it.
-#[derive(Debug)]
-pub(crate) enum IntakeWish {
-    /// What makes a project's issues tasks; what is seen of them at first.
-    Set(IntakePolicy, IntakeMemory),
-    /// Nothing does any more.
-    Unset(String),
-    /// Somebody chose issues.
-    Choose {
-        /// Which.
-        wanted: FileIssues,
-        /// Who.
-        who: String,
-    },
-    /// Somebody tells something.
-    Hear {
-        /// Of which project.
-        project: String,
-        /// The webhook's delivery by which they tell.
-        delivery: Option<String>,
-        /// What.
-        news: IssueNews,
-    },
-    /// An issue's comments were read: up to this one, and these are commands of
-    /// people who may give some.
-    Read {
-        /// The ticket as it was.
-        ticket: Ticket,
-        /// The last command that was looked at.
-        heard: Option<u64>,
-        /// Those that count.
-        commands: Vec<Commanded>,
-    },
-    /// An issue was read and is this task.
-    File(Ticket, Box<NewTask>),
-    /// It came to nothing.
-    Fail(Ticket, Problem),
-    /// It is not wanted any more.
-    Drop(Ticket),
-    /// A person takes it off.
-    Dismiss(String),
-    /// The page of an issue says what it was to say.
-    Noted(NoteKept),
-}
-
-impl CoreHandle {
-    pub(crate) async fn intake(&self, wish: IntakeWish) -> Result<(), Problem> {
-        self.ask(Want::Intake(Box::new(wish))).await.map(drop)
-    }
-
-    pub(crate) async fn choose_issues(
-        &self,
-        wanted: FileIssues,
-        who: String,
-    ) -> Result<Vec<IssueFiled>, Problem> {
-        let wish = IntakeWish::Choose { wanted, who };
-        match self.ask(Want::Intake(Box::new(wish))).await? {
-            Granted::Issues(filed) => Ok(filed),
-            Granted::Tasks(_)
-            | Granted::Item(_)
-            | Granted::Project(_)
-            | Granted::Secret(_)
-            | Granted::Done => Err(super::handle::crossed()),
-        }
     }
 }
 

@@ -48,7 +48,7 @@ impl TaskMachine {
             1 => self.reserve("1 tool call of the agent was refused.".into()),
             denials => self.reserve(format!("{denials} tool calls of the agent were refused.")),
         }
-        let push = self.memory.push.get_or_insert_with(|| super::machine::Push {
+        let push = self.memory.push.get_or_insert_with(|| super::memory::Push {
             branch: branch.to_owned(),
             commit: commit.to_owned(),
             summary: String::new(),
@@ -102,7 +102,7 @@ impl TaskMachine {
     /// There is nothing to push, and still somebody waits for an answer. It is
     /// given as any publication is, so that it outlives a hub.
     fn publish_words(&mut self, now: Timestamp, pull_request: PullRequest) {
-        self.memory.push = Some(super::machine::Push {
+        self.memory.push = Some(super::memory::Push {
             branch: self.task.branch.clone(),
             commit: pull_request.head,
             summary: self.memory.said.clone(),

@@ -3,7 +3,8 @@
 //! **Invariant:** a held task's push is permitted by a person's word for that
 //! very run and by nothing else; the next run's work is held again.
 
-use super::machine::{Push, TaskMachine};
+use super::machine::TaskMachine;
+use super::memory::Push;
 use super::reassign::Then;
 use super::words::TaskEffect;
 use pilot_proto::run::Phase;

@@ -1,6 +1,7 @@
 //! What a committed record of a run means for its task.
 
-use super::machine::{Push, TaskMachine};
+use super::machine::TaskMachine;
+use super::memory::Push;
 use super::words::TaskEffect;
 use pilot_proto::event::{Activity, Event};
 use pilot_proto::inbox::{Answer, Answered, Ask, Decider, InboxItem};
