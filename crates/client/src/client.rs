@@ -23,6 +23,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 /// For a whole command: a search over a log of many megabytes ends within it,
 /// and a person has lost patience before.
 const CALL_DEADLINE: Duration = Duration::from_secs(60);
+/// For a connection that nothing is asked on. A hub closes one after 15 seconds,
+/// and what is asked on it in that moment is lost: most commands may not be
+/// asked twice.
+const KEPT: Duration = Duration::from_secs(5);
 /// For the connection, and between two pieces of a long answer.
 pub(crate) const SILENCE_DEADLINE: Duration = Duration::from_secs(20);
 /// The hub bounds its pages by 4 MiB; a snapshot of 100,000 files is about 40.
@@ -75,6 +79,7 @@ impl Client {
             .user_agent(concat!("pilothouse/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(SILENCE_DEADLINE)
+            .pool_idle_timeout(KEPT)
             .read_timeout(CALL_DEADLINE);
         if is_this_machine(&hub) {
             http = http.no_proxy();
