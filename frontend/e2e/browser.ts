@@ -52,6 +52,22 @@ const FIND = `
   });
 `;
 
+/**
+ * What a click on an element goes to, if it is where it was two frames ago: a
+ * driver measures first and clicks then, and would meet what came in between.
+ */
+const STANDS_STILL = `
+  const [element, done] = arguments;
+  // What looks like the choice is often its label; the input itself is not to be seen.
+  const target = element.matches("[type=radio], [type=checkbox]") ? (element.labels[0] ?? element) : element;
+  target.scrollIntoView({ block: "center" });
+  const where = () => JSON.stringify(target.getBoundingClientRect());
+  const before = where();
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    done(where() === before && target.isConnected && !element.disabled ? target : null);
+  }));
+`;
+
 export type RoleName =
   | "button"
   | "link"
@@ -139,18 +155,13 @@ export class Browser {
     return (await this.all(role, name)).length > 0;
   }
 
-  /** Clicks; looks the element up again where the page replaced it meanwhile. */
+  /** Clicks what stands still and may be clicked; looks it up again where the page replaced it meanwhile. */
   async click(role: RoleName, name: string | RegExp): Promise<void> {
     await until(`a click on the ${role} ${String(name)}`, async () => {
       const element = (await this.all(role, name))[0];
       if (!element) return false;
-      // What looks like the choice is often its label; the input itself is not to be seen.
-      const target = await this.driver.executeScript<WebElement>(
-        `const target = arguments[0].matches("[type=radio], [type=checkbox]") ? (arguments[0].labels[0] ?? arguments[0]) : arguments[0];
-         target.scrollIntoView({ block: "center" });
-         return target;`,
-        element,
-      );
+      const target = await this.driver.executeAsyncScript<WebElement | null>(STANDS_STILL, element);
+      if (!target) return false;
       await target.click();
       this.#clicks += 1;
       if (String(name).includes("File")) this.clicksUntilFiled = this.#clicks;

@@ -166,7 +166,7 @@ export class Window {
     const port = await freePort();
     const found = environment(place);
     // The person's browser: it keeps what it was to open.
-    mkdirSync(place.path("bin"));
+    mkdirSync(place.path("bin"), { recursive: true });
     const keeps = `#!/bin/sh\necho "$1" >> '${place.path("opened")}'\n`;
     writeFileSync(place.path("bin/xdg-open"), keeps, { mode: 0o755 });
     const env = {
