@@ -14,8 +14,10 @@ use pilot_screen::rfb::viewer::{key_event, update_request};
 use pilot_screen::rfb::{PixelFormat, Rect, SharedFormat, Size};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio::net::UnixStream;
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, copy_bidirectional,
+};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -43,6 +45,21 @@ async fn tunnel(client: &Client, task: TaskId) -> Tunnel {
 async fn direct(world: &World) -> UnixStream {
     let socket = world.run_directories()[0].join("work/screen/screen.sock");
     UnixStream::connect(socket).await.expect("the desktop stands")
+}
+
+/// The desktop's socket as other products have it: a port on loopback.
+async fn plain_tcp(world: &World, carriers: &mut JoinSet<()>) -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let mut desktop = direct(world).await;
+    carriers.spawn(async move {
+        let (mut viewer, _) = listener.accept().await.expect("somebody comes");
+        viewer.set_nodelay(true).expect("a socket");
+        copy_bidirectional(&mut viewer, &mut desktop).await.ok();
+    });
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    stream.set_nodelay(true).expect("a socket");
+    stream
 }
 
 /// Milliseconds for each picture of the whole screen, sorted.
@@ -148,6 +165,8 @@ pub(crate) fn measure() -> Vec<Figure> {
         }
         // The window manager gives a window the focus as it comes.
         let near = pictures(direct(&world).await, false).await;
+        let mut carriers = JoinSet::new();
+        let plain = pictures(plain_tcp(&world, &mut carriers).await, false).await;
         let second = tunnel(&client, task).await;
         let far = pictures(second.stream, false).await;
         let shots = pictures(direct(&world).await, true).await;
@@ -158,25 +177,39 @@ pub(crate) fn measure() -> Vec<Figure> {
         let filmed = keys(direct(&world).await).await;
         let driver = tunnel(&client, task).await;
         let through = keys(driver.stream).await;
-        figures(&near, &far, &shots, &quiet, &filmed, &through)
+        figures(&Times { near, plain, far, shots, quiet, filmed, through })
     })
 }
 
-fn figures(
-    near: &[f64],
-    far: &[f64],
-    shots: &[f64],
-    quiet: &[f64],
-    filmed: &[f64],
-    through: &[f64],
-) -> Vec<Figure> {
+/// Milliseconds, sorted, of what was measured.
+struct Times {
+    /// Whole pictures, from the desktop's own socket.
+    near: Vec<f64>,
+    /// Over TCP.
+    plain: Vec<f64>,
+    /// Through the tunnel.
+    far: Vec<f64>,
+    /// As PNG.
+    shots: Vec<f64>,
+    /// Keys, with nothing recorded.
+    quiet: Vec<f64>,
+    /// Recorded.
+    filmed: Vec<f64>,
+    /// Through the tunnel, recorded.
+    through: Vec<f64>,
+}
+
+fn figures(times: &Times) -> Vec<Figure> {
+    let Times { near, plain, far, shots, quiet, filmed, through } = times;
     #[expect(clippy::cast_precision_loss, reason = "megabytes for showing")]
     let bytes = (SIZE.pixels() * 4) as f64 / 1e6;
     let rate = |times: &[f64]| bytes / quantile(times, 0.5) * 1000.0;
     let (direct, tunnelled) = (quantile(filmed, 0.5), quantile(through, 0.5));
     vec![
         Figure::new("screen.tunnel", rate(far), "MB/s")
-            .against("the desktop's own socket", rate(near)),
+            .against("plain TCP on loopback", rate(plain)),
+        Figure::new("screen.socket", rate(near), "MB/s")
+            .against("plain TCP on loopback", rate(plain)),
         Figure::new("screen.screenshot_p50", quantile(shots, 0.5), "ms"),
         Figure::new("screen.screenshot_p95", quantile(shots, 0.95), "ms"),
         Figure::new("screen.key_to_pixel_p50", tunnelled, "ms")
