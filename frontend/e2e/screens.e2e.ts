@@ -1,13 +1,14 @@
 // Every screen, light and dark, on a desk and on a phone, of a hub that has
-// something of everything: axe finds nothing serious on any. With
-// PILOTHOUSE_SCREENSHOTS they are also written down, for docs/screenshots.
+// something of everything: axe finds nothing serious on any, and nothing on it
+// jumps while it is read. With PILOTHOUSE_SCREENSHOTS they are also written
+// down, for docs/screenshots.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Task } from "../src/api/generated/proto";
 import { Browser } from "./browser";
-import { violations } from "./flows";
+import { jumps, violations, watchJumps } from "./flows";
 import { Place } from "./programs";
 import { screens } from "./screens";
 import { connect, fill, owner } from "./seed";
@@ -46,7 +47,7 @@ describe("every screen", () => {
       mkdirSync(kept, { recursive: true });
       writeFileSync(path.join(kept, `${name}.png`), await browser.screenshot());
     }
-    const serious = await violations(browser);
+    const serious = [...(await jumps(browser)), ...(await violations(browser))];
     if (serious.length > 0) throw new Error(`${name}: ${serious.join("; ")}`);
   }
 
@@ -57,9 +58,11 @@ describe("every screen", () => {
         const browser = await Browser.chromium(size, dark);
         try {
           await browser.driver.get(hub.url);
+          await watchJumps(browser);
           await browser.sees(/sign in/i);
           await check(browser, `sign-in-${look}`);
           await browser.driver.get(hub.signInLink());
+          await watchJumps(browser);
           await browser.sees(/date library/i);
           const found: string[] = [];
           for (const screen of screens(tasks)) {
@@ -73,6 +76,7 @@ describe("every screen", () => {
           }
           expect(found).toEqual([]);
           await browser.driver.get(empty.signInLink());
+          await watchJumps(browser);
           await browser.sees(/File a first task/);
           await check(browser, `first-run-${look}`);
         } finally {
