@@ -64,7 +64,8 @@ fn times_of(schedule: &Schedule, state: &ScheduleState) -> Option<Times> {
 
 fn next_of(times: &Times, schedule: &Schedule, state: &ScheduleState) -> Option<Timestamp> {
     let due = times.after(state.seen)?;
-    schedule.plan.stop.until.is_none_or(|until| due < until).then_some(due)
+    let Some(day) = &schedule.plan.stop.last_day else { return Some(due) };
+    (due < times.end_of(day)?).then_some(due)
 }
 
 /// What is to be done now; `open` is how its tasks stand that are not over.

@@ -113,15 +113,15 @@ pub struct StopRule {
     pub failures: Option<u32>,
     /// When its tasks have cost so much, in millionths of a US dollar.
     pub budget_micros: Option<u64>,
-    /// From then on.
-    pub until: Option<Timestamp>,
+    /// After this day, `YYYY-MM-DD` in the schedule's zone.
+    pub last_day: Option<String>,
 }
 
 impl Default for StopRule {
     fn default() -> Self {
         // What fails three times in a row fails for a reason that more tasks
         // do not mend.
-        Self { tasks: None, failures: Some(3), budget_micros: None, until: None }
+        Self { tasks: None, failures: Some(3), budget_micros: None, last_day: None }
     }
 }
 

@@ -90,6 +90,9 @@ pub(crate) struct ScheduleAdd {
     /// End when its tasks have cost so much, in US dollars, or `none`
     #[arg(long, value_name = "DOLLARS", value_parser = budget)]
     pub(crate) stop_at_cost: Option<Limit>,
+    /// End after this day, in the time zone of `--zone`
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) stop_after_day: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

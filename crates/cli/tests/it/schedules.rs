@@ -26,6 +26,10 @@ fn a_schedule_files_its_task_at_the_minute_and_a_killed_hub_files_it_once() {
     let again = [&add[..], &["--text", "x", "--zone", "Nowhere"]].concat();
     let refused = world.pilot(&again);
     assert!(refused.err.contains("no time zone `Nowhere`"), "{}", refused.err);
+    for (day, why) in [("31.12.2099", "is no day"), ("2020-01-01", "is left until 2020-01-01")] {
+        let over = world.pilot(&[&add[..], &["--text", "x", "--stop-after-day", day]].concat());
+        assert!(over.err.contains(why), "{day}: {}", over.err);
+    }
 
     // Killed and started while it waits for its minute, and after it.
     world.kill_hub();

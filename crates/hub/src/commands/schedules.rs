@@ -1,6 +1,6 @@
 //! What is filed by the clock.
 
-use super::{check_name, check_task, invalid};
+use super::{check_name, check_task, invalid, shown};
 use crate::clock;
 use crate::core::{ScheduleWish, schedule_of, scheduled_task};
 use crate::dispatch::Answers;
@@ -105,7 +105,8 @@ fn seen(kept: KeptSchedule) -> ScheduleSeen {
     let times = Times::of(&schedule.plan.cron, &schedule.plan.zone).ok();
     let next = match (next, times) {
         (Some(first), Some(times)) => {
-            ahead(&times, Timestamp(first.0 - 1), schedule.plan.stop.until)
+            let end = schedule.plan.stop.last_day.as_deref().and_then(|day| times.end_of(day));
+            ahead(&times, Timestamp(first.0 - 1), end)
         }
         (Some(_), None) | (None, _) => Vec::new(),
     };
@@ -130,7 +131,19 @@ fn times(cron: &str, zone: &str) -> Result<Times, Problem> {
 fn check(new: &NewSchedule) -> Result<(), Problem> {
     check_name("name", &new.name)?;
     check_name("schedule", &new.schedule)?;
-    times(&new.plan.cron, &new.plan.zone)?;
+    let times = times(&new.plan.cron, &new.plan.zone)?;
+    if let Some(day) = &new.plan.stop.last_day {
+        let end = times.end_of(day).ok_or_else(|| {
+            invalid(format!("`last_day`: `{}` is no day.", shown(day)))
+                .hint("For example `2026-12-31`.")
+        })?;
+        if ahead(&times, clock::now(), Some(end)).is_empty() {
+            return Err(invalid(format!(
+                "`last_day`: no time of the schedule is left until {day}."
+            ))
+            .hint("Name a later day, or none."));
+        }
+    }
     let zero = [new.plan.stop.tasks, new.plan.stop.failures].contains(&Some(0));
     if zero || new.plan.stop.budget_micros == Some(0) {
         return Err(invalid("`stop`: a schedule that ends at nothing files nothing.")

@@ -7,7 +7,10 @@
 //! autumn counts once. One that repeats (`*` or `/` in minutes or hours) means
 //! distances: it goes on through both.
 
-use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
+    TimeZone, Utc,
+};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -100,22 +103,39 @@ impl Times {
         at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M %:z").to_string()
     }
 
+    /// When a day is over in the zone; none where `day` is not `YYYY-MM-DD`.
+    pub fn end_of(&self, day: &str) -> Option<Timestamp> {
+        let read: NaiveDate = day.parse().ok()?;
+        // What is kept is what a page can show and a person reads.
+        if read.to_string() != day {
+            return None;
+        }
+        let end = self.real(read.succ_opt()?.and_time(NaiveTime::MIN))?;
+        Some(Timestamp(end.timestamp_micros()))
+    }
+
     /// By what the clock on the wall shows.
     fn on_the_wall(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut shown = second_after(at).with_timezone(&self.zone).naive_local();
         for _ in 0..SAME_HOUR {
             let next = self.calendar(shown)?;
-            let real = match self.zone.from_local_datetime(&next) {
-                LocalResult::Single(time) => time.to_utc(),
-                LocalResult::Ambiguous(first, _) => first.to_utc(),
-                LocalResult::None => self.end_of_gap(next)?,
-            };
+            let real = self.real(next)?;
             if real > at {
                 return Some(real);
             }
             shown = next + SECOND;
         }
         None
+    }
+
+    /// When the clocks show it: the first time that they do, or, where they never
+    /// do, when they have changed.
+    fn real(&self, shown: NaiveDateTime) -> Option<DateTime<Utc>> {
+        match self.zone.from_local_datetime(&shown) {
+            LocalResult::Single(time) => Some(time.to_utc()),
+            LocalResult::Ambiguous(first, _) => Some(first.to_utc()),
+            LocalResult::None => self.end_of_gap(shown),
+        }
     }
 
     /// By distances: each stretch between two changes of the clocks has one

@@ -272,10 +272,34 @@ fn it_ends_by_its_rule_and_goes_on_by_a_persons_word() {
     schedule::resumed(&nightly(), &mut state, later);
     assert_eq!(schedule::decide(&nightly(), &mut state, later, &[]), Verdict::Rest, "not at once");
     assert!(schedule::next(&nightly(), &state).is_some_and(|next| next > later));
+}
 
-    let until = with(|plan| plan.stop.until = Some(at("2026-01-03T00:00:00Z")));
-    assert!(schedule::next(&until, &since("2026-01-01T12:00:00Z")).is_some());
-    assert_eq!(schedule::next(&until, &since("2026-01-02T12:00:00Z")), None);
+#[test]
+fn a_last_day_is_over_when_the_clocks_of_the_zone_say_so() {
+    let until = |zone: &str, day: &str| {
+        let (zone, day) = (zone.to_owned(), day.to_owned());
+        with(|plan| (plan.zone, plan.stop.last_day) = (zone, Some(day)))
+    };
+    let utc = until("UTC", "2026-01-02");
+    assert!(schedule::next(&utc, &since("2026-01-01T12:00:00Z")).is_some());
+    assert_eq!(schedule::next(&utc, &since("2026-01-02T12:00:00Z")), None);
+
+    for (zone, day, end) in [
+        ("UTC", "2024-02-29", "2024-03-01T00:00:00Z"),
+        ("Europe/Berlin", "2026-12-31", "2026-12-31T23:00:00Z"),
+        ("America/New_York", "2026-07-04", "2026-07-05T04:00:00Z"),
+        // Its clocks leave midnight out in spring.
+        ("Africa/Cairo", "2026-04-23", "2026-04-23T22:00:00Z"),
+    ] {
+        let times = Times::of("0 3 * * *", zone).expect("a zone");
+        assert_eq!(times.end_of(day), Some(at(end)), "{day} in {zone}");
+    }
+    let times = Times::of("0 3 * * *", "UTC").expect("a zone");
+    for day in
+        ["", "2026-02-29", "2026-1-2", "+2026-01-02", "tomorrow", "2026-01-02T03:00", " 2026-01-02"]
+    {
+        assert_eq!(times.end_of(day), None, "{day}");
+    }
 }
 
 proptest! {

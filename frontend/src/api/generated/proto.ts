@@ -4657,9 +4657,9 @@ failures?: number | null,
  */
 budget_micros?: number | null,
 /**
- * From then on.
+ * After this day, `YYYY-MM-DD` in the schedule's zone.
  */
-until?: Timestamp | null, };
+last_day?: string | null, };
 
 /**
  * Where output came from.

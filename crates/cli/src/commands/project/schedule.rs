@@ -54,7 +54,7 @@ fn wanted(name: String, words: ScheduleAdd) -> anyhow::Result<NewSchedule> {
         tasks: words.stop_after,
         failures: (words.stop_after_failures > 0).then_some(words.stop_after_failures),
         budget_micros: words.stop_at_cost.and_then(Limit::into),
-        until: None,
+        last_day: words.stop_after_day,
     };
     let how = ScheduledTask { agent, model, mode: mode.map(Into::into), profile, base, hold };
     let (overlap, missed) = (words.overlap.into(), words.missed.into());
@@ -110,7 +110,10 @@ fn next(seen: &ScheduleSeen) -> String {
         (Some(reason), _) => format!("ended: {reason}"),
         (None, _) if seen.schedule.paused => "paused".to_owned(),
         (None, Some(time)) => time.local.clone(),
-        (None, None) => "never again".to_owned(),
+        (None, None) => match &seen.schedule.plan.stop.last_day {
+            Some(day) => format!("ended: its last day was {day}"),
+            None => "never again".to_owned(),
+        },
     }
 }
 

@@ -21,6 +21,8 @@ export interface ScheduleFields {
   failures: string;
   tasks: string;
   dollars: string;
+  /** `YYYY-MM-DD`. */
+  lastDay: string;
 }
 
 const MICROS = 1_000_000;
@@ -55,6 +57,7 @@ export function scheduleFieldsOf(seen: ScheduleSeen | null): ScheduleFields {
     failures: seen ? number(stop?.failures) : "3",
     tasks: number(stop?.tasks),
     dollars: spent === null || spent === undefined ? "" : String(spent / MICROS),
+    lastDay: stop?.last_day ?? "",
   };
 }
 
@@ -79,12 +82,12 @@ export function scheduleOf(project: string, fields: ScheduleFields): NewSchedule
       failures: whole(fields.failures),
       tasks: whole(fields.tasks),
       budget_micros: dollars === null ? null : Math.round(dollars * MICROS),
-      until: null,
+      last_day: word(fields.lastDay),
     },
   };
 }
 
-export type ScheduleField = "name" | "failures" | "tasks" | "dollars";
+export type ScheduleField = "name" | "failures" | "tasks" | "dollars" | "lastDay";
 
 /** What keeps it from being saved, by field; `taken` are the others' names. */
 export function scheduleProblems(
@@ -107,12 +110,21 @@ export function scheduleProblems(
   if (dollars !== "" && !(/^\d{1,7}(\.\d{1,6})?$/.test(dollars) && Number(dollars) > 0)) {
     problems.dollars = "An amount such as 12.50, or nothing.";
   }
+  const day = fields.lastDay.trim();
+  if (day !== "" && !isDay(day)) problems.lastDay = "A day such as 2026-12-31, or nothing.";
   return problems;
+}
+
+function isDay(text: string): boolean {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : null;
+  // 30 February is read as a day of March.
+  return at !== null && !Number.isNaN(at.valueOf()) && at.toISOString().startsWith(text);
 }
 
 /** Why it files nothing, or null while it does. */
 export function restsBecause(seen: ScheduleSeen): string | null {
   if (seen.state.stopped) return `Ended: ${seen.state.stopped}.`;
   if (seen.paused) return "Paused.";
-  return seen.next.length === 0 ? "No time comes any more." : null;
+  if (seen.next.length > 0) return null;
+  return seen.stop?.last_day ? `Ended: its last day was ${seen.stop.last_day}.` : "No time comes any more.";
 }
