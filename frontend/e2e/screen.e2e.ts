@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Browser } from "./browser";
 import { below, CANVAS, NOTES, picture, pressInto, written } from "./desktop";
 import { violations } from "./flows";
+import { keepPicture } from "./pictures";
 import { Place, until } from "./programs";
 import { Hub, pilot, Window } from "./worlds";
 
@@ -99,6 +100,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
     await picture(browser);
     await browser.click("button", "Notes");
     await until("the program runs", async () => below(place.directory, "typed.txt"));
+    await keepPicture(browser, `hands-on-${decodes ? "window" : "desk"}`);
   });
 
   it("what is typed arrives while one drives, and not before", async () => {
@@ -115,6 +117,7 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
       written(place, "typed.txt").includes("from afar"),
     );
     expect(written(place, "typed.txt")).toBe("from afar\n");
+    await keepPicture(browser, `screen-${decodes ? "window" : "desk"}`);
   });
 
   it("the picture is what the desktop shows", async () => {

@@ -1,14 +1,12 @@
 // Every screen, light and dark, on a desk and on a phone, of a hub that has
 // something of everything: axe finds nothing serious on any, and nothing on it
-// jumps while it is read. With PILOTHOUSE_SCREENSHOTS they are also written
-// down, for docs/screenshots.
+// jumps while it is read.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Task } from "../src/api/generated/proto";
 import { Browser } from "./browser";
 import { jumps, violations, watchJumps } from "./flows";
+import { keepPicture } from "./pictures";
 import { Place } from "./programs";
 import { screens } from "./screens";
 import { connect, fill, owner } from "./seed";
@@ -18,7 +16,6 @@ const SIZES = [
   { name: "desk", width: 1440, height: 900 },
   { name: "phone", width: 390, height: 844 },
 ];
-const kept = process.env["PILOTHOUSE_SCREENSHOTS"];
 
 describe("every screen", () => {
   const place = new Place();
@@ -43,10 +40,7 @@ describe("every screen", () => {
 
   async function check(browser: Browser, name: string): Promise<void> {
     await browser.settled();
-    if (kept) {
-      mkdirSync(kept, { recursive: true });
-      writeFileSync(path.join(kept, `${name}.png`), await browser.screenshot());
-    }
+    await keepPicture(browser, name);
     const serious = [...(await jumps(browser)), ...(await violations(browser))];
     if (serious.length > 0) throw new Error(`${name}: ${serious.join("; ")}`);
   }
