@@ -51,7 +51,7 @@ pub enum Verdict {
 
 /// When it is due next; none while it rests.
 pub fn next(schedule: &Schedule, state: &ScheduleState) -> Option<Timestamp> {
-    next_of(&times_of(schedule, state)?, schedule, state)
+    times_of(schedule, state)?.after(state.seen)
 }
 
 /// The times of a schedule that does not rest.
@@ -59,13 +59,7 @@ fn times_of(schedule: &Schedule, state: &ScheduleState) -> Option<Times> {
     if schedule.paused || state.stopped.is_some() {
         return None;
     }
-    Times::of(&schedule.plan.cron, &schedule.plan.zone).ok()
-}
-
-fn next_of(times: &Times, schedule: &Schedule, state: &ScheduleState) -> Option<Timestamp> {
-    let due = times.after(state.seen)?;
-    let Some(day) = &schedule.plan.stop.last_day else { return Some(due) };
-    (due < times.end_of(day)?).then_some(due)
+    Times::of_plan(&schedule.plan).ok()
 }
 
 /// What is to be done now; `open` is how its tasks stand that are not over.
@@ -81,7 +75,7 @@ pub fn decide(
         state.seen = now;
     }
     let (mut last, mut count) = (None, 0_u32);
-    while let Some(due) = next_of(&times, schedule, state).filter(|due| *due <= now) {
+    while let Some(due) = times.after(state.seen).filter(|due| *due <= now) {
         (last, count) = (Some(due), count.saturating_add(1));
         state.seen = due;
         if count == COUNTED {

@@ -55,6 +55,7 @@ async fn plain_tcp(world: &World, carriers: &mut JoinSet<()>) -> TcpStream {
     carriers.spawn(async move {
         let (mut viewer, _) = listener.accept().await.expect("somebody comes");
         viewer.set_nodelay(true).expect("a socket");
+        // The viewer hangs up when it has seen enough.
         copy_bidirectional(&mut viewer, &mut desktop).await.ok();
     });
     let stream = TcpStream::connect(address).await.expect("it listens");

@@ -1,6 +1,6 @@
 //! What is filed by the clock.
 
-use super::{check_name, check_task, invalid, shown};
+use super::{check_name, check_task, invalid};
 use crate::clock;
 use crate::core::{ScheduleWish, schedule_of, scheduled_task};
 use crate::dispatch::Answers;
@@ -83,8 +83,8 @@ impl Answers<ScheduleRun> for Parts {
 
 impl Answers<SchedulePreview> for Parts {
     async fn answer(&self, _who: &Principal, query: CronQuery) -> Result<CronMeaning, Problem> {
-        let times = times(&query.cron, &query.zone)?;
-        Ok(CronMeaning { says: times.says(), next: ahead(&times, clock::now(), None) })
+        let times = Times::of(&query.cron, &query.zone).map_err(bad_times)?;
+        Ok(CronMeaning { says: times.says(), next: ahead(&times, clock::now()) })
     }
 }
 
@@ -102,47 +102,38 @@ impl Parts {
 fn seen(kept: KeptSchedule) -> ScheduleSeen {
     let KeptSchedule { schedule, state } = kept;
     let next = schedule::next(&schedule, &state);
-    let times = Times::of(&schedule.plan.cron, &schedule.plan.zone).ok();
+    let times = Times::of_plan(&schedule.plan).ok();
     let next = match (next, times) {
-        (Some(first), Some(times)) => {
-            let end = schedule.plan.stop.last_day.as_deref().and_then(|day| times.end_of(day));
-            ahead(&times, Timestamp(first.0 - 1), end)
-        }
+        (Some(first), Some(times)) => ahead(&times, Timestamp(first.0 - 1)),
         (Some(_), None) | (None, _) => Vec::new(),
     };
     ScheduleSeen { schedule, state, next }
 }
 
-fn ahead(times: &Times, after: Timestamp, until: Option<Timestamp>) -> Vec<ScheduleTime> {
+fn ahead(times: &Times, after: Timestamp) -> Vec<ScheduleTime> {
     let all = times.some_after(after, AHEAD).into_iter();
-    let all = all.take_while(|at| until.is_none_or(|until| *at < until));
     all.map(|at| ScheduleTime { at, local: times.local(at) }).collect()
 }
 
-fn times(cron: &str, zone: &str) -> Result<Times, Problem> {
-    Times::of(cron, zone).map_err(|bad| match bad {
+fn bad_times(bad: BadTimes) -> Problem {
+    match bad {
         BadTimes::Cron(said) => invalid(said).hint(
             "For example `0 3 * * 1-5`: at three o'clock from Monday to Friday; or `@daily`.",
         ),
         BadTimes::Zone(said) => invalid(said).hint("For example `UTC` or `Europe/Berlin`."),
-    })
+        BadTimes::Day(said) => invalid(said).hint("For example `2026-12-31`."),
+    }
 }
 
 fn check(new: &NewSchedule) -> Result<(), Problem> {
     check_name("name", &new.name)?;
     check_name("schedule", &new.schedule)?;
-    let times = times(&new.plan.cron, &new.plan.zone)?;
-    if let Some(day) = &new.plan.stop.last_day {
-        let end = times.end_of(day).ok_or_else(|| {
-            invalid(format!("`last_day`: `{}` is no day.", shown(day)))
-                .hint("For example `2026-12-31`.")
-        })?;
-        if ahead(&times, clock::now(), Some(end)).is_empty() {
-            return Err(invalid(format!(
-                "`last_day`: no time of the schedule is left until {day}."
-            ))
-            .hint("Name a later day, or none."));
-        }
+    let times = Times::of_plan(&new.plan).map_err(bad_times)?;
+    if let Some(day) = &new.plan.stop.last_day
+        && times.after(clock::now()).is_none()
+    {
+        let message = format!("`last_day`: no time of the schedule is left until {day}.");
+        return Err(invalid(message).hint("Name a later day, or none."));
     }
     let zero = [new.plan.stop.tasks, new.plan.stop.failures].contains(&Some(0));
     if zero || new.plan.stop.budget_micros == Some(0) {

@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use pilot_proto::Timestamp;
+use pilot_proto::schedule::SchedulePlan;
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 /// No zone changes its clocks twice in a day.
@@ -26,15 +27,16 @@ const STRETCHES: usize = 8;
 /// the zones that put the clocks back by more than one.
 const SAME_HOUR: usize = 181;
 
-/// A cron expression, read in a time zone.
+/// A cron expression, read in a time zone, up to its last day if it has one.
 #[derive(Debug, Clone)]
 pub struct Times {
     cron: Cron,
     zone: Tz,
     repeats: bool,
+    end: Option<Timestamp>,
 }
 
-/// It is no such expression, or there is no such zone. Both say it in a
+/// It is no such expression, or there is no such zone or day. All say it in a
 /// sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadTimes {
@@ -42,6 +44,8 @@ pub enum BadTimes {
     Cron(String),
     /// The zone.
     Zone(String),
+    /// The last day.
+    Day(String),
 }
 
 impl Times {
@@ -70,7 +74,7 @@ impl Times {
         } else {
             fields.iter().take(2).any(|field| field.contains(['*', '/']))
         };
-        let times = Self { cron: parsed, zone, repeats };
+        let times = Self { cron: parsed, zone, repeats, end: None };
         match times.after(Timestamp(0)) {
             Some(_) => Ok(times),
             None => {
@@ -78,6 +82,15 @@ impl Times {
                 Err(BadTimes::Cron(format!("`cron`: `{cron}` names a day that never comes.")))
             }
         }
+    }
+
+    /// The times of a schedule: none comes after its last day.
+    pub fn of_plan(plan: &SchedulePlan) -> Result<Self, BadTimes> {
+        let times = Self::of(&plan.cron, &plan.zone)?;
+        let Some(day) = &plan.stop.last_day else { return Ok(times) };
+        let no_day = || BadTimes::Day(format!("`last_day`: `{}` is no day.", short(day)));
+        let end = times.end_of(day).ok_or_else(no_day)?;
+        Ok(Self { end: Some(end), ..times })
     }
 
     /// What the expression means, in words.
@@ -89,7 +102,8 @@ impl Times {
     pub fn after(&self, at: Timestamp) -> Option<Timestamp> {
         let at = DateTime::from_timestamp_micros(at.0)?;
         let next = if self.repeats { self.distance(at) } else { self.on_the_wall(at) }?;
-        Some(Timestamp(next.timestamp_micros()))
+        let next = Timestamp(next.timestamp_micros());
+        self.end.is_none_or(|end| next < end).then_some(next)
     }
 
     /// The first `count` times after `at`.

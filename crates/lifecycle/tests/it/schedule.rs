@@ -1,7 +1,7 @@
 //! When schedules are due, across changes of the clocks, nights without a hub,
 //! and tasks that take too long.
 
-use pilot_lifecycle::schedule::{self, MOST_OPEN, Times, Verdict};
+use pilot_lifecycle::schedule::{self, BadTimes, MOST_OPEN, Times, Verdict};
 use pilot_proto::schedule::{
     Missed, Overlap, Schedule, SchedulePlan, ScheduleState, ScheduleTurn, TurnOutcome,
 };
@@ -155,7 +155,7 @@ fn nonsense_is_said_in_a_sentence() {
         ("0 3 * * *", "", "no time zone"),
     ] {
         let said = match Times::of(cron, zone).expect_err(cron) {
-            schedule::BadTimes::Cron(said) | schedule::BadTimes::Zone(said) => said,
+            BadTimes::Cron(said) | BadTimes::Zone(said) | BadTimes::Day(said) => said,
         };
         assert!(said.contains(part) && said.ends_with('.'), "{cron:?} {zone:?}: {said}");
     }
@@ -283,6 +283,8 @@ fn a_last_day_is_over_when_the_clocks_of_the_zone_say_so() {
     let utc = until("UTC", "2026-01-02");
     assert!(schedule::next(&utc, &since("2026-01-01T12:00:00Z")).is_some());
     assert_eq!(schedule::next(&utc, &since("2026-01-02T12:00:00Z")), None);
+    let bad = Times::of_plan(&until("UTC", "2026-02-29").plan).expect_err("no such day");
+    assert_eq!(bad, BadTimes::Day("`last_day`: `2026-02-29` is no day.".to_owned()));
 
     for (zone, day, end) in [
         ("UTC", "2024-02-29", "2024-03-01T00:00:00Z"),
