@@ -5,13 +5,26 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Longer than a busy machine lets a process lie between its fork and its exec.
+const INSTANT: Duration = Duration::from_secs(1);
 
 /// An open data directory. The lock goes with it.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
     /// Held for the hub's whole life; the kernel gives it back at a crash.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        // By name: closing the file would leave it with a child that is between
+        // its fork and its exec, and a hub that is started again at once would
+        // find itself there. It goes with the process in any case.
+        drop(self.lock.unlock());
+    }
 }
 
 impl DataDirectory {
@@ -21,7 +34,7 @@ impl DataDirectory {
         make_private(path).map_err(failed)?;
         let path = path.canonicalize().map_err(failed)?;
         let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     /// The directory.
@@ -123,6 +136,19 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// What a killed hub was starting has its lock for an instant.
+fn patiently(take: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match take() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < INSTANT => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            taken => return taken,
+        }
+    }
+}
+
 fn lock(directory: &Path) -> Result<File, HubError> {
     let path = directory.join("lock");
     let failed = |source| HubError::DataDirectory { path: path.clone(), source };
@@ -134,7 +160,7 @@ fn lock(directory: &Path) -> Result<File, HubError> {
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
+    match patiently(|| file.try_lock()) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

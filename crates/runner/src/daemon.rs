@@ -145,7 +145,7 @@ pub async fn start(mut options: RunnerOptions) -> Result<Running, StartError> {
     options.data = make_data(&options.data)
         .map_err(|source| StartError::Directory { path: options.data.clone(), source })?;
     let unusable = |source| StartError::Directory { path: options.data.clone(), source };
-    let lock = ShimLock::take_file(&options.data.join("runner.lock")).map_err(unusable)?;
+    let lock = ShimLock::take_of(options.data.join("runner.lock")).await.map_err(unusable)?;
     let Some(lock) = lock else {
         return Err(StartError::Taken { path: options.data });
     };

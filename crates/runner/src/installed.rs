@@ -250,7 +250,7 @@ fn broken(place: &Place, error: &io::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use pilot_testkit::programs::write_program;
 
     /// A registry's client that installs what it is told, or cannot.
     const NPM: &str = r#"#!/bin/sh
@@ -275,8 +275,7 @@ ln -s "../$name/pi" "$prefix/node_modules/.bin/pi"
         fn new() -> Self {
             let directory = tempfile::tempdir().expect("a temporary directory");
             let npm = directory.path().join("npm");
-            std::fs::write(&npm, NPM).expect("writable");
-            std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).expect("ours");
+            write_program(&npm, NPM);
             let path = format!("{}:/usr/bin:/bin", directory.path().display());
             let fail = directory.path().join("fail").to_string_lossy().into_owned();
             let environment = [("PATH".to_owned(), path), ("FAIL".to_owned(), fail)].into();

@@ -2,6 +2,7 @@
 //! read back what somebody pushed. Everything goes through the real `git`,
 //! with none of the machine's own configuration.
 
+use crate::programs::write_program;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
@@ -173,10 +174,7 @@ impl BareRepo {
     /// From now on every push is declined by a hook that says `message`.
     pub fn decline_pushes(&self, message: &str) {
         let hook = self.path.join("hooks/pre-receive");
-        std::fs::create_dir_all(self.path.join("hooks")).expect("the repository can be written");
-        let script = format!("#!/bin/sh\ncat >/dev/null\necho '{message}' >&2\nexit 1\n");
-        std::fs::write(&hook, script).expect("the repository can be written");
-        make_executable(&hook);
+        write_program(&hook, &format!("#!/bin/sh\ncat >/dev/null\necho '{message}' >&2\nexit 1\n"));
     }
 
     /// Pushes are accepted again.
@@ -304,12 +302,6 @@ fn quoted(stream: &mut Vec<u8>, path: &[u8]) {
         }
     }
     stream.extend_from_slice(b"\"\n");
-}
-
-fn make_executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-        .expect("we own the file");
 }
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

@@ -4,7 +4,7 @@ use crate::agents::{add_claude, needs_you};
 use crate::world::World;
 use pilot_proto::inbox::Ask;
 use pilot_proto::{Project, Task, TaskState};
-use std::os::unix::fs::PermissionsExt;
+use pilot_testkit::programs::write_program;
 
 #[test]
 fn a_person_does_a_task_in_its_walls_and_it_is_published_when_done() {
@@ -89,10 +89,7 @@ while read -r line; do case "$line" in */exit*) exit 0;; esac; done
 fn a_session_is_driven_from_afar_and_taken_when_it_is_done() {
     let mut world = World::with_hub();
     let bin = world.path("fake");
-    std::fs::create_dir(&bin).expect("writable");
-    std::fs::write(bin.join("claude"), FAKE).expect("writable");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(bin.join("claude"), mode).expect("it is ours");
+    write_program(&bin.join("claude"), FAKE);
     world.add_path(bin);
     log_in(&world);
     // What would break it, as a secret of the project.

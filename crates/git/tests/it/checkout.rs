@@ -4,6 +4,7 @@ use crate::place::{Place, commit, files, grant, write};
 use pilot_git::{Checkout, Deadlines, GitError};
 use pilot_proto::code::Code;
 use pilot_testkit::git_http::GitHttp;
+use pilot_testkit::programs::write_program;
 use pilot_testkit::repo::{BareRepo, Entry, git};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -351,10 +352,7 @@ async fn what_is_in_the_repository_is_not_run() {
 }
 
 fn make_hook(path: &Path, command: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
-    std::fs::write(path, format!("#!/bin/sh\n{command}\n")).expect("it can be written");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    write_program(path, &format!("#!/bin/sh\n{command}\n"));
 }
 
 #[tokio::test]

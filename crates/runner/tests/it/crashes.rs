@@ -10,9 +10,8 @@ use pilot_runner::journal::scan;
 use pilot_runner::run_dir::{RunDir, lock};
 use pilot_testkit::forge::GiteaDouble;
 use pilot_testkit::repo::{BareRepo, git};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 
 /// Waits until the agent has done its first tool.
 pub(crate) async fn at_work(world: &World, run: RunId) {
@@ -264,14 +263,7 @@ async fn a_shim_killed_by_its_own_push_to_a_private_remote_ends_as_pushed() {
     let mut spec = world.spec("write a.txt a");
     spec.repo = gitea.clone_url("alice/site");
     spec.git = Some(GitGrant::new("alice", Secret::new(token)));
-    // The branch has moved, and the shim does not live to hear of it.
-    let hook = repo.path().join("hooks/post-receive");
-    std::fs::create_dir_all(hook.parent().expect("a directory")).expect("writable");
-    let lock = world.run_dir(spec.run).path().join("shim.lock");
-    std::fs::write(&hook, format!("#!/bin/sh\nkill -KILL $(cat '{}')\n", lock.display()))
-        .expect("writable");
-    std::fs::set_permissions(&hook, Permissions::from_mode(0o700)).expect("ours");
-
+    world.die_of_pushing(spec.run, &repo);
     world.hub.assign(&spec);
     let events = world.hub.finished(spec.run).await;
     let Outcome::Pushed { branch, commit } = outcome(&events) else {

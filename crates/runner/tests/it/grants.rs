@@ -5,8 +5,7 @@ use pilot_proto::Secret;
 use pilot_proto::project::GitGrant;
 use pilot_proto::run::Outcome;
 use pilot_testkit::forge::GiteaDouble;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use pilot_testkit::programs::write_program;
 
 #[tokio::test]
 async fn a_login_that_came_with_the_permit_pushes_is_kept_for_a_recovering_shim_and_seen_nowhere() {
@@ -23,14 +22,7 @@ async fn a_login_that_came_with_the_permit_pushes_is_kept_for_a_recovering_shim_
     spec.repo = gitea.clone_url("alice/site");
     spec.git = Some(GitGrant::new("alice", Secret::new(&first)));
     let run = spec.run;
-    // The branch has moved, and the shim does not live to hear of it.
-    let hook = repo.path().join("hooks/post-receive");
-    std::fs::create_dir_all(hook.parent().expect("a directory")).expect("writable");
-    let lock = world.run_dir(run).path().join("shim.lock");
-    std::fs::write(&hook, format!("#!/bin/sh\nkill -KILL $(cat '{}')\n", lock.display()))
-        .expect("writable");
-    std::fs::set_permissions(&hook, Permissions::from_mode(0o700)).expect("ours");
-
+    world.die_of_pushing(run, &repo);
     world.hub.state().grants.insert(run, GitGrant::new("alice", Secret::new(&second)));
     world.hub.assign(&spec);
     crate::crashes::at_work(&world, run).await;
@@ -59,12 +51,10 @@ async fn what_a_remote_says_of_a_login_that_came_later_is_kept_out_of_the_journa
     spec.repo = gitea.clone_url("alice/site");
     let run = spec.run;
     let hook = repo.path().join("hooks/pre-receive");
-    std::fs::create_dir_all(hook.parent().expect("a directory")).expect("writable");
     // As it is, and in a form that only whoever was granted it looks for.
     let encoded = format!("printf %s '{token}' | base64 -w0 >&2");
     let refuse = format!("#!/bin/sh\necho 'no: {token}' >&2\n{encoded}\necho >&2\nexit 1\n");
-    std::fs::write(&hook, refuse).expect("writable");
-    std::fs::set_permissions(&hook, Permissions::from_mode(0o700)).expect("ours");
+    write_program(&hook, &refuse);
     world.hub.state().grants.insert(run, GitGrant::new("alice", Secret::new(&token)));
     world.hub.assign(&spec);
     let events = world.hub.finished(run).await;

@@ -1,6 +1,7 @@
 //! What a runner says of its machine.
 
 use crate::world::World;
+use pilot_testkit::programs::write_program;
 
 #[tokio::test]
 async fn a_runner_says_how_busy_it_is_and_what_it_has() {
@@ -18,12 +19,8 @@ async fn a_runner_says_how_busy_it_is_and_what_it_has() {
     assert_eq!((&git.problem, git.mend.as_str()), (&None, ""), "the tests need it themselves");
 
     // Somebody installs an agent, and asks the runner to look again.
-    let bin = world.data.join("agents/claude/bin");
-    std::fs::create_dir_all(&bin).expect("writable");
-    let program = bin.join("claude");
-    std::fs::write(&program, "#!/bin/sh\necho 9.9.9 \\(Claude Code\\)\n").expect("writable");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, executable).expect("ours");
+    let program = world.data.join("agents/claude/bin/claude");
+    write_program(&program, "#!/bin/sh\necho 9.9.9 \\(Claude Code\\)\n");
     world.hub.look();
     let about = world.hub.until("its word", |state| state.abouts.first().cloned()).await;
     let claude = about.agents.iter().find(|agent| agent.name == "claude").expect("it is there");

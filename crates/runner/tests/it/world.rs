@@ -7,6 +7,7 @@ use pilot_proto::task::Limits;
 use pilot_proto::{Event, Mode, OnTimeout, Problem, RunId, RunSpec, SnapshotDelta, Stream, TaskId};
 use pilot_runner::daemon::{self, HubChoice, RunnerOptions, Running};
 use pilot_runner::run_dir::RunDir;
+use pilot_testkit::programs::write_program;
 use pilot_testkit::repo::{BareRepo, GitWorld};
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeMap;
@@ -143,6 +144,14 @@ impl World {
         let pid = std::fs::read_to_string(lock).expect("a shim signs its lock");
         let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect("a pid");
         rustix::process::kill_process(pid, Signal::KILL).expect("the shim lives");
+    }
+
+    /// From now on a push to `repo` kills the run's shim once the branch has
+    /// moved: it does not live to hear of it.
+    pub(crate) fn die_of_pushing(&self, run: RunId, repo: &BareRepo) {
+        let lock = self.run_dir(run).path().join("shim.lock");
+        let script = format!("#!/bin/sh\nkill -KILL $(cat '{}')\n", lock.display());
+        write_program(&repo.path().join("hooks/post-receive"), &script);
     }
 
     /// Nothing of the run is left on the machine, and nothing unexplained.

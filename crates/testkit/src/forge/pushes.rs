@@ -3,6 +3,7 @@
 
 use super::rows::{Access, Repo};
 use super::world::World;
+use crate::programs::write_program;
 use crate::repo::BareRepo;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -139,13 +140,8 @@ exit 0
 ";
 
 pub(super) fn install_hook(bare: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::create_dir_all(bare.join("hooks")).expect("the repository can be written");
     for (name, script) in [("pre-receive", HOOK), ("post-receive", AFTER)] {
-        let hook = bare.join("hooks").join(name);
-        std::fs::write(&hook, script).expect("the repository can be written");
-        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755))
-            .expect("we own the file");
+        write_program(&bare.join("hooks").join(name), script);
     }
     BareRepo::at(bare).git(&["config", "receive.advertisePushOptions", "true"]);
 }
