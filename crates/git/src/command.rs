@@ -5,9 +5,9 @@
 
 pub(crate) mod piped;
 
-use crate::askpass::Askpass;
 use crate::authorities::Authorities;
 use crate::error::GitError;
+use crate::login;
 use crate::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
@@ -28,7 +28,7 @@ pub struct Surroundings {
     /// `HOME` of the children: ssh keys and known hosts are looked up there.
     pub home: PathBuf,
     /// A directory of ours, outside every workspace, for short-lived files. It
-    /// is made if need be. Must not be mounted `noexec`.
+    /// is made if need be.
     pub scratch: PathBuf,
     /// Proxy and certificate variables, `SSH_AUTH_SOCK`, …, as they are to be
     /// passed on. Empty values are dropped.
@@ -63,7 +63,7 @@ pub struct Git {
 
 /// Settings that hold for every command. Given by environment, they win over
 /// what any configuration file says.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
     ("core.untrackedCache", "false"),
@@ -72,7 +72,9 @@ const SETTINGS: [(&str, &str); 20] = [
     ("protocol.ext.allow", "never"),
     // Nobody but us and the agent writes here; ownership is the sandbox's business.
     ("safe.directory", "*"),
+    // An empty one takes away those of other files.
     ("credential.helper", ""),
+    login::SETTING,
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
     ("commit.gpgSign", "false"),
@@ -149,6 +151,8 @@ impl Git {
             .env("GIT_EDITOR", "true")
             .env("GIT_SEQUENCE_EDITOR", "true")
             .env("GIT_TERMINAL_PROMPT", "0")
+            // An empty one keeps git from `core.askPass` and `SSH_ASKPASS`.
+            .env("GIT_ASKPASS", "")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ATTR_NOSYSTEM", "1")
@@ -219,14 +223,10 @@ impl<'a> Invocation<'a> {
             Some(_) => deadlines.network,
             None => deadlines.local,
         };
-        // Lives as long as the command and is removed with it.
-        let askpass = match self.remote.and_then(Remote::login) {
-            Some(login) => Some(Askpass::new(self.git.scratch()?, login)?),
-            None => None,
-        };
-        if let Some(askpass) = &askpass {
-            askpass.give_to(&mut self.command);
+        if let Some(login) = self.remote.and_then(Remote::login) {
+            login::give_to(&mut self.command, login);
         }
+        // Lives as long as the command and is removed with it.
         let authorities = match self.remote.and_then(Remote::authorities) {
             Some(pem) => Some(Authorities::new(self.git.scratch()?, pem)?),
             None => None,

@@ -18,7 +18,6 @@
 //! It knows neither forges nor the hub.
 
 mod align;
-mod askpass;
 mod authorities;
 mod blob;
 mod bundle;
@@ -27,6 +26,7 @@ mod clock;
 mod command;
 mod commit;
 mod error;
+mod login;
 mod mirror;
 mod on_top;
 mod outgoing;

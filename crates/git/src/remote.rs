@@ -8,11 +8,11 @@ use pilot_proto::secret::Secret;
 use std::fmt::Write;
 use std::path::Path;
 
-/// User name and password for one host.
+/// User name and password for one origin.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
-    /// With the port, as git names it when it asks.
-    pub(crate) host: String,
+    /// `scheme://host`, with the port if the URL has one.
+    pub(crate) origin: String,
     pub(crate) username: String,
     pub(crate) password: Secret,
 }
@@ -33,8 +33,9 @@ impl Remote {
         let (url, inside) = without_login(repo);
         let granted = grant.map(|grant| (grant.username.clone(), grant.password.clone()));
         // Only HTTP asks: a login must not go to another protocol's helper.
-        let login = http_host(&url).zip(granted.or(inside)).map(|(host, (username, password))| {
-            Login { host: host.to_owned(), username, password }
+        let login = http_origin(&url).zip(granted.or(inside)).map(|(origin, granted)| {
+            let (username, password) = granted;
+            Login { origin: origin.to_owned(), username, password }
         });
         let (authorities, proxy) = match grant {
             Some(grant) => (grant.authorities.clone(), grant.proxy.clone()),
@@ -144,10 +145,11 @@ fn read_listing(text: &str) -> Listing {
     listing
 }
 
-/// The host, with its port, of an HTTP URL.
-fn http_host(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
-    rest.split('/').next()
+/// Scheme and host, with its port, of an HTTP URL.
+fn http_origin(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next().filter(|_| ["http", "https"].contains(&scheme))?;
+    url.get(..scheme.len() + "://".len() + host.len())
 }
 
 /// Splits `scheme://user:password@host/path`.
