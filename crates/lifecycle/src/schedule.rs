@@ -172,8 +172,15 @@ fn apply_stop_rule(schedule: &Schedule, state: &mut ScheduleState) {
     let reason = filed
         .map(|most| format!("it has filed {most} tasks"))
         .or_else(|| failed.map(|most| format!("{most} of its tasks failed one after the other")))
-        .or_else(|| spent.map(|_| "its tasks have cost what they may".to_owned()));
+        .or_else(|| spent.map(|_| "its tasks have cost what they may".to_owned()))
+        .or_else(|| days_over(schedule, state));
     if state.stopped.is_none() {
         state.stopped = reason;
     }
+}
+
+fn days_over(schedule: &Schedule, state: &ScheduleState) -> Option<String> {
+    let day = schedule.plan.stop.last_day.as_ref()?;
+    let times = Times::of_plan(&schedule.plan).ok()?;
+    times.after(state.seen).is_none().then(|| format!("its last day was {day}"))
 }

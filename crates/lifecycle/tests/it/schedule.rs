@@ -283,6 +283,16 @@ fn a_last_day_is_over_when_the_clocks_of_the_zone_say_so() {
     let utc = until("UTC", "2026-01-02");
     assert!(schedule::next(&utc, &since("2026-01-01T12:00:00Z")).is_some());
     assert_eq!(schedule::next(&utc, &since("2026-01-02T12:00:00Z")), None);
+    let mut state = since("2026-01-02T02:00:00Z");
+    let due = at("2026-01-02T03:00:00Z");
+    let skipped = || TurnOutcome::Skipped { reason: "no hub ran when it was due".to_owned() };
+    assert_eq!(schedule::decide(&utc, &mut state, due, &[]), Verdict::File { due, missed: 0 });
+    schedule::seen(&utc, &mut state, ScheduleTurn { due, missed: 0, outcome: skipped() });
+    assert_eq!(state.stopped.as_deref(), Some("its last day was 2026-01-02"));
+    schedule::resumed(&utc, &mut state, due);
+    assert!(state.stopped.is_some(), "there is nothing to go on with");
+    schedule::resumed(&until("UTC", "2026-01-03"), &mut state, due);
+    assert_eq!(state.stopped, None, "a later day was named");
     let bad = Times::of_plan(&until("UTC", "2026-02-29").plan).expect_err("no such day");
     assert_eq!(bad, BadTimes::Day("`last_day`: `2026-02-29` is no day.".to_owned()));
 

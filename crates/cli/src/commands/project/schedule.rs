@@ -110,10 +110,7 @@ fn next(seen: &ScheduleSeen) -> String {
         (Some(reason), _) => format!("ended: {reason}"),
         (None, _) if seen.schedule.paused => "paused".to_owned(),
         (None, Some(time)) => time.local.clone(),
-        (None, None) => match &seen.schedule.plan.stop.last_day {
-            Some(day) => format!("ended: its last day was {day}"),
-            None => "never again".to_owned(),
-        },
+        (None, None) => "never again".to_owned(),
     }
 }
 

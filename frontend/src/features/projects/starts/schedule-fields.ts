@@ -125,6 +125,5 @@ function isDay(text: string): boolean {
 export function restsBecause(seen: ScheduleSeen): string | null {
   if (seen.state.stopped) return `Ended: ${seen.state.stopped}.`;
   if (seen.paused) return "Paused.";
-  if (seen.next.length > 0) return null;
-  return seen.stop?.last_day ? `Ended: its last day was ${seen.stop.last_day}.` : "No time comes any more.";
+  return seen.next.length > 0 ? null : "No time comes any more.";
 }
