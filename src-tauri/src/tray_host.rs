@@ -7,8 +7,9 @@ use zbus::Connection;
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 const WATCHER_PATH: &str = "/StatusNotifierWatcher";
 /// A person has just pressed "close"; a bus that says nothing counts as no.
-/// Half a second was too short beside forty runs on two busy cores.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Half a second was too short beside forty runs on two busy cores; a bus that
+/// is there answers in a millisecond otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// True if a StatusNotifier host is there.
 pub(crate) async fn is_there() -> bool {

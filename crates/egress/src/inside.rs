@@ -30,17 +30,18 @@ pub const GIT_PORT: u16 = 3130;
 /// Names, UDP and TCP, on 127.0.0.1.
 pub const DNS_PORT: u16 = 53;
 
-/// What `/etc/resolv.conf` must say inside. One try: the gate answers at once,
-/// and always the same.
-pub const RESOLV_CONF: &str = "nameserver 127.0.0.1\noptions timeout:3 attempts:1\n";
+/// What `/etc/resolv.conf` must say inside. One try, and the longest patience
+/// that there is (resolv.conf(5)): the gate answers at once and always the same,
+/// unless the machine is busy.
+pub const RESOLV_CONF: &str = "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n";
 
 /// Where programs without a proxy go: HTTP and TLS, and what is refused with a
 /// reason, SSH and git.
 const STRAIGHT_PORTS: [u16; 4] = [80, 443, 22, 9418];
 /// Questions for names at a time; a resolver asks two.
 const QUESTIONS: usize = 32;
-/// The gate answers without asking anybody.
-const ANSWER: Duration = Duration::from_secs(5);
+/// The gate answers without asking anybody; as long as whoever asks waits.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Queries are smaller: a name and a little (RFC 6891 §6.2.3).
 const QUERY_BYTES: usize = 4096;
 /// The system is out of descriptors, say; trying at once would only spin.

@@ -344,7 +344,10 @@ pub(crate) async fn attach(
 async fn serve(parts: &Parts, socket: WebSocket, runner: RunnerId, wish: TunnelWish) {
     let (mut sink, stream) = socket.split();
     let dialled = match parts.tunnels.ask(runner, |ticket| ToRunner::OpenTunnel { ticket, wish }) {
-        Ok(ticket) => ticket.dialled().await,
+        Ok(ticket) => tokio::select! {
+            dialled = ticket.dialled() => dialled,
+            () = keep_waiting(&mut sink) => return,
+        },
         Err(problem) => Err(Refused { problem, again: false }),
     };
     match dialled {
@@ -356,6 +359,18 @@ async fn serve(parts: &Parts, socket: WebSocket, runner: RunnerId, wish: TunnelW
             // Whoever has gone needs no reason.
             sink.send(Message::text(text)).await.ok();
             sink.send(Message::Close(None)).await.ok();
+        }
+    }
+}
+
+/// A desktop may take longer to stand than a console waits in silence. Returns
+/// when it has gone.
+async fn keep_waiting(sink: &mut SplitSink<WebSocket, Message>) {
+    let mut ping = tokio::time::interval(PING_EVERY);
+    loop {
+        ping.tick().await;
+        if !matches!(timeout(WRITE, sink.send(Message::Ping(Bytes::new()))).await, Ok(Ok(()))) {
+            return;
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Longer than a cold node on a busy machine takes to say its version.
-const PROBE_DEADLINE: Duration = Duration::from_secs(20);
+const PROBE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The agents, and where to look for their programs.
 #[derive(Debug, Clone)]

@@ -59,6 +59,9 @@ pub struct Report {
 /// A process that `KILL` does not end within this is stuck in the kernel; it
 /// is reported instead of waited for.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
+/// A process that takes longer to become another program has always shown
+/// neither environment nor arguments.
+const EXECUTING: Duration = Duration::from_secs(1);
 /// Between two looks: short against a person's patience, long against a look.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -74,17 +77,18 @@ pub fn become_subreaper() -> io::Result<()> {
 pub async fn kill_run(doomed: &Doomed, grace: Duration) -> Report {
     let begun = Instant::now();
     let mut seen = BTreeSet::new();
-    let mut gone_before = false;
+    let mut gone_since: Option<Instant> = None;
     loop {
         let tree = Tree::look(doomed);
         reap(&tree, doomed, &seen);
         let (gone, elapsed) = (tree.living.is_empty(), begun.elapsed());
         // Twice, because a process shows no environment while it executes
-        // another program.
-        if (gone && gone_before) || elapsed >= grace + KILL_DEADLINE {
+        // another program; and longer where one does just that.
+        let sure = |since: Instant| !tree.executing || since.elapsed() >= EXECUTING;
+        if (gone && gone_since.is_some_and(sure)) || elapsed >= grace + KILL_DEADLINE {
             return report(&tree, &seen);
         }
-        gone_before = gone;
+        gone_since = gone.then(|| gone_since.unwrap_or_else(Instant::now));
         if elapsed < grace {
             // Once each: many programs take a second one for impatience and
             // leave their own cleaning undone.

@@ -48,7 +48,7 @@ pub(crate) use rules::Landlock;
 /// Commands at one moment; each costs the init a task and two descriptors.
 const MAX_COMMANDS: usize = 512;
 /// Processes that `KILL` does not end within this are stuck in the kernel.
-const CLEAR_DEADLINE: Duration = Duration::from_secs(5);
+const CLEAR_DEADLINE: Duration = Duration::from_secs(14);
 
 /// The init could not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// For a picture: a server that is busy with other viewers takes its time.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of a pixel.
 const BYTES: usize = 4;
 /// What is read at once: of a raw picture there are megabytes.

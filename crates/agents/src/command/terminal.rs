@@ -42,6 +42,7 @@ const ROWS: u16 = 40;
 /// How often it is asked whether the command has ended while something it left
 /// behind keeps the terminal open: as soon as a person would notice.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// End of input, as a key: Ctrl-D.
 const CTRL_D: &[u8] = &[4];
@@ -126,7 +127,7 @@ fn type_in(mut from: impl Read, mut keys: File) {
 fn show(mut screen: File, child: &mut Child, out: &mut dyn Write) -> io::Result<ExitStatus> {
     let mut buffer = [0; 16 * 1024];
     loop {
-        if wait_for_output(&screen)? {
+        if wait_for_output(&screen, &LOOK)? {
             match screen.read(&mut buffer) {
                 Ok(0) => return child.wait(),
                 Ok(read) => {
@@ -137,16 +138,19 @@ fn show(mut screen: File, child: &mut Child, out: &mut dyn Write) -> io::Result<
                 Err(error) if pty::is_left(&error) => return child.wait(),
                 Err(error) => return Err(error),
             }
-        } else if let Some(status) = child.try_wait()? {
+        } else if let Some(status) = child.try_wait()?
+            // Its last words may have come between the two looks.
+            && !wait_for_output(&screen, &AT_ONCE)?
+        {
             return Ok(status);
         }
     }
 }
 
-/// False if nothing came for a while.
-fn wait_for_output(screen: &File) -> io::Result<bool> {
+/// False if nothing came for so long.
+fn wait_for_output(screen: &File, patience: &Timespec) -> io::Result<bool> {
     let screen = screen.as_fd();
-    match poll(&mut [PollFd::from_borrowed_fd(screen, PollFlags::IN)], Some(&LOOK)) {
+    match poll(&mut [PollFd::from_borrowed_fd(screen, PollFlags::IN)], Some(patience)) {
         Ok(ready) => Ok(ready > 0),
         Err(Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),

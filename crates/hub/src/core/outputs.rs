@@ -54,11 +54,12 @@ impl Core {
 
     /// The turn is durable: out with everything.
     pub(crate) fn let_go(&mut self, turn: Turn, batch: Vec<Message>) {
-        for output in turn.outputs {
-            self.let_out(output);
-        }
+        // A runner that hears that it joined dials at once, and is to be known.
         for runner in turn.runners {
             self.show_runner(runner);
+        }
+        for output in turn.outputs {
+            self.let_out(output);
         }
         for task in turn.touched {
             for (run, runner) in self.board.dismiss(task) {

@@ -15,6 +15,9 @@ pub(super) struct Tree {
     pub(super) zombies: Vec<Seen>,
     /// How many processes did not show their environment.
     pub(super) unreadable: usize,
+    /// Some process is just becoming another program, and shows neither: it may
+    /// be the run's.
+    pub(super) executing: bool,
     /// Groups that have no other members: a signal to a group reaches also
     /// those that its members fork at this moment.
     groups: BTreeSet<u32>,
@@ -25,7 +28,7 @@ impl Tree {
         let (zombies, everybody): (Vec<_>, Vec<_>) =
             process::all().into_iter().partition(|seen| seen.is_zombie());
         let marker = marker(doomed.run);
-        let mut unreadable = 0;
+        let (mut unreadable, mut executing) = (0, false);
         let mut members: HashSet<u32> = HashSet::new();
         for seen in &everybody {
             let marked = carries(seen.process.pid, &marker).unwrap_or_else(|error| {
@@ -34,6 +37,8 @@ impl Tree {
             });
             if marked || is_of_a_root(*seen, &doomed.roots, &everybody, &zombies) {
                 members.insert(seen.process.pid);
+            } else {
+                executing = executing || is_executing(*seen);
             }
         }
         let ourselves = std::process::id();
@@ -46,7 +51,7 @@ impl Tree {
         members.remove(&ourselves);
         let groups = own_groups(&members, &everybody);
         let living = everybody.into_iter().filter(|seen| members.contains(&seen.process.pid));
-        Self { living: living.collect(), zombies, unreadable, groups }
+        Self { living: living.collect(), zombies, unreadable, executing, groups }
     }
 
     /// Signals everybody but those who were told before.
@@ -110,6 +115,16 @@ fn own_groups(members: &HashSet<u32>, everybody: &[Seen]) -> BTreeSet<u32> {
 }
 
 /// True if the process has this very `NAME=value` in its environment.
+/// True while it has neither an environment nor arguments, and for threads of
+/// the kernel never: those are all of the second process.
+fn is_executing(seen: Seen) -> bool {
+    const KERNEL: u32 = 2;
+    let pid = seen.process.pid;
+    let shows_nothing =
+        |what: &str| fs::read(format!("/proc/{pid}/{what}")).is_ok_and(|text| text.is_empty());
+    ![pid, seen.parent].contains(&KERNEL) && shows_nothing("environ") && shows_nothing("cmdline")
+}
+
 pub(super) fn carries(pid: u32, marker: &[u8]) -> io::Result<bool> {
     let environment = fs::read(format!("/proc/{pid}/environ"))?;
     Ok(environment.split(|byte| *byte == 0).any(|variable| variable == marker))

@@ -7,6 +7,7 @@
 use pilot_proto::RunId;
 use pilot_proto::walls::{AppliedLimit, LimitMeans, Limited, WallLimits};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
@@ -114,7 +115,10 @@ fn hand_on(path: &Path) -> bool {
 }
 
 fn can_make(path: &Path) -> bool {
-    let trial = path.join(format!("pilothouse-trial-{}", std::process::id()));
+    // Several threads may ask at once.
+    static TRIALS: AtomicUsize = AtomicUsize::new(0);
+    let number = TRIALS.fetch_add(1, Ordering::Relaxed);
+    let trial = path.join(format!("pilothouse-trial-{}-{number}", std::process::id()));
     fs::create_dir(&trial).is_ok() && fs::remove_dir(trial).is_ok()
 }
 

@@ -26,8 +26,8 @@ use tokio::time::timeout;
 const READY: Duration = Duration::from_secs(60);
 /// Starting a command takes a few milliseconds, with the same patience.
 const STARTED: Duration = Duration::from_secs(60);
-/// The init gives up after 5 s.
-const CLEARED: Duration = Duration::from_secs(15);
+/// The init gives up after 14 s.
+const CLEARED: Duration = Duration::from_secs(30);
 /// The end of what the init and bubblewrap say, kept for the error.
 const SAID: usize = 4096;
 /// How much sooner than the init a command is ended when memory runs out, of

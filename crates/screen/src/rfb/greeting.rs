@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// For a server on the same machine: it answers at once, or not at all.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For a server on the same machine, which may be busy with much else.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest name of a screen, and longest reason that is read.
 const LONGEST_TEXT: u32 = 4096;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
@@ -19,6 +19,9 @@ const _: () = assert!(
     LONGEST >= 2 * pilot_proto::task::NewChild::MAX_PROMPT,
     "the longest prompt must fit, most JSON escapes included",
 );
+/// What is too long is read on to here, and let go of: whoever is still writing
+/// when the door shuts does not hear why.
+const LET_GO: usize = 16 * LONGEST;
 /// Whoever begins a request is to end it.
 const READING: Duration = Duration::from_secs(10);
 
@@ -26,16 +29,31 @@ pub(super) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The body of a request, or the refusal.
 pub(super) async fn body(request: Request<Incoming>) -> Result<Bytes, Reply> {
-    let read = Limited::new(request.into_body(), LONGEST).collect();
-    match tokio::time::timeout(READING, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+    match tokio::time::timeout(READING, read(request.into_body())).await {
+        Ok(Ok(Some(body))) => Ok(body.into()),
+        Ok(Ok(None)) => {
             let why = format!("a request has {LONGEST} bytes at most");
             Err(refusal(StatusCode::PAYLOAD_TOO_LARGE, &why))
         }
         Ok(Err(_)) => Err(refusal(StatusCode::BAD_REQUEST, "the request broke off")),
         Err(_) => Err(refusal(StatusCode::REQUEST_TIMEOUT, "the request did not end")),
     }
+}
+
+/// None: it is too long.
+async fn read(mut body: Incoming) -> hyper::Result<Option<Vec<u8>>> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length > LET_GO {
+            break;
+        }
+        if length <= LONGEST {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok((length <= LONGEST).then_some(kept))
 }
 
 pub(super) fn document(status: StatusCode, document: &Value) -> Reply {

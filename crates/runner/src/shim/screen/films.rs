@@ -30,8 +30,8 @@ const MOST: u32 = 200;
 const MOST_BYTES: u64 = 8 * LARGEST;
 /// Notes that wait for the camera; one that is behind misses some.
 const NOTES: usize = 256;
-/// For a camera to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// For a camera to stop: it writes what it holds to a busy disk.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The recordings of a run, over all desktops that it had.
 #[derive(Clone)]
