@@ -128,7 +128,7 @@ setup_tests() {
     # A display, a browser, a keychain, a tray and notifications, all real.
     install_packages Xvfb:xvfb xauth:xauth WebKitWebDriver:webkit2gtk-driver dbus-run-session:dbus-daemon \
         gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools dunst:dunst xfce4-panel:xfce4-panel \
-        openbox:openbox wmctrl:wmctrl xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
+        openbox:openbox wmctrl:wmctrl xprop:x11-utils xdg-open:xdg-utils update-desktop-database:desktop-file-utils gdbus:libglib2.0-bin \
         import:imagemagick
     # A screen of a run, and programs that draw on it.
     install_packages Xvnc:tigervnc-standalone-server xterm:xterm xclip:xclip pcmanfm:pcmanfm ffmpeg:ffmpeg

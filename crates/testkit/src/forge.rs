@@ -239,7 +239,10 @@ impl ForgeDouble {
 
     /// A person commits a file to a branch; the commit.
     pub fn commit(&self, repository: &str, branch: &str, path: &str, contents: &str) -> String {
-        self.bare(repository).commit(branch, "by a person", &[(path, Entry::file(contents))])
+        let bare = self.bare(repository);
+        // Nobody deletes the branch through the API meanwhile.
+        let _world = self.core.world();
+        bare.commit(branch, "by a person", &[(path, Entry::file(contents))])
     }
 
     /// Makes `branch` at the tip of `from`, with one commit more; the commit.

@@ -100,6 +100,12 @@ impl Session {
         stdin.write_all(b"a password of a test").expect("it reads");
         drop(stdin);
         self.children.push(child);
+        eventually("the keychain answers", || {
+            let asked = ["--session", "--dest=org.freedesktop.DBus", "--print-reply"];
+            let name = ["/", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"];
+            let said = self.run("dbus-send", &[&asked[..], &name].concat());
+            said.contains("boolean true").then_some(())
+        });
     }
 
     /// Something that can close windows as a person does.

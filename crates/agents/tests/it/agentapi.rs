@@ -51,6 +51,7 @@ async fn a_turn_of_a_server_is_interrupted_and_it_hears_the_next() {
     let world = World::new();
     let mut play = Play::declared(&declared(), start(&world, "slow begun")).await;
     play.until_file(&world.tree().join("begun")).await;
+    play.until(|play| play.shown.iter().any(|line| line == "Let me see.")).await;
     play.interrupt();
     let over = play.over().await;
     assert_eq!((over.end, code(&over)), (TurnEnd::Interrupted, None), "{over:?}");

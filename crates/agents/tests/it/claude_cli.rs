@@ -404,6 +404,8 @@ async fn a_word_in_the_middle_of_a_turn_is_heard_in_it() {
     let mut play = Play::begin(world.start("[[script:long]]", Mode::Auto, &model.url())).await;
     play.until_file(&world.tree().join("begun")).await;
     play.steer("left, not right");
+    let said = |line: &String| line.starts_with("> ") && line.contains("left, not right");
+    play.until(|play| play.transcript.iter().any(said)).await;
     std::fs::write(world.tree().join("go"), "").expect("writable");
     let over = play.over().await;
     assert_eq!((over.end, code(&over)), (TurnEnd::Completed, None), "{over:?}");

@@ -278,7 +278,7 @@ async fn a_killed_session_is_resumed_in_a_new_workspace_by_its_files() {
     let mut play = begin(&world, "[[script:long]]", Mode::Auto, &model).await;
     assert_eq!(play.over().await.summary, "One.");
     let session = play.session();
-    play.kill();
+    play.kill_and_wait().await;
     model.release("two.txt");
 
     let there = World::new();

@@ -215,25 +215,38 @@ impl Play {
 
     async fn go_on(&mut self) -> Happened {
         loop {
-            while let Some(step) = self.due.pop_front() {
-                if let Some(happened) = self.step(step).await {
-                    return happened;
-                }
+            if let Some(happened) = self.work_off().await {
+                return happened;
             }
-            let steps = match self.stdout.next_line().await.expect("the output is text") {
-                Some(line) if self.driver.stream(line.as_bytes()) != Stream::Protocol => {
-                    self.shown.push(line);
-                    Vec::new()
-                }
-                Some(line) => {
-                    let steps = self.driver.line(&line);
-                    self.transcript.push(format!("< {line}"));
-                    steps
-                }
-                None => self.gone().await,
-            };
-            self.due.extend(steps);
+            let line = self.stdout.next_line().await.expect("the output is text");
+            self.take(line).await;
         }
+    }
+
+    /// Does what is due, up to something that the test must know.
+    async fn work_off(&mut self) -> Option<Happened> {
+        while let Some(step) = self.due.pop_front() {
+            if let Some(happened) = self.step(step).await {
+                return Some(happened);
+            }
+        }
+        None
+    }
+
+    async fn take(&mut self, line: Option<String>) {
+        let steps = match line {
+            Some(line) if self.driver.stream(line.as_bytes()) != Stream::Protocol => {
+                self.shown.push(line);
+                Vec::new()
+            }
+            Some(line) => {
+                let steps = self.driver.line(&line);
+                self.transcript.push(format!("< {line}"));
+                steps
+            }
+            None => self.gone().await,
+        };
+        self.due.extend(steps);
     }
 
     async fn gone(&mut self) -> Vec<Step> {
@@ -324,6 +337,16 @@ impl Play {
         self.signal(rustix::process::Signal::KILL);
     }
 
+    /// Kills it, and waits until none of its processes writes any more.
+    pub(crate) async fn kill_and_wait(&mut self) {
+        self.kill();
+        let gone = async {
+            while self.stdout.next_line().await.is_ok_and(|line| line.is_some()) {}
+            self.child.wait().await.expect("our child")
+        };
+        tokio::time::timeout(DEADLINE, gone).await.expect("all of it ends");
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let group = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         let group = group.expect("it runs");
@@ -358,11 +381,12 @@ impl Play {
     pub(crate) async fn until(&mut self, holds: impl Fn(&Self) -> bool) {
         let there = async {
             while !holds(self) {
+                let happened = self.work_off().await;
+                assert!(happened.is_none(), "not yet due: {happened:?}");
                 // The agent must be read meanwhile, or it would stop at a full pipe.
-                let tick = tokio::time::sleep(Duration::from_millis(20));
-                tokio::select! {
-                    happened = self.go_on() => panic!("not yet due: {happened:?}"),
-                    () = tick => {}
+                let tick = Duration::from_millis(20);
+                if let Ok(line) = tokio::time::timeout(tick, self.stdout.next_line()).await {
+                    self.take(line.expect("the output is text")).await;
                 }
             }
         };

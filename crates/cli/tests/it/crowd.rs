@@ -5,10 +5,14 @@ use crate::agents::{KEY, add_claude, model, published, steps};
 use crate::world::World;
 use pilot_proto::TaskId;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 const AGENTS: usize = 20;
+/// For all of them to reach the model, on two cores that do something else too.
+const STARTED: Duration = Duration::from_secs(600);
 
 /// Memory that our own processes may have for a run, in bytes: shim, init and
 /// tools together. Pages that processes share are divided among them (`Pss`,
@@ -29,7 +33,8 @@ fn twenty_real_agents_do_their_own_work_in_bounds_and_leave_no_process() {
 
     // The model keeps every one of them waiting until all have come.
     let waiting = || model.server.requests().iter().filter(|seen| !seen.tools.is_empty()).count();
-    world.until("all are at work at once", || (waiting() >= AGENTS).then_some(()));
+    let all = || (waiting() >= AGENTS).then_some(());
+    world.until_within(STARTED, "all are at work at once", all);
     let inside = namespaces(&world);
     assert!(inside.len() >= AGENTS, "each has processes of its own: {inside:?}");
     let each = our_memory(&world) / AGENTS as u64;
@@ -48,7 +53,7 @@ fn twenty_real_agents_do_their_own_work_in_bounds_and_leave_no_process() {
     // Each left a child in a session of its own, which nothing but the end of
     // its namespace ends.
     world.until("nothing is left", || {
-        let left = processes().filter(|(_, namespace)| inside.contains(namespace)).count();
+        let left = processes().filter(|(_, namespace)| inside.contains_key(namespace)).count();
         (left == 0 && world.stray_processes().is_empty()).then_some(())
     });
 }
@@ -62,13 +67,16 @@ fn file(world: &World, number: usize) -> TaskId {
     crate::agents::file(world, "auto", &prompt)
 }
 
-/// The process namespaces of this world's runs.
-fn namespaces(world: &World) -> BTreeSet<String> {
+/// The process namespaces of this world's runs, open: as long as they are, none
+/// of their numbers is given to another.
+fn namespaces(world: &World) -> BTreeMap<String, File> {
     let strays = world.stray_processes();
     let pids: BTreeSet<&str> = strays.iter().filter_map(|line| line.split(' ').next()).collect();
     let own = namespace("self");
     let of_runs = processes().filter(|(pid, _)| pids.contains(pid.as_str()));
-    of_runs.map(|(_, namespace)| namespace).filter(|one| Some(one) != own.as_ref()).collect()
+    let of_runs = of_runs.filter(|(_, namespace)| Some(namespace) != own.as_ref());
+    let open = |pid: String| File::open(format!("/proc/{pid}/ns/pid")).ok();
+    of_runs.filter_map(|(pid, namespace)| Some((namespace, open(pid)?))).collect()
 }
 
 /// What the processes of this world that are our program have, but for hub and

@@ -131,10 +131,7 @@ fn a_stopped_task_leaves_its_work_in_a_bundle() {
     let world = World::with_runner(2);
     let id =
         world.file("write precious.txt weeks of work\nsay written\nwait-file /nonexistent/never");
-    world.until("the agent wrote its file", || {
-        let log = world.pilot(&["task", "log", &id.to_string()]);
-        log.out.contains("written").then_some(())
-    });
+    world.until("the agent wrote its file", || world.has_said(id, "written").then_some(()));
     world.pilot(&["task", "stop", &id.to_string()]).ok();
     world.until_state(id, "cancelled");
     let bundle = world.path("work.bundle");

@@ -85,7 +85,7 @@ async fn what_was_done_at_a_screen_is_exported_as_a_film() {
     let driven = |task: Task| task.driver.filter(|driver| driver.who.is_some());
     tokio::task::block_in_place(|| world.until("somebody drives", || driven(world.task(task))));
     shell
-        .types("xterm -bg white -geometry 90x30+200+100 -e sh -c 'seq 200; sleep 2; touch up; cat' &\n")
+        .types("xterm -bg white -geometry 90x30+200+100 -e sh -c 'seq 200; sleep 5; touch up; cat' &\n")
         .await;
     let up = world.run_directories()[0].join("work/tree/up");
     tokio::task::block_in_place(|| world.until("it is shown", || up.exists().then_some(())));

@@ -6,9 +6,9 @@ use pilot_proto::console::{AccessBy, ForgeSeen};
 use pilot_proto::{Code, ForgeKind, Problem, Task};
 use pilot_testkit::forge::ForgeDouble;
 use pilot_testkit::private_way::{HttpProxy, PrivateAuthority};
+use pilot_testkit::programs::write_program;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, Stdio};
 use tokio::runtime::Runtime;
 
@@ -168,6 +168,8 @@ fn a_login_in_a_browser_is_renewed_and_its_end_is_said_with_the_way_out() {
     assert!(inbox.err.contains("pilot forge login home"), "{}", inbox.err);
     assert!(!format!("{said:?}{problem:?}{list:?}").contains("refresh-"), "and no secret");
 
+    // The next one lasts: where it is kept is not being written while we look.
+    forge.double.login_life(3600);
     // The application is known from the last time.
     let login = Login::again(&world, &["--no-browser"]);
     open(&sent_to(login.page()));
@@ -210,13 +212,8 @@ fn a_persons_browser_is_opened_and_where_there_is_none_the_page_is_said() {
     let forge = Forge::start(ForgeKind::Forgejo);
     let mut world = World::with_hub();
     let (programs, opened) = (world.path("programs"), world.path("opened"));
-    std::fs::create_dir(&programs).expect("writable");
     let browser = programs.join("xdg-open");
-    let write = |text: String| {
-        std::fs::write(&browser, text).expect("writable");
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&browser, executable).expect("ours");
-    };
+    let write = |text: String| write_program(&browser, &text);
     world.add_path(programs.clone());
     write(format!("#!/bin/sh\nprintf '%s' \"$1\" > '{}'\n", opened.display()));
     let login = Login::begin(&world, &forge, &[]);

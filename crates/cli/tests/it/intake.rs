@@ -1,12 +1,12 @@
 //! From an issue of a Gitea to a task: chosen, labelled or commanded, by
 //! webhook and by polling.
 
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 use pilot_proto::console::{IssueSeen, TaskDetail};
 use pilot_proto::intake::Ticket;
 use pilot_proto::{Task, TaskId};
 use pilot_testkit::forge::{Delivery, ForgeDouble};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const SITE: &str = "alice/site";
@@ -220,13 +220,11 @@ fn fifty_issues_and_a_hub_that_is_killed_make_fifty_tasks() {
     gitea.latency(Duration::from_millis(5));
     let file = ["issue", "file", "site", "--label", "many", "--no-wait"];
     world.pilot(&file).ok();
-    let deadline = Instant::now() + PATIENCE;
     // In the middle, each time a little further on.
     for part in [3, 15, 30] {
         world.until("some are filed", || (tasks(&world).len() >= part).then_some(()));
         world.kill_hub();
         world.start_hub();
-        assert!(Instant::now() < deadline, "it is not stuck");
     }
     // Somebody loses patience and asks again.
     world.pilot(&file).ok();

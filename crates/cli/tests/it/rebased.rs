@@ -2,8 +2,11 @@
 //! it, and an agent has a turn only where that is not clean.
 
 use crate::forge::add_forge_of;
+use crate::tunnels::owner;
 use crate::world::World;
-use pilot_proto::{Event, ForgeKind, InboxItem, Task, TaskId};
+use pilot_proto::console::{JournalQuery, TaskJournal};
+use pilot_proto::{Event, ForgeKind, InboxItem, RunId, Task, TaskId};
+use tokio::runtime::Runtime;
 
 const SITE: &str = "alice/site";
 
@@ -27,6 +30,14 @@ fn after_runs(world: &World, id: TaskId, runs: u32) -> Task {
         assert!(!task.state.is_end(), "{task:#?}\n{}", world.logs());
         (task.attempts == runs && task.state.name() == "in_review").then_some(task)
     })
+}
+
+fn events_of(world: &World, task: TaskId, run: RunId) -> Vec<Event> {
+    let query =
+        JournalQuery { task, run: Some(run), after: None, before: None, part: None, limit: None };
+    let runtime = Runtime::new().expect("threads");
+    let page = runtime.block_on(owner(world).call::<TaskJournal>(query)).expect("it is read");
+    page.records.into_iter().map(|record| record.event).collect()
 }
 
 fn had_a_turn(events: &[Event]) -> bool {
@@ -88,17 +99,16 @@ fn a_base_that_moved_into_a_conflict_is_a_turn_as_ever() {
     world.pilot(&["project", "pull-requests", "site", "--feedback", "automatic"]).ok();
     let task = file(&world, "run sed -i 's/line 3/ours/' lines.txt");
     forge.gitea.commit(SITE, "main", "lines.txt", &lines(&[(3, "theirs")]));
-    // The second run finds that it is not clean, the third is the agent's.
-    world.until("an agent has a turn", || {
-        let task = world.task(task.id);
-        (task.attempts == 3 && had_a_turn(&world.events(task.id))).then_some(())
+    // The second run finds that it is not clean, the third is the agent's; soon
+    // after there may be a fourth, which looks at what that one pushed.
+    let prompt = world.until("an agent has a turn", || {
+        let third = world.detail(task.id).runs.get(2)?.id;
+        events_of(&world, task.id, third).into_iter().find_map(|event| match event {
+            Event::TurnStarted { prompt, .. } => Some(prompt),
+            _ => None,
+        })
     });
-    let events = world.events(task.id);
-    let prompt = events.iter().find_map(|event| match event {
-        Event::TurnStarted { prompt, .. } => Some(prompt.clone()),
-        _ => None,
-    });
-    assert!(prompt.is_some_and(|prompt| prompt.contains("conflicts with its base")));
+    assert!(prompt.contains("conflicts with its base"), "{prompt}");
     // That turn may have been pushed by now, on top of what the first run pushed;
     // a branch that was rebased would not have that.
     let pushed = task.pushed.expect("it is in review");

@@ -131,6 +131,8 @@ async fn one_person_drives_a_screen_others_look_on_and_the_agent_is_refused_mean
     let typed = tree(&world).join("typed.txt");
     viewer.types("ann, too early\n").await;
     looker.types("eve\n").await;
+    // What is answered was asked after what was typed.
+    viewer.hands.look().await.expect("it shows itself");
     ann.call::<TaskTakeover>(OneTask { task }).await.expect("she may");
     says(&mut viewer.said, "ann drives", yours).await;
     says(&mut second.said, "bob is told who", |said| driven_by(said) == Some("ann")).await;
@@ -298,7 +300,8 @@ async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_whe
     assert!(taken.contains("owner drives the screen"), "{taken}");
     says(&mut line.said, "we drive", yours).await;
     line.stream.write_all(&paste).await.expect("it is sent");
-    shell.types("sleep 1; xclip -selection clipboard -o; echo ' is in'\n").await;
+    let comes = "until xclip -selection clipboard -o | grep -q outside; do sleep 0.1; done";
+    shell.types(&format!("{comes}; xclip -selection clipboard -o; echo ' is in'\n")).await;
     shell.until("the clipboard goes in", |seat| seat.shown.contains("outside is in")).await;
     let sizes = [&[2, 0, 0, 2][..], &0_i32.to_be_bytes(), &(-308_i32).to_be_bytes()].concat();
     let ask = [3, 0, 0, 0, 0, 0, 5, 0, 3, 32];
@@ -353,12 +356,13 @@ async fn a_screens_clipboard_and_size_are_the_drivers_and_it_stands_up_again_whe
 /// A page that is one field; what is sent is written down.
 const FORM: &str = r#"
 import http.server, urllib.parse
-PAGE = b"""<!doctype html><meta charset="utf-8"><title>form</title><body onload="fetch('/loaded')">
-<form action="/sent"><input name="answer" style="position:fixed;inset:0;width:100%;height:100%;font-size:60px">"""
+PAGE = b"""<!doctype html><meta charset="utf-8"><title>form</title><body onload="drawn(() => fetch('/loaded'))">
+<script>const drawn = (then) => requestAnimationFrame(() => requestAnimationFrame(then))</script>
+<form action="/sent"><input name="answer" onfocus="fetch('/focused')" style="position:fixed;inset:0;width:100%;height:100%;font-size:60px">"""
 class Form(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
-        if path == "/loaded": open("loaded.txt", "w").write("yes")
+        if path in ("/loaded", "/focused"): open(path[1:] + ".txt", "w").write("yes")
         if path == "/sent": open("sent.txt", "w").write(urllib.parse.parse_qs(query)["answer"][0] + "\n")
         self.send_response(200); self.send_header("content-type", "text/html"); self.end_headers()
         self.wfile.write(PAGE)
@@ -382,7 +386,7 @@ fn claude_fills_a_form_in_a_real_browser_on_its_screen() {
          --kiosk http://127.0.0.1:8123/ >/dev/null 2>&1 &) ; echo begun",
         form.display()
     );
-    let until = |file: &str| json!({"shell": format!("for i in $(seq 600); do [ -s {file} ] && break; sleep 0.1; done; cat {file}")});
+    let until = |file: &str| json!({"shell": format!("for i in $(seq 1000); do [ -s {file} ] && break; sleep 0.1; done; cat {file}")});
     let tool = |name: &str, input: serde_json::Value| json!({"tool": {"name": format!("mcp__pilothouse__{name}"), "input": input}});
     let prompt = steps(&json!([
         // The screen is started by looking at it, and what is started then finds it.
@@ -391,6 +395,7 @@ fn claude_fills_a_form_in_a_real_browser_on_its_screen() {
         until("loaded.txt"),
         tool("screen_wait", json!({"ms": 1000})),
         tool("mouse_click", json!({"x": 640, "y": 400})),
+        until("focused.txt"),
         tool("type_text", json!({"text": "Greetings from the agent"})),
         tool("screenshot", json!({"part": [0, 0, 200, 100]})),
         tool("press_key", json!({"key": "Return"})),

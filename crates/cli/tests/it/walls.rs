@@ -67,9 +67,18 @@ fn registries(hosts: &[&str]) -> Vec<String> {
 fn the_package_registries_are_reached_with_their_own_tools() {
     let world = World::bare();
     let check = |hosts: &[&str], script: &str, expected: &str| {
-        let rules = registries(hosts);
-        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-        let said = walled(&world, &rules, script);
+        // They are somebody else's machines, and have others' addresses in turn.
+        let attempt = || {
+            let rules = registries(hosts);
+            let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+            walled(&world, &rules, script)
+        };
+        let mut said = attempt();
+        for _ in 0..2 {
+            if said.code() != 0 {
+                said = attempt();
+            }
+        }
         assert_eq!(said.code(), 0, "{script}: {said:?}");
         assert!(said.out.contains(expected), "{script}: {said:?}");
     };

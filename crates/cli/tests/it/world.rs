@@ -1,12 +1,11 @@
 //! A hub and runners as processes, in a directory of their own, with verbs.
 
 use pilot_proto::{Task, TaskId};
+use pilot_testkit::ports::free_port;
 use serde::de::DeserializeOwned;
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -180,11 +179,15 @@ impl World {
     }
 
     pub(crate) fn start_runner(&mut self) {
+        let is_online = |world: &Self| {
+            let runners: Vec<serde_json::Value> = world.json(&["runner", "list"]);
+            runners.iter().any(|runner| runner["online"] == true)
+        };
+        if self.enrolled {
+            self.until("the hub knows that it was away", || (!is_online(self)).then_some(()));
+        }
         self.launch_runner();
-        self.until("the runner is online", || {
-            let runners: Vec<serde_json::Value> = self.json(&["runner", "list"]);
-            runners.iter().any(|runner| runner["online"] == true).then_some(())
-        });
+        self.until("the runner is online", || is_online(self).then_some(()));
     }
 
     /// Starts the runner and does not wait for it.
@@ -302,14 +305,24 @@ impl World {
     }
 
     /// Waits until something is there, or fails with the logs of hub and runner.
-    pub(crate) fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> T {
+        self.until_within(PATIENCE, what, look)
+    }
+
+    /// The same, of something that takes longer.
+    pub(crate) fn until_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
         let begun = Instant::now();
         loop {
             if let Some(found) = look() {
                 return found;
             }
             assert!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed() < patience,
                 "{what}: never happened\n{}\n{}",
                 self.pilot(&["task", "list"]).out,
                 self.logs()
@@ -364,7 +377,9 @@ impl World {
     pub(crate) fn files_with(&self, text: &str) -> Vec<PathBuf> {
         let (mut wanted, mut found) = (vec![self.path("")], Vec::new());
         while let Some(directory) = wanted.pop() {
-            for entry in std::fs::read_dir(&directory).expect("it is readable").flatten() {
+            // What a run has left may be removed at this moment.
+            let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+            for entry in entries.flatten() {
                 let path = entry.path();
                 if path.is_dir() {
                     wanted.push(path);
@@ -437,22 +452,6 @@ fn certificates() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     let names =
         ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CARGO_HTTP_CAINFO", "PIP_CERT"];
     names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
-}
-
-/// A port that nobody has and that no outgoing connection is given: while a
-/// killed hub is away, its port must not be taken. So it is below the range
-/// from which the system takes ports by itself (32768 and up).
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    const RANGE: (u32, u32) = (20_000, 12_000);
-    loop {
-        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
-        let offset = std::process::id().wrapping_mul(61).wrapping_add(step) % RANGE.1;
-        let port = u16::try_from(RANGE.0 + offset).expect("below 32,000");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// Between two looks, each of which starts a process: the longer something

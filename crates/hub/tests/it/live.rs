@@ -8,6 +8,8 @@ use pilot_client::Told;
 use pilot_proto::console::{FromConsole, JournalPart, LIVE_PATH, ToConsole};
 use pilot_proto::runner::{ToHub, ToRunner};
 use pilot_proto::{Code, Record, RunId};
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
@@ -111,10 +113,11 @@ async fn a_console_that_does_not_read_holds_up_nobody_and_loses_nothing() {
     say(&mut slow, &FromConsole::WatchJournal { watch: 1, run, after: 0, part: JournalPart::All })
         .await;
     // Far more than the sockets' buffers, the queue and the ring hold: 40 MB
-    // in 400 commits, with nobody reading.
+    // in 100 commits, with nobody reading; and soon enough that nobody is
+    // missed.
     let line = "x".repeat(10_000);
-    for batch in 0..400 {
-        let events = (0..10).map(|n| output(&format!("{batch}.{n} {line}"))).collect();
+    for batch in 0..100 {
+        let events = (0..40).map(|n| output(&format!("{batch}.{n} {line}"))).collect();
         let end = runner.write(run, events).await;
         runner.acked(run, end).await;
     }
@@ -239,11 +242,12 @@ async fn a_runner_is_told_which_of_its_journals_are_read() {
     other.say(ToHub::Beat { runs: vec![RunId(Uuid::from_u128(5))], load: None }).await;
     assert_eq!(other.until("word of its readers", watched).await, [], "it is not its run");
     say(&mut socket, &FromConsole::Unwatch { watch: 1 }).await;
-    // That the reader is gone is seen with the next line.
+    // That the reader is gone is seen with a line that comes after it went.
     let quiet = async {
         loop {
             runner.write(run, vec![output("a line")]).await;
-            if runner.until("word that nobody reads", watched).await.is_empty() {
+            let told = runner.until("word that nobody reads", watched);
+            if timeout(Duration::from_millis(200), told).await.is_ok_and(|runs| runs.is_empty()) {
                 return;
             }
         }

@@ -124,10 +124,10 @@ async fn a_time_is_left_out_while_the_task_before_it_is_under_way() {
 async fn a_schedule_is_changed_paused_and_removed() {
     let house = House::new().await;
     house.project().await;
-    let first = house.call::<ScheduleSet>(wanted("30 2 * * *")).await;
+    let first = house.call::<ScheduleSet>(wanted("30 4 * * *")).await;
     assert_eq!(first.next.len(), 5);
-    assert!(first.next[0].local.contains(" 02:30 +0"), "{:?}", first.next);
-    let changed = house.call::<ScheduleSet>(wanted("@daily")).await;
+    assert!(first.next[0].local.contains(" 04:30 +0"), "{:?}", first.next);
+    let changed = house.call::<ScheduleSet>(wanted("@yearly")).await;
     assert_eq!(changed.schedule.id, first.schedule.id, "it is the same one");
 
     let pause = |paused| PauseSchedule { name: "p".into(), schedule: "nightly".into(), paused };

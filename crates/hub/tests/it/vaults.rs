@@ -143,7 +143,7 @@ async fn a_vault_that_does_not_give_it_fails_the_task_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_token_is_renewed_and_never_kept() {
     let (house, vault) = (House::new().await, vault().await);
-    vault.token(TOKEN, 6, 3600);
+    vault.token(TOKEN, 15, 3600);
     house.call::<VaultAdd>(with_login(&vault, token(TOKEN))).await;
     eventually("its lease is renewed", async || {
         let renewed = vault.seen().iter().any(|one| one.contains("auth/token/renew-self"));

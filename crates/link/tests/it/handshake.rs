@@ -171,10 +171,18 @@ async fn a_peer_that_says_nothing_or_hangs_up_does_not_hold_the_hub() {
 
 /// Dials a hub of our own making.
 async fn dial_odd_hub<F: Future<Output = ()>>(hub: impl FnOnce(Raw) -> F) -> DialError {
+    dial_odd_hub_for(patient().greet, hub).await
+}
+
+/// The same, with so much patience.
+async fn dial_odd_hub_for<F: Future<Output = ()>>(
+    greet: Duration,
+    hub: impl FnOnce(Raw) -> F,
+) -> DialError {
     let ((listener, address), key) = (listen().await, key());
     let odd = async { hub(accept_raw(&listener).await).await };
     let endpoint = endpoint(address);
-    let deadlines = Deadlines { greet: Duration::from_secs(2), ..patient() };
+    let deadlines = Deadlines { greet, ..patient() };
     let (dialled, ()) = tokio::join!(dial(&endpoint, &key, greeting(), deadlines), odd);
     dialled.expect_err("this is no hub for us")
 }
@@ -236,11 +244,9 @@ async fn something_else_than_a_hub_is_called_that_and_tried_again() {
     })
     .await;
     assert!(matches!(gone, DialError::Unreachable { .. }), "{gone:?}");
-    let silent = dial_odd_hub(
-        async |mut socket: Raw| {
-            while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
-        },
-    )
+    let silent = dial_odd_hub_for(Duration::from_secs(2), async |mut socket: Raw| {
+        while socket.next().await.is_some_and(|frame| frame.is_ok()) {}
+    })
     .await;
     assert!(matches!(silent, DialError::Deadline { .. }), "{silent:?}");
 }

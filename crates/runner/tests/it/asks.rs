@@ -100,6 +100,15 @@ async fn a_follow_up_is_a_second_turn_of_the_same_agent() {
     let order = world.hub.order(spec.run, Act::Say { text });
     // Said again, as after a lost connection: it must not be done twice.
     world.hub.cut();
+    // Orders are heard one after the other: when this one is refused, the word
+    // has reached the agent's run.
+    let stale = world.hub.order(spec.run, Act::PermitPush { fence: spec.fence - 1 });
+    world
+        .hub
+        .event(spec.run, "the order after it", |event| {
+            matches!(event, Event::OrderDone { order, .. } if *order == stale).then_some(())
+        })
+        .await;
     touch(&gate);
     let events = world.hub.finished(spec.run).await;
     let done =

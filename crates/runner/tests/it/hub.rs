@@ -14,7 +14,9 @@ use pilot_proto::runner::{
 use pilot_proto::{
     BlobId, Cursor, Event, OrderId, Record, RunId, RunSpec, RunnerId, Secret, Timestamp,
 };
+use pilot_testkit::ports::free_port;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,7 +108,7 @@ impl FakeHub {
             changed: Arc::new(watch::channel(0).0),
             cut: Arc::new(Mutex::new(CancellationToken::new())),
         };
-        let address = "127.0.0.1:0".parse().expect("an address");
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut hub = Self { address, inner, server: JoinSet::new() };
         hub.listen().await;
         hub
@@ -114,8 +116,19 @@ impl FakeHub {
 
     /// Listens (again).
     pub(crate) async fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).await.expect("the port is free");
-        self.address = listener.local_addr().expect("it is bound");
+        // A child that another test forked has the old listener until it is its
+        // own program.
+        let free = async {
+            loop {
+                match TcpListener::bind(self.address).await {
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    bound => return bound.expect("the port can be bound"),
+                }
+            }
+        };
+        let listener = tokio::time::timeout(PATIENCE, free).await.expect("the port is free");
         self.server.spawn(serve(listener, self.inner.clone()));
     }
 

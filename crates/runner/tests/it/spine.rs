@@ -3,9 +3,10 @@
 use crate::hub::blobs_of;
 use crate::world::{World, eventually, lines, outcome, snapshots, touch};
 use pilot_proto::run::{Outcome, Phase, Resume};
-use pilot_proto::snapshot::{Change, Snapshot};
+use pilot_proto::snapshot::{Change, ChangedFile, Snapshot};
 use pilot_proto::walls::WallsKind;
 use pilot_proto::{Event, Stream};
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn what_the_agent_edits_is_seen_pushed_and_cleaned_up() {
@@ -20,16 +21,24 @@ async fn what_the_agent_edits_is_seen_pushed_and_cleaned_up() {
     world.hub.assign(&spec);
 
     // Live: while the agent still works.
-    let (delta, blobs) = world
-        .hub
-        .event(run, "a snapshot with both files", |event| match event {
-            Event::Snapshot(delta) if delta.changed.len() == 2 => {
-                Some((delta.clone(), blobs_of(event)))
-            }
+    let is_readme = |file: &ChangedFile| file.path == "README.md";
+    let both = |event: &Event| match event {
+        Event::Snapshot(delta) => delta.changed.iter().any(is_readme).then_some(()),
+        _ => None,
+    };
+    world.hub.event(run, "a snapshot with what was written last", both).await;
+    // In one look or in two.
+    let looks = world.hub.events(run);
+    let blobs: BTreeSet<_> = looks.iter().flat_map(blobs_of).collect();
+    let changed: Vec<_> = looks
+        .iter()
+        .filter_map(|event| match event {
+            Event::Snapshot(delta) => Some(&delta.changed),
             _ => None,
         })
-        .await;
-    let path = |path: &str| delta.changed.iter().find(|file| file.path == path);
+        .flatten()
+        .collect();
+    let path = |path: &str| changed.iter().find(|file| file.path == path);
     let hello = path("hello.txt").expect("it was written");
     assert_eq!(hello.change, Change::Added);
     let new = hello.new.as_ref().and_then(|side| side.blob.clone()).expect("its contents");

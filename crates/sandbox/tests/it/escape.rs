@@ -20,6 +20,10 @@ use tempfile::TempDir;
 /// Probes at one moment: more than processors, since most of them wait.
 const AT_ONCE: usize = 12;
 
+/// Outside of the walls one probe at a time: there they get what they want, the
+/// same files and mounts, and are to be answered in time.
+static OUTSIDE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// What lies outside, for probes to look for.
 struct Prey {
     outside: TempDir,
@@ -125,6 +129,7 @@ async fn try_out(world: &World, prey: &Prey, walls: &Walls, probe: &Probe) -> Op
     };
     let wrong = |what: &str, said: &Said| Some(format!("{}: {what}: {said:?}", probe.name));
     if control {
+        let _alone = OUTSIDE.lock().await;
         let outside = pilot_sandbox::spawn(&prey.launch(world, probe)).expect("it starts");
         let said = crate::walls::listen(outside).await;
         if said.exit != Exit::Code(0) {

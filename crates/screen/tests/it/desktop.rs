@@ -163,7 +163,7 @@ async fn a_picture_is_what_x_has_and_keys_and_clicks_arrive() {
         sleep(Duration::from_millis(20)).await;
     }
     let arrived = async {
-        while std::fs::read_to_string(&typed).is_ok_and(|text| !text.ends_with('\n')) {
+        while !std::fs::read_to_string(&typed).is_ok_and(|text| text.ends_with('\n')) {
             sleep(Duration::from_millis(20)).await;
         }
     };

@@ -137,7 +137,7 @@ async fn a_film_of_a_real_screen_ends_with_what_was_there() {
         let settled = async {
             loop {
                 let before = desktop.dump();
-                sleep(std::time::Duration::from_secs(1)).await;
+                sleep(std::time::Duration::from_secs(3)).await;
                 if before == desktop.dump() {
                     return before;
                 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Longest that a receiver may take; the real ones give up after ten seconds
 /// or fewer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A delivery, so that it can be sent again or tampered with.
 #[derive(Debug, Clone)]

@@ -4,9 +4,11 @@
 use super::viewing::{Viewer, says, shows_a_window, yours};
 use super::{appears, events, tool};
 use crate::tunnels::{Seat, owner, waiting};
-use crate::world::{Said, World, free_port};
+use crate::world::{Said, World};
 use pilot_proto::screen::{FromScreen, ScreenEvent};
 use pilot_proto::{Event, TaskId};
+use pilot_testkit::ports::free_port;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -63,8 +65,11 @@ fn start(program: &str, display: &str, words: &[&str]) -> Child {
 impl Drop for Bench {
     fn drop(&mut self) {
         for program in &mut self.programs {
-            // Each of them may have ended with another.
-            program.kill().and_then(|()| program.wait().map(drop)).unwrap_or_default();
+            // By a word: a server that is killed leaves its display's lock. Each
+            // of them may have ended with another.
+            let pid = i32::try_from(program.id()).ok().and_then(Pid::from_raw);
+            pid.map(|pid| kill_process(pid, Signal::TERM));
+            program.wait().map(drop).unwrap_or_default();
         }
     }
 }
@@ -110,6 +115,7 @@ async fn a_server_that_is_there_already_becomes_the_screen_with_all_its_rules() 
     let mut viewer = Viewer::open(&client, task, false).await;
     viewer.sees("the window outside", shows_a_window).await;
     viewer.types("too early\n").await;
+    viewer.hands.look().await.expect("it shows itself");
     world.pilot(&["task", "takeover", &task.to_string()]).ok();
     says(&mut viewer.said, "we drive", yours).await;
     let attached = match &*viewer.said.borrow() {

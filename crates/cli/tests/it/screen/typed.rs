@@ -5,7 +5,7 @@ use super::viewing::{Viewer, says, shows_a_window, yours};
 use super::{appears, tree};
 use crate::tunnels::{Seat, owner, waiting};
 use crate::world::World;
-use std::os::unix::fs::PermissionsExt;
+use pilot_testkit::programs::write_program;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -82,15 +82,13 @@ const LATE: &str = "#!/bin/sh\nsleep 2\nexec /usr/bin/openbox \"$@\"\n";
 async fn a_program_that_is_started_at_once_has_the_keyboard_however_late_windows_are_managed() {
     let mut world = World::with_hub();
     let programs = world.shared("programs");
-    std::fs::create_dir(&programs).expect("writable");
-    std::fs::write(programs.join("openbox"), LATE).expect("writable");
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(programs.join("openbox"), executable).expect("it is ours");
+    write_program(&programs.join("openbox"), LATE);
     world.add_path(programs);
     world.start_runner();
     let (mut shell, mut viewer) = at_the_wheel(&world).await;
     shell.types("xterm -bg white -e sh -c 'cat > typed.txt' &\n").await;
     viewer.sees("the window is drawn", shows_a_window).await;
+    has_the_keyboard(&mut shell).await;
     viewer.types("at once\n").await;
     let whole = |text: &[u8]| text.ends_with(b"once\n");
     let typed = appears(&tree(&world).join("typed.txt"), "what is typed arrives", whole).await;
@@ -104,6 +102,7 @@ async fn a_folder_made_by_hand_in_a_file_manager_is_there_on_disk() {
     shell.types("pcmanfm --no-desktop \"$PWD\" >/dev/null 2>&1 &\n").await;
     viewer.sees("the file manager is drawn", shows_a_window).await;
     let asks = "until wmctrl -l | grep -q 'Creating New Folder'; do sleep 0.1; done; touch asks";
+    has_the_keyboard(&mut shell).await;
     shell.types(&format!("{asks}\n")).await;
     viewer.presses("ctrl+shift+n").await;
     let tree = tree(&world);
@@ -116,6 +115,13 @@ async fn a_folder_made_by_hand_in_a_file_manager_is_there_on_disk() {
     };
     let made = timeout(super::PATIENCE, made).await;
     assert!(made.is_ok(), "the folder is made: {:?}", names(&tree));
+}
+
+/// Waits until a window has it: it is drawn somewhat earlier.
+async fn has_the_keyboard(shell: &mut Seat) {
+    let active = "xprop -root _NET_ACTIVE_WINDOW | grep -q '# 0x[1-9a-f]'";
+    shell.types(&format!("until {active}; do sleep 0.1; done; echo 'it is' active\n")).await;
+    shell.until("a window has the keyboard", |seat| seat.shown.contains("it is active")).await;
 }
 
 fn names(directory: &Path) -> Vec<std::ffi::OsString> {

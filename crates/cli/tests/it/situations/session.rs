@@ -14,7 +14,7 @@ const FOR_EVER: &str = "while [ ! -e /nonexistent/never ]; do sleep 0.2; done";
 
 pub(super) fn steered(stage: &Stage<'_>) -> Seen {
     let go = stage.world.shared("go");
-    let wait = format!("until [ -e {} ]; do sleep 0.1; done; sleep 1", go.display());
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done; sleep 5", go.display());
     let script = json!({
         "steps": [
             {"shell": wait},

@@ -46,6 +46,9 @@ async fn keys_and_words_are_in_no_log_no_error_and_no_debug_output() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(log.clone())
         .finish();
+    // With two of them each place that logs asks all whether they want to hear
+    // it; one alone is asked on the thread that comes there first.
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _logging = tracing::subscriber::set_default(subscriber);
 
     let mut provider = Provider::start().await;
