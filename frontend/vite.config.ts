@@ -33,5 +33,10 @@ export default defineConfig({
     strictPort: false,
     ...(proxy ? { proxy: { "/api": proxy, "/session": proxy } } : {}),
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts", "tests/**/*.test.ts"] },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.ts", "tests/**/*.test.ts"],
+    setupFiles: ["tests/patience.ts"],
+    testTimeout: 60_000,
+  },
 });

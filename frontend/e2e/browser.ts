@@ -4,7 +4,10 @@
 
 import { Builder, By, Key, type WebDriver, type WebElement } from "selenium-webdriver";
 import chrome from "selenium-webdriver/chrome.js";
-import { until } from "./programs";
+import { until, within } from "./programs";
+
+/** For Chromium to start. */
+const BROWSER_MS = 120_000;
 
 export interface Size {
   width: number;
@@ -64,9 +67,47 @@ const STANDS_STILL = `
   const where = () => JSON.stringify(target.getBoundingClientRect());
   const before = where();
   requestAnimationFrame(() => requestAnimationFrame(() => {
-    done(where() === before && target.isConnected && !element.disabled ? target : null);
+    if (where() !== before || !target.isConnected || element.disabled) return done(null);
+    window.heard = false;
+    target.addEventListener("click", () => { window.heard = true; }, { capture: true, once: true });
+    done(target);
   }));
 `;
+
+/**
+ * Whether a click met something else: its target is shown and has heard nothing,
+ * though it had time to. A tap is a click only a moment later, and what acts on
+ * the pointer's way down may be gone by then.
+ */
+const MISSED = `
+  const [target, done] = arguments;
+  const end = performance.now() + 5000;
+  const look = () => {
+    const { width, height } = target.getBoundingClientRect();
+    if (window.heard !== false || !target.isConnected || width + height === 0) done(false);
+    else if (performance.now() > end) done(true);
+    else setTimeout(look, 20);
+  };
+  look();
+`;
+
+/** Keeps how much a page moves by itself, from its first picture on. */
+const WATCH_SHIFTS = `
+  window.shifts = [];
+  const words = (node) => (node?.textContent ?? "").replace(/\\s+/g, " ").trim().slice(0, 60);
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) {
+      if (shift.hadRecentInput) continue;
+      window.shifts.push({ value: shift.value, moved: shift.sources.map(({ node }) => words(node)) });
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+`;
+
+/** https://developer.mozilla.org/docs/Web/API/LayoutShift, and the first words of what moved. */
+interface Shift {
+  value: number;
+  moved: string[];
+}
 
 export type RoleName =
   | "button"
@@ -108,11 +149,8 @@ export class Browser {
       } as never);
     }
     const service = new chrome.ServiceBuilder("/usr/bin/chromedriver");
-    const driver = await new Builder()
-      .forBrowser("chrome")
-      .setChromeOptions(options)
-      .setChromeService(service)
-      .build();
+    const builder = new Builder().forBrowser("chrome").setChromeOptions(options).setChromeService(service);
+    const driver = await within(BROWSER_MS, "a browser", Promise.resolve(builder.build()));
     const devtools = driver as unknown as chrome.Driver;
     if (size.width >= 500) {
       // A window of that size has a page that is smaller.
@@ -122,10 +160,22 @@ export class Browser {
         mobile: false,
       });
     }
+    await devtools.sendDevToolsCommand("Page.addScriptToEvaluateOnNewDocument", {
+      source: WATCH_SHIFTS,
+    });
     await devtools.sendDevToolsCommand("Emulation.setEmulatedMedia", {
-      features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }],
+      features: [
+        { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
+        // Contrast is measured on what is there, and not on what fades in.
+        { name: "prefers-reduced-motion", value: "reduce" },
+      ],
     });
     return new Browser(driver);
+  }
+
+  /** What moved by itself since it was asked last; of Chromium only, WebKit does not tell. */
+  shifts(): Promise<Shift[]> {
+    return this.driver.executeScript("return window.shifts.splice(0)");
   }
 
   /** The desktop window; `WebKitWebDriver` listens at `server` already. */
@@ -163,24 +213,39 @@ export class Browser {
       const target = await this.driver.executeAsyncScript<WebElement | null>(STANDS_STILL, element);
       if (!target) return false;
       await target.click();
+      if (await this.#missed(target)) return false;
       this.#clicks += 1;
       if (String(name).includes("File")) this.clicksUntilFiled = this.#clicks;
       return true;
     });
   }
 
+  async #missed(target: WebElement): Promise<boolean> {
+    try {
+      return await this.driver.executeAsyncScript<boolean>(MISSED, target);
+    } catch {
+      return false; // It did something: the page is another.
+    }
+  }
+
   async type(name: string | RegExp, text: string): Promise<void> {
-    const field = await this.find("textbox", name);
-    await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center' })", field);
-    await field.click();
-    await field.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
-    // WebKit drops line ends that are not keys.
-    await field.sendKeys(text.replaceAll("\n", Key.ENTER));
+    await until(`words in ${String(name)}`, async () => {
+      const field = await this.find("textbox", name);
+      await this.driver.executeScript("arguments[0].scrollIntoView({ block: 'center' })", field);
+      await field.click();
+      await field.sendKeys(Key.chord(Key.CONTROL, "a"), Key.BACK_SPACE);
+      // WebKit drops line ends that are not keys.
+      await field.sendKeys(text.replaceAll("\n", Key.ENTER));
+      return true;
+    });
   }
 
   async choose(name: string | RegExp, option: string): Promise<void> {
-    const select = await this.find("combobox", name);
-    await select.findElement(By.xpath(`.//option[contains(normalize-space(.), "${option}")]`)).click();
+    const words = By.xpath(`.//option[contains(normalize-space(.), "${option}")]`);
+    await until(`${option} in ${String(name)}`, async () => {
+      await (await this.find("combobox", name)).findElement(words).click();
+      return true;
+    });
   }
 
   async press(...keys: string[]): Promise<void> {

@@ -7,9 +7,12 @@ import { until, type Place } from "./programs";
 
 export const CANVAS = "[aria-label='Screen of the run'] canvas";
 
-/** A program with a window, which keeps what is typed into it and says when it was closed. */
+/**
+ * A program with a window, which keeps what is typed into it and says when it was
+ * closed. It starts when its window is there.
+ */
 export const NOTES =
-  "(xterm -bg white -geometry 60x10+300+200 -e sh -c 'cat > typed.txt'; touch closed.txt) &";
+  "(xterm -xrm '*waitForMap: true' -bg white -geometry 60x10+300+200 -e sh -c 'cat > typed.txt'; touch closed.txt) &";
 
 /** Clicks into the desktop, where its picture lies on the page. */
 export async function pressInto(browser: Browser, x: number, y: number): Promise<void> {
@@ -38,9 +41,12 @@ export async function picture(browser: Browser): Promise<void> {
 
 /** The file of a name below a directory, wherever it is. */
 export function below(directory: string, name: string): string | undefined {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" }).find(
-    (found) => path.basename(found) === name,
-  );
+  try {
+    const all = readdirSync(directory, { recursive: true, encoding: "utf8" });
+    return all.find((found) => path.basename(found) === name);
+  } catch {
+    return undefined; // A directory went while it was read.
+  }
 }
 
 /** What a program inside has written into a file of the workspace. */

@@ -64,8 +64,11 @@ describe.each(STAGES)("in $name", ({ open, wide }) => {
   });
 
   afterAll(async () => {
-    await stage?.end();
-    await place.end();
+    try {
+      await stage?.end();
+    } finally {
+      await place.end();
+    }
   });
 
   it("a first task takes three clicks at most, and is done", async () => {

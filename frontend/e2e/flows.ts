@@ -175,27 +175,9 @@ export async function violations(browser: Browser): Promise<string[]> {
 /** What a page may move by while it is read: "good" by https://web.dev/articles/cls. */
 const MOST_SHIFT = 0.1;
 
-interface Shift {
-  value: number;
-  moved: string[];
-}
-
-/** From here on `jumps` says how much moved; of Chromium only, WebKit does not tell. */
-export async function watchJumps(browser: Browser): Promise<void> {
-  await browser.driver.executeScript(`
-    window.shifts = [];
-    const words = (node) => (node?.textContent ?? "").replace(/\\s+/g, " ").trim().slice(0, 60);
-    new PerformanceObserver((list) => {
-      for (const shift of list.getEntries()) {
-        if (shift.hadRecentInput) continue;
-        window.shifts.push({ value: shift.value, moved: shift.sources.map(({ node }) => words(node)) });
-      }
-    }).observe({ type: "layout-shift", buffered: true });`);
-}
-
 /** What moved by itself since it was asked last, where that is too much to click safely. */
 export async function jumps(browser: Browser): Promise<string[]> {
-  const shifts = await browser.driver.executeScript<Shift[]>("return window.shifts.splice(0)");
+  const shifts = await browser.shifts();
   const sum = shifts.reduce((sum, { value }) => sum + value, 0);
   const moved = shifts.flatMap((shift) => shift.moved).join(" | ");
   return sum < MOST_SHIFT ? [] : [`the page jumps by ${sum.toFixed(2)}: ${moved}`];

@@ -46,20 +46,19 @@ export class Place {
   async end(): Promise<void> {
     await Promise.all(this.#processes.reverse().map(stop));
     // Shims outlive whoever started them; that is their purpose.
-    for (const pid of this.#left()) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch (error) {
-        // What was behind the walls of a killed shim is gone with it.
-        if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-      }
-    }
+    killAll(this.#left());
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   }
 
   /** Its processes of one of these names. */
   pids(...names: string[]): number[] {
-    return this.#left().filter((pid) => names.includes(readFileSync(`/proc/${pid}/comm`, "utf8").trim()));
+    return this.#left().filter((pid) => {
+      try {
+        return names.includes(readFileSync(`/proc/${pid}/comm`, "utf8").trim());
+      } catch {
+        return false; // It has ended meanwhile.
+      }
+    });
   }
 
   /** Processes that were started with this directory in their environment. */
@@ -77,6 +76,31 @@ export class Place {
           return false; // It has ended meanwhile.
         }
       });
+  }
+}
+
+/** The hard way. */
+export function killAll(pids: number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      // It may be gone already, or go with another of them.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
+/** Fails when it takes longer; whoever calls ends what still goes on. */
+export async function within<T>(millis: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not in ${millis} ms`)), millis);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

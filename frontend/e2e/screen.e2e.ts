@@ -11,7 +11,7 @@ import { Browser } from "./browser";
 import { below, CANVAS, NOTES, picture, pressInto, written } from "./desktop";
 import { violations } from "./flows";
 import { keepPicture } from "./pictures";
-import { Place, until } from "./programs";
+import { killAll, Place, until } from "./programs";
 import { Hub, pilot, Window } from "./worlds";
 
 interface Stage {
@@ -37,7 +37,7 @@ const STAGES: StageKind[] = [
     loses: "the desktop's server",
     open: async (place) => {
       const window = await Window.open(place);
-      const kill = () => place.pids("Xvnc", "Xtigervnc").forEach((pid) => process.kill(pid, "SIGKILL"));
+      const kill = () => killAll(place.pids("Xvnc", "Xtigervnc"));
       return { browser: window.browser, breaks: () => Promise.resolve(kill()), end: () => window.end() };
     },
   },
@@ -82,8 +82,11 @@ describe.each(STAGES)("the screen in $name", ({ open, loses, decodes }) => {
   });
 
   afterAll(async () => {
-    await stage?.end();
-    await place.end();
+    try {
+      await stage?.end();
+    } finally {
+      await place.end();
+    }
   });
 
   /** How large the desktop is, as the command line is told. */

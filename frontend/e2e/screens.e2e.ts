@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Task } from "../src/api/generated/proto";
 import { Browser } from "./browser";
-import { jumps, violations, watchJumps } from "./flows";
+import { jumps, violations } from "./flows";
 import { keepPicture } from "./pictures";
 import { Place } from "./programs";
 import { screens } from "./screens";
@@ -52,11 +52,9 @@ describe("every screen", () => {
         const browser = await Browser.chromium(size, dark);
         try {
           await browser.driver.get(hub.url);
-          await watchJumps(browser);
           await browser.sees(/sign in/i);
           await check(browser, `sign-in-${look}`);
           await browser.driver.get(hub.signInLink());
-          await watchJumps(browser);
           await browser.sees(/date library/i);
           const found: string[] = [];
           for (const screen of screens(tasks)) {
@@ -70,7 +68,6 @@ describe("every screen", () => {
           }
           expect(found).toEqual([]);
           await browser.driver.get(empty.signInLink());
-          await watchJumps(browser);
           await browser.sees(/File a first task/);
           await check(browser, `first-run-${look}`);
         } finally {

@@ -152,7 +152,7 @@ const REFUSED = String.raw`say I will fetch the packages.
 run curl -sS -m 10 https://registry.made-up.example/package || true
 run curl -sS -m 10 http://telemetry.made-up.example/ping || true
 say Neither can be reached; I go on with what is here.
-sleep-ms 600000`;
+sleep-ms 14400000`;
 
 const BUILD = String.raw`say I will build everything once, to see what is broken.
 lines-per-second 40 40000
@@ -230,7 +230,7 @@ export async function fill(client: Client): Promise<Map<string, Task>> {
     [
       "waiting",
       ["working", "queued", "leased"],
-      task("demo", "Measure how long a cold start takes", "sleep-ms 600000"),
+      task("demo", "Measure how long a cold start takes", "sleep-ms 14400000"),
     ],
   ];
   const filed = new Map<string, Task>();

@@ -42,8 +42,11 @@ describe("a screen that people share", () => {
   });
 
   afterAll(async () => {
-    await Promise.all([window?.end(), bob?.quit(), eve?.quit()]);
-    await Promise.all([place.end(), windowsPlace.end()]);
+    try {
+      await Promise.all([window?.end(), bob?.quit(), eve?.quit()]);
+    } finally {
+      await Promise.all([place.end(), windowsPlace.end()]);
+    }
   });
 
   /** What the hub says to somebody who asks for the wheel past the page's buttons. */

@@ -43,8 +43,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await place.end();
   process.env = before;
+  await place.end();
 });
 
 /** Uses the window, and closes it. */
@@ -143,6 +143,7 @@ describe("a hub that vanishes in mid-answer", () => {
     const port = await freePort();
     const first = await hub(port);
     await inWindow(async (browser) => {
+      await browser.sees("File a first task");
       await browser.go("/new?project=demo&mode=ask");
       await browser.type("What is to be done?", "ask Which colour? | Red | Blue\nwrite a.txt done");
       await browser.click("radio", /^Ask/);

@@ -7,12 +7,11 @@ export default defineConfig({
     include: ["**/*.e2e.ts"],
     environment: "node",
     fileParallelism: false,
-    // The longest waits two minutes for a merge to be noticed.
-    testTimeout: 240_000,
-    // The web process of WebKitGTK was seen not to come up at all on a busy
-    // machine, and its driver then waits for ever.
-    retry: 2,
-    hookTimeout: 300_000,
+    // Several waits, each of which has its own end.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    // What comes after a test that failed builds on it; `run` tries the file again.
+    bail: 1,
     reporters: ["verbose"],
   },
 });

@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { Browser } from "./browser";
 import type { Place } from "./programs";
-import { firstLine, program, ROOT, stop, until } from "./programs";
+import { firstLine, killAll, program, ROOT, stop, until, within } from "./programs";
 
 export interface Outside {
   /** Base URL of the Gitea double, a token for it, and its repository. */
@@ -50,10 +50,13 @@ interface As {
   env?: NodeJS.ProcessEnv;
 }
 
+/** Nothing else happens meanwhile, not even the end of a test that is late. */
+const COMMAND_MS = 120_000;
+
 /** Runs the command line at the hub of a place; gives what it printed. */
 export function pilot(place: Place, args: string[], { input = "", env = {} }: As = {}): string {
   const all = { ...environment(place), ...env };
-  const done = spawnSync(program("pilot"), args, { env: all, input, encoding: "utf8" });
+  const done = spawnSync(program("pilot"), args, { env: all, input, encoding: "utf8", timeout: COMMAND_MS });
   if (done.status !== 0) throw new Error(`pilot ${args.join(" ")}: ${done.stdout}${done.stderr}`);
   return done.stdout;
 }
@@ -154,6 +157,13 @@ export class House {
   }
 }
 
+/**
+ * For a window to show its page. The web process of WebKitGTK was seen not to
+ * come up at all on a busy machine; its driver then waits for ever.
+ */
+const WINDOW_MS = 90_000;
+const WINDOWS = 3;
+
 /** The desktop window with its own hub and runner, driven through WebKitWebDriver. */
 export class Window {
   private constructor(
@@ -163,6 +173,21 @@ export class Window {
   ) {}
 
   static async open(place: Place): Promise<Window> {
+    for (let tries = 1; ; tries += 1) {
+      const server = await Window.#driver(place);
+      try {
+        const session = Browser.window(server.url, program("pilothouse"));
+        const browser = await within(WINDOW_MS, "the window", session);
+        return new Window(browser, server.process, place);
+      } catch (thrown) {
+        await Window.#gone(server.process, place);
+        if (tries === WINDOWS) throw thrown;
+        console.warn("the window is opened once more:", thrown);
+      }
+    }
+  }
+
+  static async #driver(place: Place): Promise<{ process: ChildProcess; url: string }> {
     const port = await freePort();
     const found = environment(place);
     // The person's browser: it keeps what it was to open.
@@ -178,8 +203,17 @@ export class Window {
     const server = place.start("WebKitWebDriver", [`--port=${port}`], "webdriver", { env });
     const url = `http://127.0.0.1:${port}`;
     await until("WebKitWebDriver answers", async () => (await fetch(`${url}/status`)).ok);
-    const browser = await Browser.window(url, program("pilothouse"));
-    return new Window(browser, server, place);
+    return { process: server, url };
+  }
+
+  /** Until its end, it has the name on the session bus that the next one wants. */
+  static async #gone(server: ChildProcess, place: Place): Promise<void> {
+    await stop(server);
+    await until("the window has gone", async () => {
+      const left = place.pids("pilothouse");
+      killAll(left);
+      return left.length === 0;
+    });
   }
 
   /** The pages that were opened in the person's browser. */
@@ -189,8 +223,11 @@ export class Window {
   }
 
   async end(): Promise<void> {
-    await this.browser.quit();
-    await stop(this.server);
+    try {
+      await within(WINDOW_MS, "closing the window", this.browser.quit());
+    } finally {
+      await Window.#gone(this.server, this.place);
+    }
   }
 }
 

@@ -16,6 +16,9 @@ export type Standing =
   | { state: "online" }
   | { state: "offline"; problem: Problem; retryAt: number };
 
+/** A line that stands, and whose hub did not answer what was asked on it. */
+const AGAIN_MS = 2000;
+
 const ROLES: readonly Role[] = ["viewer", "operator", "approver", "admin"];
 
 export class Session implements LinkEvents {
@@ -28,6 +31,8 @@ export class Session implements LinkEvents {
   /** How far the hub is ahead of this console; 0 when it keeps up. */
   behindBy = $state(0);
 
+  /** Counts the lines, those that were lost included: what was asked on an earlier one counts no more. */
+  #line = 0;
   readonly everything = new Everything();
   readonly client: Client;
   readonly live: Live;
@@ -51,6 +56,7 @@ export class Session implements LinkEvents {
   stop(): void {
     window.removeEventListener("online", this.#nudge);
     document.removeEventListener("visibilitychange", this.#nudge);
+    this.#line += 1;
     this.live.stop();
   }
 
@@ -88,13 +94,25 @@ export class Session implements LinkEvents {
 
   up(): void {
     this.behindBy = 0;
-    this.refresh().then(
-      () => (this.standing = { state: "online" }),
-      (thrown: unknown) => this.#refused(asProblem(thrown)),
-    );
+    this.#line += 1;
+    void this.#catchUp(this.#line);
+  }
+
+  async #catchUp(line: number): Promise<void> {
+    try {
+      await this.refresh();
+      if (line === this.#line) this.standing = { state: "online" };
+    } catch (thrown) {
+      if (line !== this.#line) return;
+      this.#refused(asProblem(thrown), Date.now() + AGAIN_MS);
+      setTimeout(() => {
+        if (line === this.#line) void this.#catchUp(line);
+      }, AGAIN_MS);
+    }
   }
 
   down(problem: Problem | null, retryAt: number): void {
+    this.#line += 1;
     const lost = problem ?? fault("repository_unreachable", "The connection to the hub was lost.");
     if (lost.code === "unauthorized") return this.#refused(lost);
     this.standing = { state: "offline", problem: lost, retryAt };
@@ -111,11 +129,12 @@ export class Session implements LinkEvents {
     setTimeout(() => (this.behindBy = 0), 3000);
   }
 
-  #refused(problem: Problem): void {
+  #refused(problem: Problem, retryAt = Date.now()): void {
     if (problem.code !== "unauthorized") {
-      this.standing = { state: "offline", problem, retryAt: Date.now() };
+      this.standing = { state: "offline", problem, retryAt };
       return;
     }
+    this.#line += 1;
     this.live.stop();
     this.standing = { state: "signed_out" };
   }

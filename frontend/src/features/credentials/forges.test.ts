@@ -106,9 +106,7 @@ describe("a login", () => {
       { name: "example.org", kind: "gitea", url: "https://git.example.org", client_id: "pilothouse" },
     ]);
     standing = "done";
-    await waitFor(() => expect(screen.queryByText("Waiting for you at the forge")).toBeNull(), {
-      timeout: 5000,
-    });
+    await waitFor(() => expect(screen.queryByText("Waiting for you at the forge")).toBeNull());
   });
 
   it("shows the code of a device, and can be given up", async () => {
@@ -134,7 +132,7 @@ describe("a login", () => {
       { forge_login: () => begun(), forge_login_show: () => begun({ standing: "failed", problem }) },
     );
     await begin(fake);
-    expect(await screen.findByText("Somebody refused it.", {}, { timeout: 5000 })).toBeTruthy();
+    expect(await screen.findByText("Somebody refused it.")).toBeTruthy();
     await fireEvent.click(screen.getByRole("button", { name: "Begin again" }));
     await waitFor(() => expect(fake.of("forge_login")).toHaveLength(2));
   });

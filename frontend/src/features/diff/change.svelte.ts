@@ -22,6 +22,9 @@ export class ChangeView {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = 0;
   #stopped = false;
+  /** Reads that were begun, and the last of them whose answer is shown: answers may overtake one another. */
+  #begun = 0;
+  #shown = 0;
 
   constructor(
     readonly client: Client,
@@ -31,15 +34,18 @@ export class ChangeView {
   async read(): Promise<void> {
     clearTimeout(this.#timer);
     this.#due = 0;
+    this.#begun += 1;
+    const number = this.#begun;
     try {
       const { task, run, at } = this.which;
       const snapshot = await this.client.call("task_diff", { task, run, at });
-      if (this.#stopped) return;
+      if (this.#stopped || number < this.#shown) return;
+      this.#shown = number;
       if (isNews(snapshot, this.snapshot)) this.snapshot = snapshot;
       this.problem = null;
       this.ready = true;
     } catch (thrown) {
-      if (!this.#stopped) this.problem = asProblem(thrown);
+      if (!this.#stopped && number >= this.#shown) this.problem = asProblem(thrown);
     }
   }
 
