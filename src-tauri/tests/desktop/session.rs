@@ -101,10 +101,10 @@ impl Session {
         drop(stdin);
         self.children.push(child);
         eventually("the keychain answers", || {
-            let asked = ["--session", "--dest=org.freedesktop.DBus", "--print-reply"];
-            let name = ["/", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"];
-            let said = self.run("dbus-send", &[&asked[..], &name].concat());
-            said.contains("boolean true").then_some(())
+            let bus = ["call", "--session", "--dest", "org.freedesktop.DBus", "--object-path", "/"];
+            let asked =
+                ["--method", "org.freedesktop.DBus.NameHasOwner", "org.freedesktop.secrets"];
+            self.run("gdbus", &[&bus[..], &asked].concat()).contains("true").then_some(())
         });
     }
 

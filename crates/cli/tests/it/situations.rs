@@ -6,8 +6,8 @@
 //! agent's column, and writes it with `PILOTHOUSE_WRITE=1`.
 //!
 //! A play is one task, or two, and shows one situation or several. Those of an
-//! agent share a hub and a runner and go on side by side; what fails is told of
-//! all of them together.
+//! agent share a hub and a runner and come one after the other; what fails is told
+//! of all of them together.
 
 mod agents;
 mod login;
@@ -21,9 +21,8 @@ mod work;
 use agents::Agent;
 use pilot_proto::runner::Abilities;
 use stage::Stage;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 /// What an agent is brought into. The order is that of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,7 +112,7 @@ type Seen = Vec<(Situation, String)>;
 /// One play: tasks, and which situations they show.
 type Play = (&'static str, fn(&Stage<'_>) -> Seen);
 
-/// With a login, side by side. Those that take longest come first.
+/// With a login, one after the other.
 const PLAYS: &[Play] = &[
     ("killed and resumed", session::killed_and_resumed),
     ("killed at once", session::killed_at_once),
@@ -126,9 +125,6 @@ const PLAYS: &[Play] = &[
     ("a question", person::question),
     ("a refused key", provider::key_refused),
 ];
-
-/// So many at once: more than there are processors, because each waits a lot.
-const AT_ONCE: usize = 3;
 
 fn said(situation: Situation) -> (Situation, String) {
     (situation, "yes".to_owned())
@@ -149,24 +145,14 @@ fn bring(agent: &'static Agent) {
     seen.extend(login::ended(&stage));
     stage.log_in();
 
-    let due: Mutex<VecDeque<&Play>> = Mutex::new(PLAYS.iter().collect());
-    let done: Mutex<Seen> = Mutex::default();
-    let failures: Mutex<Vec<String>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some((name, play)) = held(&due).pop_front() {
-                    match catch_unwind(AssertUnwindSafe(|| play(&stage))) {
-                        Ok(rows) => held(&done).extend(rows),
-                        Err(panic) => held(&failures).push(format!("{name}: {}", words(&*panic))),
-                    }
-                }
-            });
+    let mut failures = Vec::new();
+    for (name, play) in PLAYS {
+        match catch_unwind(AssertUnwindSafe(|| play(&stage))) {
+            Ok(rows) => seen.extend(rows),
+            Err(panic) => failures.push(format!("{name}: {}", words(&*panic))),
         }
-    });
-    let failures = held(&failures);
+    }
     assert!(failures.is_empty(), "{}:\n\n{}", agent.name, failures.join("\n\n"));
-    seen.extend(std::mem::take(&mut *held(&done)));
     world.until("nothing is left", || world.stray_processes().is_empty().then_some(()));
     let abilities = stage.abilities();
     for (situation, words) in &seen {
@@ -174,11 +160,6 @@ fn bring(agent: &'static Agent) {
         assert_eq!(told, words.starts_with("yes"), "{situation:?} is `{words}`: {abilities:?}");
     }
     table::hold(agent.name, &seen);
-}
-
-/// A play that panicked is told of; what it held is whole.
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

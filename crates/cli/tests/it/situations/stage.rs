@@ -23,7 +23,8 @@ pub(super) struct Stage<'a> {
 pub(super) fn raise(agent: &Agent) -> World {
     let mut world = World::with_hub();
     add_agent(&mut world, agent.name);
-    world.set_workers(u32::try_from(super::AT_ONCE).expect("few"));
+    // A play may have two tasks.
+    world.set_workers(2);
     world.start_runner();
     world
 }
