@@ -15,7 +15,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
 
 pub(crate) async fn console(house: &House) -> RawSocket {
-    let url = format!("{}{LIVE_PATH}", house.hub.url.replace("http", "ws"));
+    socket(house, LIVE_PATH).await
+}
+
+/// A WebSocket of the hub, below its address.
+pub(crate) async fn socket(house: &House, path: &str) -> RawSocket {
+    let url = format!("{}{path}", house.hub.url.replace("http", "ws"));
     let mut request = url.into_client_request().expect("a request");
     let token = format!("Bearer {}", house.token()).parse().expect("a header");
     request.headers_mut().insert("authorization", token);

@@ -25,5 +25,6 @@ mod sessions;
 mod starting;
 mod tasks;
 mod trouble;
+mod tunnels;
 mod vaults;
 mod wire;
