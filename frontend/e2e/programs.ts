@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -137,4 +138,16 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`waited in vain: ${what}`, { cause: last });
+}
+
+/** A port of this machine that nobody has at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
 }

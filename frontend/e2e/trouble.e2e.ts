@@ -4,12 +4,11 @@
 
 import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Browser } from "./browser";
 import { firstTask } from "./flows";
-import { firstLine, Place, program, stop, until } from "./programs";
+import { firstLine, freePort, Place, program, stop, until } from "./programs";
 import { environment, Window } from "./worlds";
 
 const BUS = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -125,17 +124,6 @@ async function hub(port: number): Promise<ChildProcess> {
   const child = place.start(program("pilot"), args, "hub", { env: environment(place) });
   await until("the hub answers", async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
   return child;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 describe("a hub that vanishes in mid-answer", () => {

@@ -3,11 +3,10 @@
 
 import { spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { Browser } from "./browser";
 import type { Place } from "./programs";
-import { firstLine, killAll, program, ROOT, stop, until, within } from "./programs";
+import { firstLine, freePort, killAll, program, ROOT, stop, until, within } from "./programs";
 
 export interface Outside {
   /** Base URL of the Gitea double, a token for it, and its repository. */
@@ -229,15 +228,4 @@ export class Window {
       await Window.#gone(this.server, this.place);
     }
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Longer than a busy machine lets a process lie between its fork and its exec.
 const INSTANT: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(5);
 
 /// An open data directory. The lock goes with it.
 #[derive(Debug)]
@@ -137,13 +138,11 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
 }
 
 /// What a killed hub was starting has its lock for an instant.
-fn patiently(take: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+fn try_patiently(file: &File) -> Result<(), TryLockError> {
     let begun = Instant::now();
     loop {
-        match take() {
-            Err(TryLockError::WouldBlock) if begun.elapsed() < INSTANT => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < INSTANT => std::thread::sleep(POLL),
             taken => return taken,
         }
     }
@@ -160,7 +159,7 @@ fn lock(directory: &Path) -> Result<File, HubError> {
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    match patiently(|| file.try_lock()) {
+    match try_patiently(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

@@ -47,7 +47,8 @@ pub(crate) use rules::Landlock;
 
 /// Commands at one moment; each costs the init a task and two descriptors.
 const MAX_COMMANDS: usize = 512;
-/// Processes that `KILL` does not end within this are stuck in the kernel.
+/// Processes that `KILL` does not end within this are stuck in the kernel: some
+/// hundred of them take seconds on a busy machine.
 const CLEAR_DEADLINE: Duration = Duration::from_secs(14);
 
 /// The init could not do its work.

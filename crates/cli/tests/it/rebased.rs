@@ -4,6 +4,7 @@
 use crate::forge::add_forge_of;
 use crate::tunnels::owner;
 use crate::world::World;
+use pilot_client::Client;
 use pilot_proto::console::{JournalQuery, TaskJournal};
 use pilot_proto::{Event, ForgeKind, InboxItem, RunId, Task, TaskId};
 use tokio::runtime::Runtime;
@@ -32,11 +33,10 @@ fn after_runs(world: &World, id: TaskId, runs: u32) -> Task {
     })
 }
 
-fn events_of(world: &World, task: TaskId, run: RunId) -> Vec<Event> {
+async fn events_of(hub: &Client, task: TaskId, run: RunId) -> Vec<Event> {
     let query =
         JournalQuery { task, run: Some(run), after: None, before: None, part: None, limit: None };
-    let runtime = Runtime::new().expect("threads");
-    let page = runtime.block_on(owner(world).call::<TaskJournal>(query)).expect("it is read");
+    let page = hub.call::<TaskJournal>(query).await.expect("it is read");
     page.records.into_iter().map(|record| record.event).collect()
 }
 
@@ -101,9 +101,11 @@ fn a_base_that_moved_into_a_conflict_is_a_turn_as_ever() {
     forge.gitea.commit(SITE, "main", "lines.txt", &lines(&[(3, "theirs")]));
     // The second run finds that it is not clean, the third is the agent's; soon
     // after there may be a fourth, which looks at what that one pushed.
+    let (runtime, hub) = (Runtime::new().expect("threads"), owner(&world));
     let prompt = world.until("an agent has a turn", || {
         let third = world.detail(task.id).runs.get(2)?.id;
-        events_of(&world, task.id, third).into_iter().find_map(|event| match event {
+        let events = runtime.block_on(events_of(&hub, task.id, third));
+        events.into_iter().find_map(|event| match event {
             Event::TurnStarted { prompt, .. } => Some(prompt),
             _ => None,
         })

@@ -8,7 +8,7 @@ mod viewing;
 
 use crate::agents::{add_claude, file, model, steps};
 use crate::tunnels::{Seat, client, listening, owner, waiting};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 use pilot_hub::{Access, Hub, HubOptions};
 use pilot_proto::console::{OneTask, Role, Stop, TaskHandback, TaskStop, TaskTakeover};
 use pilot_proto::screen::{FromScreen, HandBack, ScreenDriver, ScreenEvent};
@@ -22,8 +22,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{sleep, timeout};
 use viewing::{Line, Viewer, bytes, driven_by, says, shows_a_window, yours};
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn tree(world: &World) -> PathBuf {
     let runs = world.run_directories();

@@ -1,15 +1,12 @@
 //! Terminals and ports of a run, through hub and runner, with a real shell.
 
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 use pilot_client::{Client, Endpoint, TunnelFrame, TunnelReceiver, TunnelSender};
 use pilot_proto::console::{Stop, TaskStop};
 use pilot_proto::tunnel::{FromTerminal, ToTerminal, TunnelQuery};
 use pilot_proto::{Secret, TaskId};
 use std::collections::BTreeSet;
-use std::time::Duration;
 use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A person at a terminal.
 pub(crate) struct Seat {

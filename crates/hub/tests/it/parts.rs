@@ -3,25 +3,14 @@
 
 use crate::house::{House, eventually, soon};
 use crate::live::{console, say, told};
-use crate::runner::{FakeRunner, nothing_done, output};
+use crate::runner::{FakeRunner, nothing_done, output, under_way};
 use crate::wire::RawSocket;
 use pilot_proto::console::{
     FromConsole, JournalPart, JournalQuery, LogQuery, LogText, MomentKind, MomentsQuery,
     TaskJournal, TaskLog, TaskMoments, ToConsole,
 };
 use pilot_proto::snapshot::{Change, ChangedFile, DiffSize, SnapshotDelta};
-use pilot_proto::{Code, Event, Record, RunId, TaskId};
-
-/// A run under way.
-async fn under_way(house: &House) -> (FakeRunner, TaskId, RunId) {
-    house.project().await;
-    let mut runner = FakeRunner::connected(house, 1).await;
-    let task = house.file("print").await.id;
-    let run = runner.take().await.run;
-    let end = runner.begin(run).await;
-    runner.acked(run, end).await;
-    (runner, task, run)
-}
+use pilot_proto::{Code, Event, Record, RunId};
 
 fn text(words: &str) -> Event {
     Event::Text { text: words.to_owned(), parent: None, open: false }

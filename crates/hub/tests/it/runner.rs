@@ -9,7 +9,8 @@ use pilot_proto::runner::{
     About, Act, AgentFound, BulkHead, Held, Join, Known, Role, ToHub, ToRunner, Verdict,
 };
 use pilot_proto::{
-    BlobId, Cursor, OrderId, Problem, Record, RunId, RunSpec, RunnerId, Secret, Stream, Timestamp,
+    BlobId, Cursor, OrderId, Problem, Record, RunId, RunSpec, RunnerId, Secret, Stream, TaskId,
+    Timestamp,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -293,4 +294,15 @@ pub(crate) fn nothing_done() -> Vec<Event> {
         Event::Cleaned { left: Vec::new() },
         Event::Finished(Outcome::NoChange),
     ]
+}
+
+/// A run under way.
+pub(crate) async fn under_way(house: &House) -> (FakeRunner, TaskId, RunId) {
+    house.project().await;
+    let mut runner = FakeRunner::connected(house, 1).await;
+    let task = house.file("print").await.id;
+    let run = runner.take().await.run;
+    let end = runner.begin(run).await;
+    runner.acked(run, end).await;
+    (runner, task, run)
 }

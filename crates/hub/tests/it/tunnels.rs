@@ -2,7 +2,7 @@
 
 use crate::house::{House, soon};
 use crate::live::socket;
-use crate::runner::FakeRunner;
+use crate::runner::under_way;
 use futures_util::StreamExt;
 use pilot_proto::runner::{ToHub, ToRunner};
 use pilot_proto::tunnel::TUNNEL_PATH;
@@ -11,11 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_for_a_tunnel_hears_that_the_hub_is_there() {
     let house = House::new().await;
-    house.project().await;
-    let mut runner = FakeRunner::connected(&house, 1).await;
-    let task = house.file("print").await.id;
-    let run = runner.take().await.run;
-    runner.begin(run).await;
+    let (mut runner, task, run) = under_way(&house).await;
     // Tunnels are for a runner that has said what it holds.
     runner.say(ToHub::Beat { runs: vec![run], load: None }).await;
     let mut waiting = socket(&house, &format!("{TUNNEL_PATH}?task={task}&screen=true")).await;

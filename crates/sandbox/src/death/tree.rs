@@ -31,14 +31,15 @@ impl Tree {
         let (mut unreadable, mut executing) = (0, false);
         let mut members: HashSet<u32> = HashSet::new();
         for seen in &everybody {
-            let marked = carries(seen.process.pid, &marker).unwrap_or_else(|error| {
+            let shown = environment(seen.process.pid).inspect_err(|error| {
                 unreadable += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
-                false
             });
+            let shown = shown.ok();
+            let marked = shown.as_deref().is_some_and(|shown| holds(shown, &marker));
             if marked || is_of_a_root(*seen, &doomed.roots, &everybody, &zombies) {
                 members.insert(seen.process.pid);
             } else {
-                executing = executing || is_executing(*seen);
+                executing |= shown.is_some_and(|shown| is_executing(*seen, &shown));
             }
         }
         let ourselves = std::process::id();
@@ -114,18 +115,25 @@ fn own_groups(members: &HashSet<u32>, everybody: &[Seen]) -> BTreeSet<u32> {
     groups.filter(|group| *group > 1 && !shared.contains(group)).collect()
 }
 
-/// True if the process has this very `NAME=value` in its environment.
 /// True while it has neither an environment nor arguments, and for threads of
 /// the kernel never: those are all of the second process.
-fn is_executing(seen: Seen) -> bool {
+fn is_executing(seen: Seen, environment: &[u8]) -> bool {
     const KERNEL: u32 = 2;
     let pid = seen.process.pid;
-    let shows_nothing =
-        |what: &str| fs::read(format!("/proc/{pid}/{what}")).is_ok_and(|text| text.is_empty());
-    ![pid, seen.parent].contains(&KERNEL) && shows_nothing("environ") && shows_nothing("cmdline")
+    environment.is_empty()
+        && ![pid, seen.parent].contains(&KERNEL)
+        && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
 }
 
+/// True if the process has this very `NAME=value` in its environment.
 pub(super) fn carries(pid: u32, marker: &[u8]) -> io::Result<bool> {
-    let environment = fs::read(format!("/proc/{pid}/environ"))?;
-    Ok(environment.split(|byte| *byte == 0).any(|variable| variable == marker))
+    Ok(holds(&environment(pid)?, marker))
+}
+
+fn environment(pid: u32) -> io::Result<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ"))
+}
+
+fn holds(environment: &[u8], marker: &[u8]) -> bool {
+    environment.split(|byte| *byte == 0).any(|variable| variable == marker)
 }

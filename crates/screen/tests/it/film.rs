@@ -133,7 +133,7 @@ async fn a_film_of_a_real_screen_ends_with_what_was_there() {
     let act = async {
         let mut hands = desktop.hands().await;
         until(&mut hands, "the window is there", |picture| bright(picture) > 5000).await;
-        // A second after nothing moves any more, the server has sent the rest.
+        // Three seconds after nothing moves any more, the server has sent the rest.
         let settled = async {
             loop {
                 let before = desktop.dump();

@@ -11,8 +11,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longest that a receiver may take; the real ones give up after ten seconds
-/// or fewer.
+/// Longest that a receiver may take. The real ones give up after ten seconds or
+/// fewer; here a hub beside many others is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A delivery, so that it can be sent again or tampered with.
